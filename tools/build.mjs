@@ -47,6 +47,7 @@ async function buildAll() {
   const migrations = join(root, 'packages/server/src/db/migrations');
   rmSync(join(dist, 'migrations'), { recursive: true, force: true });
   if (existsSync(migrations)) cpSync(migrations, join(dist, 'migrations'), { recursive: true });
+  for (const name of ['photo.jpg', 'workflow.json']) cpSync(join(root, 'examples', name), join(dist, name));
   rmSync(staging, { recursive: true, force: true });
   writeFileSync(stampPath, source);
   const inputs = Object.keys(metafile.inputs).length;

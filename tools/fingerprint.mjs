@@ -19,7 +19,15 @@ export function fingerprint(base = root) {
     const { size, mtimeMs } = statSync(join(base, path));
     hash.update(`${path} ${size} ${mtimeMs}\n`);
   };
-  for (const path of ['package.json', 'package-lock.json', 'tools/build.mjs']) add(path);
+  for (const path of [
+    'package.json',
+    'package-lock.json',
+    'tools/build.mjs',
+    'examples/photo.jpg',
+    'examples/workflow.json',
+  ]) {
+    add(path);
+  }
   for (const name of readdirSync(join(base, 'packages')).sort()) {
     add(`packages/${name}/package.json`);
     const sources = readdirSync(join(base, 'packages', name, 'src'), { recursive: true, encoding: 'utf8' });

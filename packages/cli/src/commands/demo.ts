@@ -1,0 +1,93 @@
+// `comfleet demo [photo]`: a fresh service in a temporary folder, one photo through the public API, the picture on disk.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { createApi } from '../demo/api.ts';
+import { curlLines } from '../demo/curl.ts';
+import { readPhoto } from '../demo/photo.ts';
+import { type Service, startService } from '../demo/service.ts';
+import { walk } from '../demo/walk.ts';
+import type { Layout } from '../layout.ts';
+import { createTerminal, type Terminal, wantsColour } from '../terminal.ts';
+
+const PICTURE = 'comfleet-demo.png';
+
+// What a caller of the deployment changes in the saved graph, beside the photo: a stronger glow.
+const OVERRIDES = { '4': { inputs: { blend_factor: 0.85 } } };
+
+export async function runDemo(layout: Layout, photoArgument: string | undefined): Promise<number> {
+  const terminal = createTerminal({
+    write: (text) => process.stdout.write(text),
+    writeError: (text) => process.stderr.write(text),
+    colour: wantsColour(process.stdout, process.env),
+  });
+  // npm runs scripts in the project's folder; the user's paths are relative to where npm was called.
+  const here = process.env['INIT_CWD'] ?? process.cwd();
+  const photoPath = photoArgument === undefined ? layout.photo : resolve(here, photoArgument);
+  const photo = await readPhoto(photoPath);
+  if (photo.kind === 'bad') {
+    terminal.error(photo.message);
+    return 1;
+  }
+  terminal.title('comfleet demo: a photo in, a picture out, over HTTP');
+  terminal.step('photo', `${shortest(photoPath)} (${photo.mime}, ${Math.ceil(photo.sizeBytes / 1024)} KiB)`);
+  const graph: unknown = JSON.parse(await readFile(layout.workflow, 'utf8'));
+  const overrides = { '1': { inputs: { image: photo.dataUri } }, ...OVERRIDES };
+
+  const picture = await withService(layout, terminal, ({ baseUrl, token }) =>
+    walk(createApi(baseUrl, token), terminal, { graph, overrides }),
+  );
+  if (picture === undefined) return 1;
+
+  const path = await savePicture(picture, here);
+  terminal.title('The same with curl, against your own `npm start`');
+  terminal.code(curlLines(shortest(photoPath), OVERRIDES));
+  terminal.title(`The picture: ${path}`);
+  return 0;
+}
+
+async function withService<T>(
+  layout: Layout,
+  terminal: Terminal,
+  use: (service: Service) => Promise<T>,
+): Promise<T | undefined> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'comfleet-demo-'));
+  const startedAt = performance.now();
+  const started = await startService(layout.self, dataDir);
+  try {
+    if (started.kind === 'failed') {
+      terminal.error(started.message);
+      return undefined;
+    }
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    terminal.step(
+      'service',
+      `${started.service.baseUrl}, ready in ${seconds} s, data in ${dataDir} (removed at the end)`,
+    );
+    return await use(started.service);
+  } catch (error) {
+    terminal.error(error instanceof Error ? error.message : String(error));
+    return undefined;
+  } finally {
+    if (started.kind === 'ok') await started.service.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function savePicture(picture: Buffer, folder: string): Promise<string> {
+  const path = join(folder, PICTURE);
+  try {
+    await writeFile(path, picture);
+    return path;
+  } catch {
+    // A read-only folder must not lose the picture.
+    const elsewhere = join(await mkdtemp(join(tmpdir(), 'comfleet-picture-')), PICTURE);
+    await writeFile(elsewhere, picture);
+    return elsewhere;
+  }
+}
+
+function shortest(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.startsWith('..') ? path : fromHere;
+}

@@ -1,0 +1,23 @@
+// The words of `comfleet help` and `comfleet version`.
+import manifest from '../package.json' with { type: 'json' };
+
+export function versionText(): string {
+  return `comfleet ${manifest.version} (node ${process.versions.node})`;
+}
+
+export function helpText(): string {
+  return `comfleet runs ComfyUI workflows as a serverless API on your own machines.
+
+  comfleet start             run the service
+    --comfyui URL            a ComfyUI server to run requests on; repeatable
+                             (without one: an embedded ComfyUI emulator, core image nodes on the CPU)
+    --port N                 default 7788; 0 takes a free port
+    --host ADDRESS           default 127.0.0.1
+    --data DIR               default ./.comfleet: embedded database, files, admin token
+    --sandbox                answer with simulated errors on demand
+  comfleet demo [PHOTO]      run one photo through a fresh service and save the picture
+  comfleet version
+  comfleet help
+
+Every setting is also an environment variable: see the README, or .env.example.`;
+}
