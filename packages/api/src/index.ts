@@ -1,1 +1,15 @@
-export {};
+// The contract of the HTTP API: schemas, types, the error catalogue and the route table. Used by the server, the command
+// line and every client of ours.
+export * from './api-error.ts';
+export * from './check.ts';
+export * from './deployments.ts';
+export * from './error-codes.ts';
+export * from './error-entry.ts';
+export * from './errors.ts';
+export * from './limits.ts';
+export * from './nearest.ts';
+export * from './problems.ts';
+export * from './requests.ts';
+export * from './submit-body.ts';
+export * from './timestamps.ts';
+export * from './workflows.ts';
