@@ -24,11 +24,24 @@ async function buildAll() {
   const staging = join(root, `dist.building-${process.pid}`);
   rmSync(staging, { recursive: true, force: true });
   mkdirSync(staging);
+  try {
+    const { metafile } = await bundle(staging);
+    moveIntoPlace(staging);
+    writeFileSync(stampPath, source);
+    const inputs = Object.keys(metafile.inputs).length;
+    console.error(`built dist/ from ${inputs} files in ${Math.round(performance.now() - startedAt)} ms`);
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+/** @param {string} outdir */
+function bundle(outdir) {
   const present = Object.entries(entryPoints).filter(([, path]) => existsSync(join(root, path)));
-  const { metafile } = await build({
+  return build({
     absWorkingDir: root,
     entryPoints: Object.fromEntries(present),
-    outdir: staging,
+    outdir,
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -41,6 +54,10 @@ async function buildAll() {
     metafile: true,
     logLevel: 'warning',
   });
+}
+
+/** @param {string} staging */
+function moveIntoPlace(staging) {
   rmSync(stampPath, { force: true });
   mkdirSync(dist, { recursive: true });
   for (const name of readdirSync(staging)) renameSync(join(staging, name), join(dist, name));
@@ -48,10 +65,12 @@ async function buildAll() {
   rmSync(join(dist, 'migrations'), { recursive: true, force: true });
   if (existsSync(migrations)) cpSync(migrations, join(dist, 'migrations'), { recursive: true });
   for (const name of ['photo.jpg', 'workflow.json']) cpSync(join(root, 'examples', name), join(dist, name));
-  rmSync(staging, { recursive: true, force: true });
-  writeFileSync(stampPath, source);
-  const inputs = Object.keys(metafile.inputs).length;
-  console.error(`built dist/ from ${inputs} files in ${Math.round(performance.now() - startedAt)} ms`);
 }
 
-await buildAll();
+try {
+  await buildAll();
+} catch (error) {
+  // esbuild has printed its own errors with their places; anything else is ours.
+  if (!(error instanceof Error && 'errors' in error)) console.error(error);
+  process.exitCode = 1;
+}

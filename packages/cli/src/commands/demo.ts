@@ -2,10 +2,10 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
-import { createApi } from '../demo/api.ts';
+import { type Api, createApi, DemoFailure } from '../demo/api.ts';
 import { curlLines } from '../demo/curl.ts';
 import { readPhoto } from '../demo/photo.ts';
-import { type Service, startService } from '../demo/service.ts';
+import { startService } from '../demo/service.ts';
 import { walk } from '../demo/walk.ts';
 import type { Layout } from '../layout.ts';
 import { createTerminal, type Terminal, wantsColour } from '../terminal.ts';
@@ -34,9 +34,7 @@ export async function runDemo(layout: Layout, photoArgument: string | undefined)
   const graph: unknown = JSON.parse(await readFile(layout.workflow, 'utf8'));
   const overrides = { '1': { inputs: { image: photo.dataUri } }, ...OVERRIDES };
 
-  const picture = await withService(layout, terminal, ({ baseUrl, token }) =>
-    walk(createApi(baseUrl, token), terminal, { graph, overrides }),
-  );
+  const picture = await withService(layout, terminal, (api) => walk(api, terminal, { graph, overrides }));
   if (picture === undefined) return 1;
 
   const path = await savePicture(picture, here);
@@ -49,28 +47,28 @@ export async function runDemo(layout: Layout, photoArgument: string | undefined)
 async function withService<T>(
   layout: Layout,
   terminal: Terminal,
-  use: (service: Service) => Promise<T>,
+  use: (api: Api) => Promise<T>,
 ): Promise<T | undefined> {
   const dataDir = await mkdtemp(join(tmpdir(), 'comfleet-demo-'));
   const startedAt = performance.now();
-  const started = await startService(layout.self, dataDir);
+  const service = await startService(layout.self, dataDir);
+  const cleanUp = async () => {
+    await service.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  const interrupt = () => void cleanUp().then(() => process.exit(130));
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
-    if (started.kind === 'failed') {
-      terminal.error(started.message);
-      return undefined;
-    }
+    const readiness = await service.whenReady();
+    if (readiness.kind === 'failed') throw new DemoFailure(readiness.message);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-    terminal.step(
-      'service',
-      `${started.service.baseUrl}, ready in ${seconds} s, data in ${dataDir} (removed at the end)`,
-    );
-    return await use(started.service);
+    terminal.step('service', `${service.baseUrl}, ready in ${seconds} s, data in ${dataDir} (removed at the end)`);
+    return await use(createApi(service.baseUrl, readiness.token));
   } catch (error) {
     terminal.error(error instanceof Error ? error.message : String(error));
     return undefined;
   } finally {
-    if (started.kind === 'ok') await started.service.stop();
-    await rm(dataDir, { recursive: true, force: true });
+    await cleanUp();
   }
 }
 

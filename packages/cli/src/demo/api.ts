@@ -1,6 +1,7 @@
 // The few calls of the public API that the demo makes, with nothing but fetch: what a user's own program would do.
 
-export class ApiFailure extends Error {}
+/** What ends the demo with a message and no stack. */
+export class DemoFailure extends Error {}
 
 export interface Api {
   get<T>(path: string): Promise<T>;
@@ -17,7 +18,7 @@ export function createApi(baseUrl: string, token: string): Api {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await reply.text();
-    if (!reply.ok) throw new ApiFailure(`${method} ${path} answered ${reply.status}: ${text.slice(0, 2_000)}`);
+    if (!reply.ok) throw new DemoFailure(`${method} ${path} answered ${reply.status}: ${text.slice(0, 2_000)}`);
     return JSON.parse(text) as T;
   }
   return {
@@ -25,7 +26,7 @@ export function createApi(baseUrl: string, token: string): Api {
     post: (path, body) => call('POST', path, body),
     async download(url) {
       const reply = await fetch(url);
-      if (!reply.ok) throw new ApiFailure(`GET ${url} answered ${reply.status}`);
+      if (!reply.ok) throw new DemoFailure(`GET ${url} answered ${reply.status}`);
       return Buffer.from(await reply.arrayBuffer());
     },
   };

@@ -12,13 +12,13 @@ const KEPT_LOG_CHARS = 4_000;
 
 export interface Service {
   baseUrl: string;
-  token: string;
+  whenReady(): Promise<Readiness>;
   stop(): Promise<void>;
 }
 
-export type Started = { kind: 'ok'; service: Service } | { kind: 'failed'; message: string };
+type Readiness = { kind: 'ready'; token: string } | { kind: 'failed'; message: string };
 
-export async function startService(self: string[], dataDir: string): Promise<Started> {
+export async function startService(self: string[], dataDir: string): Promise<Service> {
   const port = await freePort();
   const [file = process.execPath, ...args] = self;
   const child = spawn(file, [...args, 'start', '--host', '127.0.0.1', '--port', String(port), '--data', dataDir], {
@@ -27,14 +27,17 @@ export async function startService(self: string[], dataDir: string): Promise<Sta
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const log = keepTail(child);
-  const stop = () => stopChild(child);
   const baseUrl = `http://127.0.0.1:${port}`;
-  if (!(await isReady(child, baseUrl))) {
-    await stop();
-    return { kind: 'failed', message: `the service did not become ready. Its last words:\n${log()}` };
-  }
-  const token = (await readFile(join(dataDir, 'admin-token'), 'utf8')).trim();
-  return { kind: 'ok', service: { baseUrl, token, stop } };
+  return {
+    baseUrl,
+    async whenReady() {
+      if (!(await isReady(child, baseUrl))) {
+        return { kind: 'failed', message: `the service did not become ready. Its last words:\n${log()}` };
+      }
+      return { kind: 'ready', token: (await readFile(join(dataDir, 'admin-token'), 'utf8')).trim() };
+    },
+    stop: () => stopChild(child),
+  };
 }
 
 // The demo is the same on every machine: settings of the user's own service do not reach it.

@@ -1,7 +1,7 @@
 // The demo's walk over HTTP: workflow, version, deployment, request, progress, picture. Prints each step as it happens.
 import type { Terminal } from '../terminal.ts';
 import type { Api } from './api.ts';
-import { ApiFailure } from './api.ts';
+import { DemoFailure } from './api.ts';
 
 const POLL_MS = 50;
 const RUN_TIMEOUT_MS = 40_000;
@@ -56,7 +56,7 @@ export async function walk(api: Api, terminal: Terminal, input: WalkInput): Prom
   terminal.step('result', `${result.status} after ${((performance.now() - startedAt) / 1000).toFixed(2)} s`);
 
   const picture = Object.values(result.outputs ?? {}).flatMap((output) => output.images ?? [])[0];
-  if (!picture) throw new ApiFailure(`the request ended without a picture: ${JSON.stringify(result.error ?? result)}`);
+  if (!picture) throw new DemoFailure(`the request ended without a picture: ${JSON.stringify(result.error ?? result)}`);
   const bytes = await api.download(picture.url);
   terminal.step('picture', picture.url);
   return bytes;
@@ -74,7 +74,7 @@ async function follow(api: Api, terminal: Terminal, statusUrl: string): Promise<
     if (status.status === 'completed' || status.status.startsWith('cancel')) return;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
-  throw new ApiFailure(`the request was still "${shown}" after ${RUN_TIMEOUT_MS / 1000} s`);
+  throw new DemoFailure(`the request was still "${shown}" after ${RUN_TIMEOUT_MS / 1000} s`);
 }
 
 function describe({ status, queue_position, instance_id }: Status): string {
