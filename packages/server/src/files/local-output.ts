@@ -1,0 +1,146 @@
+// Reads the output folder of a back end that runs on this machine, without trusting what it put there: only regular
+// files, reached through no symlink, whole and still. Called when outputs are collected; small files are read at once
+// because four thread-pool hops cost more than the read.
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  read,
+  readdirSync,
+  readSync,
+  realpathSync,
+  type Stats,
+} from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { SMALL_BYTES } from './storage.ts';
+
+export interface LocalFile {
+  subfolder: string;
+  filename: string;
+}
+
+export type LocalRead =
+  | { kind: 'bytes'; bytes: Buffer }
+  | { kind: 'stream'; stream: Readable; sizeBytes: number } // fails when the file changes while it is read
+  | { kind: 'missing' }
+  | { kind: 'refused'; reason: 'outside' | 'not_a_file' | 'too_large' | 'growing' | 'unreadable' };
+
+export interface LocalOutput {
+  list(folder: string): LocalFile[]; // every regular file below, symlinks left out; sorted
+  read(file: LocalFile, maxBytes: number): LocalRead;
+}
+
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK; // a FIFO must not hang the process
+const CHUNK_BYTES = 256 * 1024;
+const MAX_LISTED = 10_000;
+const MAX_DEPTH = 16;
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+// Equal to its own real path: no component is a symlink and none leads outside.
+function isPlainPath(path: string): boolean {
+  return realpathSync.native(path) === path;
+}
+
+function isSame(a: Stats, b: Stats): boolean {
+  return a.size === b.size && a.mtimeMs === b.mtimeMs && a.ino === b.ino;
+}
+
+function readSmall(fd: number, stat: Stats): LocalRead {
+  const bytes = Buffer.allocUnsafe(stat.size + 1); // one more, to notice growth
+  let done = 0;
+  for (;;) {
+    const count = readSync(fd, bytes, done, bytes.length - done, done);
+    done += count;
+    if (count === 0 || done === bytes.length) break;
+  }
+  if (done !== stat.size || !isSame(stat, fstatSync(fd))) return { kind: 'refused', reason: 'growing' };
+  return { kind: 'bytes', bytes: bytes.subarray(0, done) };
+}
+
+function readChunk(fd: number, bytes: Buffer, at: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, bytes, 0, bytes.length, at, (error, count) => (error ? reject(error) : resolve(count)));
+  });
+}
+
+// No read is ever in flight while the consumer holds a chunk, so the descriptor can be closed on the stream's close.
+async function* readStill(fd: number, stat: Stats): AsyncGenerator<Buffer> {
+  for (let done = 0; ; ) {
+    const bytes = Buffer.allocUnsafe(CHUNK_BYTES);
+    const count = await readChunk(fd, bytes, done);
+    if (count === 0 && done === stat.size && isSame(stat, fstatSync(fd))) return;
+    done += count;
+    if (count === 0 || done > stat.size) throw new Error('the file changed while it was read');
+    yield bytes.subarray(0, count);
+  }
+}
+
+function openStill(path: string): number | LocalRead {
+  try {
+    if (!isPlainPath(path)) return { kind: 'refused', reason: 'outside' };
+    const fd = openSync(path, READ);
+    if (isPlainPath(path)) return fd; // again: a folder could have been swapped for a symlink in between
+    closeSync(fd);
+    return { kind: 'refused', reason: 'outside' };
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return { kind: 'missing' };
+    if (codeOf(error) === 'ELOOP') return { kind: 'refused', reason: 'outside' };
+    return { kind: 'refused', reason: codeOf(error) === 'ENXIO' ? 'not_a_file' : 'unreadable' };
+  }
+}
+
+function readLocal(path: string, maxBytes: number): LocalRead {
+  const fd = openStill(path);
+  if (typeof fd !== 'number') return fd;
+  let isKept = false;
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) return { kind: 'refused', reason: 'not_a_file' };
+    if (stat.size > maxBytes) return { kind: 'refused', reason: 'too_large' };
+    if (stat.size <= SMALL_BYTES) return readSmall(fd, stat);
+    isKept = true;
+    const stream = Readable.from(readStill(fd, stat), { objectMode: false });
+    stream.once('close', () => closeSync(fd));
+    return { kind: 'stream', stream, sizeBytes: stat.size };
+  } finally {
+    if (!isKept) closeSync(fd);
+  }
+}
+
+function listInto(found: LocalFile[], root: string, { subfolder, depth }: { subfolder: string; depth: number }): void {
+  for (const entry of readdirSync(join(root, subfolder), { withFileTypes: true })) {
+    if (found.length >= MAX_LISTED) return;
+    if (entry.isFile()) found.push({ subfolder, filename: entry.name });
+    else if (entry.isDirectory() && depth < MAX_DEPTH) {
+      listInto(found, root, {
+        subfolder: subfolder === '' ? entry.name : `${subfolder}/${entry.name}`,
+        depth: depth + 1,
+      });
+    }
+  }
+}
+
+function listLocal(root: string, folder: string): LocalFile[] {
+  const found: LocalFile[] = [];
+  try {
+    if (isPlainPath(join(root, folder))) listInto(found, root, { subfolder: folder, depth: 0 });
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error; // a run that wrote nothing
+  }
+  const key = (file: LocalFile) => `${file.subfolder}/${file.filename}`;
+  return found.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+// Names must have passed judgeOutputName; the folder itself may be a symlink, what is below may not.
+export function createLocalOutput({ dir }: { dir: string }): LocalOutput {
+  const root = realpathSync.native(dir);
+  return {
+    list: (folder) => listLocal(root, folder),
+    read: (file, maxBytes) => readLocal(join(root, file.subfolder, file.filename), maxBytes),
+  };
+}

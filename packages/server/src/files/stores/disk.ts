@@ -1,0 +1,161 @@
+// Storage in a folder of this machine: 256 pre-made sub-folders, one file per key, written in place and flushed once.
+// A put that fails or is cut off leaves at most a file without a row, which the next put of the key overwrites.
+import { closeSync, constants, createReadStream, fdatasync, fstatSync, openSync, writeSync } from 'node:fs';
+import { mkdirSync, lstatSync, realpathSync } from 'node:fs';
+import { lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { addAbortSignal, type Readable } from 'node:stream';
+import { createHash, hash } from 'node:crypto';
+import { SNIFF_BYTES } from '../media-type.ts';
+import { type ByteRange, type Listed, type Opened, type PutOptions, requireKey } from '../storage.ts';
+import { SMALL_BYTES, type Storage, StorageError, type Stored } from '../storage.ts';
+
+const FOLDERS = 256;
+const WRITE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK; // a FIFO must not hang the process
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+function toStorageError(error: unknown): StorageError {
+  if (error instanceof StorageError) return error;
+  const isFull = FULL.has(codeOf(error));
+  return new StorageError(isFull ? '[disk] no room left' : '[disk] cannot be used', {
+    kind: isFull ? 'full' : 'unavailable',
+    cause: error,
+  });
+}
+
+// Spread by the whole key: ids that begin with a time would all land in one folder by their first letters.
+function folderOf(key: string): string {
+  let sum = 0;
+  for (let i = 0; i < key.length; i++) sum = (sum * 31 + key.charCodeAt(i)) % 65_521;
+  return (sum % FOLDERS).toString(16).padStart(2, '0');
+}
+
+function flush(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => fdatasync(fd, (error) => (error ? reject(error) : resolve())));
+}
+
+function writeAll(fd: number, bytes: Buffer): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+}
+
+// Synchronous but for the flush, which is the only slow part.
+async function putSmall(path: string, bytes: Buffer): Promise<Stored> {
+  const fd = openSync(path, WRITE, 0o600);
+  try {
+    writeAll(fd, bytes);
+    await flush(fd);
+  } finally {
+    closeSync(fd);
+  }
+  return { sizeBytes: bytes.length, sha256: hash('sha256', bytes, 'hex'), head: bytes.subarray(0, SNIFF_BYTES) };
+}
+
+async function* chunksOf(source: Readable | Buffer, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  if (Buffer.isBuffer(source)) {
+    for (let at = 0; at < source.length; at += 1 << 20) yield source.subarray(at, at + (1 << 20));
+    return;
+  }
+  if (signal) addAbortSignal(signal, source); // a source that hangs must not outlive the caller's patience
+  try {
+    for await (const chunk of source) yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
+  } catch (error) {
+    if (signal?.aborted) throw new StorageError('the put was given up', { kind: 'aborted', cause: error });
+    throw new StorageError('the bytes to be stored broke off', { kind: 'source', cause: error });
+  }
+}
+
+// One pass: hash, count, write. Each chunk is awaited, so memory stays flat whatever the size.
+async function putLarge(path: string, source: Readable | Buffer, options: PutOptions): Promise<Stored> {
+  const file = await open(path, WRITE, 0o600);
+  try {
+    const digest = createHash('sha256');
+    const head: Buffer[] = [];
+    let sizeBytes = 0;
+    for await (const chunk of chunksOf(source, options.signal)) {
+      if (sizeBytes < SNIFF_BYTES) head.push(Buffer.from(chunk.subarray(0, SNIFF_BYTES - sizeBytes)));
+      sizeBytes += chunk.length;
+      if (sizeBytes > options.maxBytes)
+        throw new StorageError(`larger than ${options.maxBytes} bytes`, { kind: 'too_large' });
+      digest.update(chunk);
+      for (let done = 0; done < chunk.length; ) done += (await file.write(chunk, done)).bytesWritten;
+    }
+    await file.datasync();
+    return { sizeBytes, sha256: digest.digest('hex'), head: Buffer.concat(head) };
+  } finally {
+    await file.close();
+  }
+}
+
+function prepare(dir: string): string {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const root = realpathSync(dir);
+  for (let i = 0; i < FOLDERS; i++) {
+    const folder = join(root, i.toString(16).padStart(2, '0'));
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (!lstatSync(folder).isDirectory()) throw new Error(`${folder} is not a plain folder`);
+  }
+  return root;
+}
+
+function openDisk(path: string, range: ByteRange | undefined): Opened | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, READ);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ELOOP') return undefined; // ELOOP: a symlink, never ours
+    throw toStorageError(error);
+  }
+  const stat = fstatSync(fd);
+  if (!stat.isFile()) {
+    closeSync(fd);
+    return undefined;
+  }
+  return { stream: createReadStream('', { fd, ...(range ?? { start: 0 }) }), sizeBytes: stat.size };
+}
+
+async function* listDisk(root: string, prefix: string): AsyncGenerator<Listed> {
+  for (let i = 0; i < FOLDERS; i++) {
+    const folder = join(root, i.toString(16).padStart(2, '0'));
+    for (const key of await readdir(folder)) {
+      if (!key.startsWith(prefix)) continue;
+      const stat = await lstat(join(folder, key)).catch(() => undefined); // gone since the listing
+      if (stat?.isFile()) yield { key, sizeBytes: stat.size, modifiedAtMs: stat.mtimeMs };
+    }
+  }
+}
+
+export function createDiskStore({ dir }: { dir: string }): Storage {
+  const root = prepare(dir);
+  const pathOf = (key: string) => join(root, folderOf(requireKey(key)), key);
+  const quietRemove = (path: string) => rm(path, { force: true }).catch(() => {}); // the put's own error is the news
+
+  async function put(key: string, source: Readable | Buffer, options: PutOptions): Promise<Stored> {
+    const path = pathOf(key);
+    try {
+      if (options.signal?.aborted)
+        throw new StorageError('the put was given up', { kind: 'aborted', cause: options.signal.reason });
+      if (!Buffer.isBuffer(source)) return await putLarge(path, source, options);
+      if (source.length > options.maxBytes)
+        throw new StorageError(`larger than ${options.maxBytes} bytes`, { kind: 'too_large' });
+      return source.length <= SMALL_BYTES ? await putSmall(path, source) : await putLarge(path, source, options);
+    } catch (error) {
+      if (!Buffer.isBuffer(source)) source.destroy();
+      await quietRemove(path);
+      throw toStorageError(error);
+    }
+  }
+
+  return {
+    put,
+    open: async (key, range) => openDisk(pathOf(key), range),
+    move: (from, to) => rename(pathOf(from), pathOf(to)).catch((error) => Promise.reject(toStorageError(error))),
+    remove: (key) => rm(pathOf(key), { force: true }).catch((error) => Promise.reject(toStorageError(error))),
+    has: async (key) => (await lstat(pathOf(key)).catch(() => undefined))?.isFile() ?? false,
+    list: (prefix) => listDisk(root, prefix),
+  };
+}
