@@ -1,0 +1,50 @@
+// ComfyUI's queue from outside: which prompts it holds, taking pending ones out, interrupting the running one.
+// Cancelling is a loop of the caller: deletePending → queue → interrupt if it runs by now → queue.
+import { malformed, postJson, requireJson, requireOk } from './answers.ts';
+import { ComfyError } from './comfy-error.ts';
+import { readCount, readField } from './fields.ts';
+import type { Http, HttpRequest } from './http.ts';
+import { type QueueIds, readQueueIds } from './queue-ids.ts';
+
+/** The answer echoes every queued graph, and one graph may be as large as ComfyUI's upload limit. */
+const MAX_QUEUE_BYTES = 256 * 1024 * 1024;
+
+export async function listQueue(http: Http): Promise<QueueIds> {
+  const request: HttpRequest = { method: 'GET', path: '/queue', maxBytes: MAX_QUEUE_BYTES };
+  const reply = await requireOk(http, request);
+  const ids = readQueueIds(reply.body);
+  if (ids) return ids;
+  // The body holds tenants' graphs and keys: none of it goes into an error.
+  throw new ComfyError('malformed', 'GET /queue: not a queue', { status: 200 });
+}
+
+/** Pending and running together: the cheapest sign of life. */
+export async function countPrompts(http: Http): Promise<number> {
+  const request: HttpRequest = { method: 'GET', path: '/prompt' };
+  const remaining = readCount(readField(await requireJson(http, request, 'fast'), 'exec_info'), 'queue_remaining');
+  if (remaining === undefined) throw malformed(request, undefined, 'no queue_remaining');
+  return remaining;
+}
+
+/** Ids that are not pending (any more) are ignored by ComfyUI without a word. */
+export async function deletePending(http: Http, promptIds: string | readonly string[]): Promise<void> {
+  const ids = typeof promptIds === 'string' ? [promptIds] : promptIds;
+  if (ids.length > 0) await requireOk(http, postJson('/queue', { delete: ids }));
+}
+
+/** Before 0.3.57 ComfyUI ignores the id and interrupts whatever runs: see `canInterruptByPrompt`. */
+export async function interruptPrompt(http: Http, promptId: string): Promise<void> {
+  // An empty id would interrupt whatever runs.
+  if (promptId === '') throw new ComfyError('argument', 'interrupt needs a prompt id', { mayHaveArrived: false });
+  await requireOk(http, postJson('/interrupt', { prompt_id: promptId }));
+}
+
+export interface FreeOptions {
+  unloadModels?: boolean;
+  freeMemory?: boolean;
+}
+
+/** Acts between prompts. freeMemory also forgets every cached node result, and so unloads the models. */
+export async function freeMemory(http: Http, { unloadModels = false, freeMemory = false }: FreeOptions): Promise<void> {
+  await requireOk(http, postJson('/free', { unload_models: unloadModels, free_memory: freeMemory }));
+}
