@@ -1,0 +1,43 @@
+// Where PostgreSQL is, and how each session of this service is set up. Used by everything in db/ that connects.
+import type pg from 'pg';
+import { rowValueTypes } from './row-values.ts';
+
+/** In pieces, as the embedded PostgreSQL gives it: then `host` is the folder of its socket. */
+export interface ConnectionParts {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly database: string;
+  readonly password?: string;
+}
+
+/** `url` is a DATABASE_URL. */
+export type DatabaseLocation = { readonly connection: ConnectionParts } | { readonly url: string };
+
+/** What db/ writes to: a pino logger fits. */
+export interface DatabaseLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+
+export interface SessionSettings {
+  readonly applicationName: string;
+  readonly statementTimeoutMs: number;
+}
+
+/** UTC is what row-values.ts reads instants in. */
+export function clientConfig(location: DatabaseLocation, settings: SessionSettings): pg.ClientConfig {
+  const place = 'url' in location ? { connectionString: location.url } : { ...location.connection };
+  return {
+    ...place,
+    application_name: settings.applicationName,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    types: rowValueTypes,
+    options: `-c timezone=UTC -c statement_timeout=${settings.statementTimeoutMs}`,
+  };
+}

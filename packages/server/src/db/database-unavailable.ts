@@ -1,0 +1,45 @@
+// Tells "the database cannot be reached" from every other failure, and whether the statement may have been carried out.
+// Made by database.ts; read by whoever must answer 503 or ask what became of a write.
+
+export class DatabaseUnavailable extends Error {
+  override readonly name = 'DatabaseUnavailable';
+  /** True when the statement was sent and not answered: it may or may not have been committed. */
+  readonly ambiguous: boolean;
+
+  constructor(cause: unknown, ambiguous: boolean) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`the database cannot be reached: ${reason}`, { cause });
+    this.ambiguous = ambiguous;
+  }
+}
+
+export const isDatabaseUnavailable = (error: unknown): error is DatabaseUnavailable =>
+  error instanceof DatabaseUnavailable;
+
+// 57P01–57P05: shut down or starting; 08…: connection exceptions; 53300: no connection is free.
+const SERVER_CODES = /^(57P0[1-5]|08...|53300)$/;
+const SYSTEM_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'ENOENT',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENOTCONN',
+  'EADDRNOTAVAIL',
+]);
+// pg gives these without a code.
+const PG_MESSAGES =
+  /^(Connection terminated|Query read timeout|timeout (exceeded|expired)|Client has encountered a connection error|Client was closed|The client has been closed)/;
+
+export function isConnectionLoss(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (SERVER_CODES.test(code) || SYSTEM_CODES.has(code)) return true;
+  if (error instanceof AggregateError) return error.errors.every(isConnectionLoss);
+  return code === '' && PG_MESSAGES.test(error.message);
+}

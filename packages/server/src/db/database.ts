@@ -1,0 +1,155 @@
+// The service's way to PostgreSQL: query, transaction, listen, and whether the database is there. Made once in app.ts.
+// A lost connection becomes DatabaseUnavailable; the pool connects again by itself. Times, bigints: see row-values.ts.
+import pg from 'pg';
+import { type Availability, createAvailability } from './availability.ts';
+import { clientConfig, type DatabaseLocation, type DatabaseLog } from './connection.ts';
+import { DatabaseUnavailable, isConnectionLoss } from './database-unavailable.ts';
+import { createListener, type Listener } from './listener.ts';
+import type { Sql } from './sql.ts';
+
+export interface Queryable {
+  query<Row>(statement: Sql): Promise<Row[]>;
+}
+
+export interface TransactionOptions {
+  /** 0: no limit. */
+  readonly statementTimeoutMs?: number;
+}
+
+export interface Database extends Queryable {
+  /** Commits when `run` resolves, rolls back when it rejects. */
+  transaction<T>(run: (tx: Queryable) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  /** Calls back with each payload, and with undefined when notifications may have been missed. Gives the way to stop. */
+  listen(channel: string, onNotify: (payload: string | undefined) => void): Promise<() => Promise<void>>;
+  /** False from the first lost connection until a probe gets through again. */
+  ready(): boolean;
+  onDown(call: () => void): () => void;
+  onReady(call: () => void): () => void;
+  stop(): Promise<void>;
+}
+
+export type DatabaseDeps = DatabaseLocation & {
+  readonly log: DatabaseLog;
+  readonly poolSize?: number;
+  readonly statementTimeoutMs?: number;
+  readonly applicationName?: string;
+};
+
+const DEFAULT_POOL_SIZE = 10;
+const DEFAULT_STATEMENT_TIMEOUT_MS = 30_000;
+/** A server that is stopped or cut off does not time its statements out; then this side gives up this much later. */
+const ANSWER_GRACE_MS = 5_000;
+const PROBE = { text: 'select 1', query_timeout: 3_000 } as pg.QueryConfig;
+
+interface Session {
+  readonly pool: pg.Pool;
+  readonly availability: Availability;
+  readonly statementTimeoutMs: number;
+}
+
+export function createDatabase(deps: DatabaseDeps): Database {
+  const { log, statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS } = deps;
+  const settings = { applicationName: deps.applicationName ?? `comfleet ${process.pid}`, statementTimeoutMs };
+  const pool = new pg.Pool({
+    ...clientConfig(deps, settings),
+    max: deps.poolSize ?? DEFAULT_POOL_SIZE,
+    idleTimeoutMillis: 60_000,
+  });
+  const availability = createAvailability({ probe: () => pool.query(PROBE), log });
+  pool.on('error', (error) => availability.markDown(error));
+  const session: Session = { pool, availability, statementTimeoutMs };
+  const listener: Listener = createListener({ config: clientConfig(deps, settings), log });
+  return {
+    query: (statement) => queryOnce(session, statement),
+    transaction: (run, options) => runTransaction(session, run, options ?? {}),
+    listen: listener.listen,
+    ready: availability.isUp,
+    onDown: availability.onDown,
+    onReady: availability.onUp,
+    stop: async () => {
+      availability.stop();
+      await listener.stop();
+      await pool.end();
+    },
+  };
+}
+
+async function connect({ pool, availability }: Session): Promise<pg.PoolClient> {
+  try {
+    return await pool.connect();
+  } catch (error) {
+    if (!isConnectionLoss(error)) throw error;
+    availability.markDown(error);
+    throw new DatabaseUnavailable(error, false);
+  }
+}
+
+function queryConfig(statement: Sql, timeoutMs: number): pg.QueryConfig {
+  return {
+    text: statement.text,
+    // pg copies nothing and changes nothing; only its type says it might.
+    values: statement.values as unknown[],
+    ...(statement.name === undefined ? {} : { name: statement.name }),
+    ...(timeoutMs === 0 ? {} : { query_timeout: timeoutMs + ANSWER_GRACE_MS }),
+  };
+}
+
+async function queryOnce<Row>(session: Session, statement: Sql): Promise<Row[]> {
+  const client = await connect(session);
+  try {
+    const result = await client.query(queryConfig(statement, session.statementTimeoutMs));
+    client.release();
+    return result.rows as Row[];
+  } catch (error) {
+    const lost = isConnectionLoss(error);
+    client.release(lost);
+    if (!lost) throw error;
+    session.availability.markDown(error);
+    throw new DatabaseUnavailable(error, true);
+  }
+}
+
+async function runTransaction<T>(
+  session: Session,
+  run: (tx: Queryable) => Promise<T>,
+  options: TransactionOptions,
+): Promise<T> {
+  const client = await connect(session);
+  const timeoutMs = options.statementTimeoutMs ?? session.statementTimeoutMs;
+  const tx: Queryable = {
+    query: async <Row>(statement: Sql) => (await client.query(queryConfig(statement, timeoutMs))).rows as Row[],
+  };
+  let committing = false;
+  // An 'error' event without a listener ends the process; the query in flight, or the next one, fails with the same cause.
+  const ignoreBetweenQueries = (): void => {};
+  client.on('error', ignoreBetweenQueries);
+  try {
+    await client.query(
+      options.statementTimeoutMs === undefined ? 'begin' : `begin; set local statement_timeout = ${timeoutMs}`,
+    );
+    const value = await run(tx);
+    committing = true;
+    await client.query('commit');
+    client.off('error', ignoreBetweenQueries);
+    client.release();
+    return value;
+  } catch (error) {
+    const lost = isConnectionLoss(error) || !(await rollBack(client));
+    client.off('error', ignoreBetweenQueries);
+    client.release(lost);
+    if (!isConnectionLoss(error)) throw error;
+    session.availability.markDown(error);
+    // Before the commit was sent nothing can have been kept.
+    throw new DatabaseUnavailable(error, committing);
+  }
+}
+
+async function rollBack(client: pg.PoolClient): Promise<boolean> {
+  try {
+    await client.query('rollback');
+    return true;
+  } catch {
+    // The connection is thrown away, which rolls back as well.
+    return false;
+  }
+}

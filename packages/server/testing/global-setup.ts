@@ -1,0 +1,85 @@
+// Runs once for each vitest run, in vitest's main process: one embedded PostgreSQL for all test files, with a template
+// database that has every migration. It starts when the first test file asks, so runs without database tests pay nothing.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import type { ConnectionParts } from '../src/db/connection.ts';
+import { createDatabase } from '../src/db/database.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../src/db/embedded.ts';
+import { migrate } from '../src/db/migrate.ts';
+import { sql } from '../src/db/sql.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    testPostgresUrl: string;
+  }
+}
+
+export const EMPTY_TEMPLATE = 'template_empty';
+export const MIGRATED_TEMPLATE = 'template_migrated';
+
+const silent = (): void => {};
+const log = { info: silent, warn: silent, error: silent };
+
+interface TestPostgres {
+  readonly dataDir: string;
+  readonly postgres: EmbeddedPostgres;
+}
+
+async function startTestPostgres(): Promise<TestPostgres> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'comfleet-test-'));
+  const postgres = await startEmbeddedPostgres({
+    dataDir,
+    log,
+    onExit: (error) => {
+      throw error;
+    },
+  });
+  await makeTemplate(postgres.connection, EMPTY_TEMPLATE);
+  await makeTemplate(postgres.connection, MIGRATED_TEMPLATE);
+  const db = createDatabase({ connection: { ...postgres.connection, database: MIGRATED_TEMPLATE }, log });
+  try {
+    await migrate(db);
+  } finally {
+    await db.stop();
+  }
+  return { dataDir, postgres };
+}
+
+async function makeTemplate(connection: ConnectionParts, name: string): Promise<void> {
+  const admin = createDatabase({ connection, log, poolSize: 1 });
+  await admin.query({ ...sql.empty, text: `create database ${name} strategy file_copy` });
+  await admin.stop();
+}
+
+/** GET / gives where the server is (and starts it); POST /<name> says that a failed test's database must stay. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const kept: string[] = [];
+  let starting: Promise<TestPostgres> | undefined;
+  const server = createServer((request, reply) => {
+    if (request.method === 'POST') {
+      kept.push(request.url?.slice(1) ?? '');
+      reply.end();
+      return;
+    }
+    starting ??= startTestPostgres();
+    starting.then(
+      ({ postgres }) => reply.end(JSON.stringify(postgres.connection)),
+      (error: Error) => reply.writeHead(500).end(error.message),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  project.provide('testPostgresUrl', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  return async () => {
+    server.close();
+    const started = await starting?.catch(() => undefined);
+    await started?.postgres.stop();
+    if (started && kept.length === 0) rmSync(started.dataDir, { recursive: true, force: true });
+    if (started && kept.length > 0) {
+      process.stderr.write(`Databases of failed tests are kept in ${started.dataDir}: ${kept.join(', ')}\n`);
+    }
+  };
+}
