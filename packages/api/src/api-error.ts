@@ -1,6 +1,6 @@
 // How an error of the catalogue is raised and written: the exception a use case throws, the HTTP body, and the entry of
 // a result's `error` array. Only the HTTP layer's send-error turns an ApiError into a body.
-import { type ErrorCode, type ErrorName, ERRORS } from './errors.ts';
+import { ERRORS, type ErrorCode, type ErrorName } from './errors.ts';
 import { echo, type Problem } from './problems.ts';
 
 export interface ApiErrorOptions {

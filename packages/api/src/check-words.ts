@@ -56,11 +56,12 @@ function describeString({ minLength, maxLength, format }: SchemaNode): string {
 }
 
 function describeList({ minItems, maxItems, items }: SchemaNode): string {
-  const of = items === undefined ? '' : `, each ${describeExpected(items as SchemaNode)}`;
-  if (minItems !== undefined && minItems === maxItems)
-    return `a list of exactly ${minItems === 1 ? 'one' : minItems}${of}`;
-  if (minItems !== undefined && maxItems !== undefined) return `a list of ${minItems} to ${maxItems}${of}`;
-  return `a list${of}`;
+  const item = items === undefined ? undefined : describeExpected(items);
+  if (minItems === 1 && maxItems === 1) return `a list of exactly one item${item === undefined ? '' : `, ${item}`}`;
+  const each = item === undefined ? '' : `, each ${item}`;
+  return minItems !== undefined && maxItems !== undefined
+    ? `a list of ${minItems} to ${maxItems} items${each}`
+    : `a list${each}`;
 }
 
 function range({ minimum, maximum, exclusiveMinimum }: SchemaNode): string {

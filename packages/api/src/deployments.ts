@@ -1,11 +1,11 @@
 // Deployments: the record, the bodies that create and change one, the list's query, and the rules across fields
 // (api.md 2.5).
 import Type, { type Static } from 'typebox';
-import { type Read, read } from './check.ts';
 import { Id, Instant, Name } from './fields.ts';
 import { MAX_INSTANCES_MAX, MIN_INSTANCES_MAX } from './limits.ts';
 import { listNearest } from './nearest.ts';
-import type { Problem } from './problems.ts';
+import { isJsonObject, numberOf, type Problem } from './problems.ts';
+import { type Read, read } from './read.ts';
 
 export const DEPLOYMENT_STATUSES = ['standby', 'starting', 'running', 'disabled', 'error'] as const;
 export type DeploymentStatus = (typeof DEPLOYMENT_STATUSES)[number];
@@ -118,22 +118,37 @@ export interface DeploymentCreateInput {
 
 export type DeploymentPatchInput = Partial<DeploymentCreateInput> & { is_enabled?: boolean };
 
-/** Reads a body of POST /deployments, every problem at once. Whether the SKU exists, checkDeployment says. */
-export function readDeploymentCreate(body: unknown): Read<DeploymentCreateInput> {
+/** Reads a body of POST /deployments, every problem at once, those across fields too. */
+export function readDeploymentCreate(body: unknown, rules: DeploymentRules = {}): Read<DeploymentCreateInput> {
   const result = read(DeploymentCreate, body);
-  if (result.kind === 'refused') return result;
+  const problems = result.kind === 'refused' ? result.problems : [];
+  problems.push(...checkDeployment(comparableFields(body, problems), rules));
+  if (result.kind === 'refused' || problems.length > 0) return { kind: 'refused', problems };
   const { hardware, ...given } = result.value;
   const { min_instances = 0, max_instances = 1, queue_size = 1, keep_warm_duration_in_seconds = 60 } = given;
   const scaling = { min_instances, max_instances, queue_size, keep_warm_duration_in_seconds };
   return { kind: 'ok', value: { ...given, ...scaling, ...oneSku(hardware) } };
 }
 
-/** Reads a body of PATCH /deployments/{d}: only what was given. */
+/** Reads a body of PATCH /deployments/{d}: only what was given. checkDeployment then judges the patched record. */
 export function readDeploymentPatch(body: unknown): Read<DeploymentPatchInput> {
   const result = read(DeploymentPatch, body);
   if (result.kind === 'refused') return result;
   const { hardware, ...given } = result.value;
   return { kind: 'ok', value: { ...given, ...oneSku(hardware) } };
+}
+
+/** What of a new deployment can be judged across fields: those with a problem of their own say enough already. */
+function comparableFields(body: unknown, problems: readonly Problem[]): DeploymentFields {
+  const fields = isJsonObject(body) ? body : {};
+  const isSound = (key: string) => !problems.some(({ loc }) => loc[1] === key);
+  const hardware = fields['hardware'];
+  const sku: unknown = Array.isArray(hardware) ? hardware[0] : hardware;
+  return {
+    min_instances: isSound('min_instances') ? (numberOf(fields['min_instances']) ?? 0) : 0,
+    max_instances: isSound('max_instances') ? (numberOf(fields['max_instances']) ?? 1) : MAX_INSTANCES_MAX,
+    ...(typeof sku === 'string' && isSound('hardware') ? { hardware: sku } : {}),
+  };
 }
 
 function oneSku(hardware: string[] | string | undefined): { hardware?: string } {

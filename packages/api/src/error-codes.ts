@@ -1,5 +1,5 @@
 // The codes of the catalogue as a list and as a test, for whoever walks it or meets a number from outside.
-import { type ErrorCode, ERRORS } from './errors.ts';
+import { ERRORS, type ErrorCode } from './errors.ts';
 
 export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'number' && Object.hasOwn(ERRORS, value);

@@ -1,9 +1,10 @@
 // The rules of the submit body that need no graph (api.md 2.1): shape, labels, priority, deadlines, webhook URL, and the
 // answer to a body with none of the known keys. Hand-written because every submit passes here.
-import { readFlag } from './check.ts';
+
 import { METADATA_KEY_CHARACTERS, METADATA_LABELS, METADATA_VALUE_BYTES, WEBHOOK_URL_CHARACTERS } from './limits.ts';
 import { listNearest } from './nearest.ts';
 import { echo, isJsonObject, numberOf, type Problem, quote } from './problems.ts';
+import { readFlag } from './read.ts';
 import { PRIORITIES } from './requests.ts';
 
 export const SUBMIT_KEYS = [

@@ -1,9 +1,9 @@
 // Workflows and their immutable versions: bodies, records, and the rules across a version's fields (api.md 3, 3.1).
 import Type, { type Static } from 'typebox';
-import { type Read, read } from './check.ts';
 import { Id, Instant, Name, OpenObject, PageQuery } from './fields.ts';
 import { listNearest } from './nearest.ts';
 import { isJsonObject, type Problem } from './problems.ts';
+import { type Read, read } from './read.ts';
 
 export const WorkflowCreate = Type.Object({ name: Name });
 

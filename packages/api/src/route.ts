@@ -1,0 +1,70 @@
+// What the route table says about one route. The server, the OpenAPI document and the clients read it; a new route is
+// one entry in routes/<noun>.ts.
+import type { TSchema } from 'typebox';
+import type { ErrorCode } from './errors.ts';
+
+export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
+
+export interface RouteReply {
+  readonly description: string;
+  /** The JSON body; left out when there is none or it is no JSON. */
+  readonly schema?: TSchema;
+  /** The media type of a body that is no JSON. */
+  readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface RouteHeader {
+  readonly name: string;
+  readonly description: string;
+  readonly schema: TSchema;
+}
+
+export interface Route {
+  readonly id: string;
+  readonly method: HttpMethod;
+  /** Below the base, in the router's notation: `/deployments/:deployment_id`, `*` for the rest of the path. */
+  readonly path: string;
+  /** `versioned`: below /prod/v1 and /prod/v2. `root`: as it stands. */
+  readonly base: 'versioned' | 'root';
+  /** `public` routes need no token. */
+  readonly access: 'token' | 'public';
+  readonly tag: RouteTag;
+  readonly summary: string;
+  readonly description?: string;
+  /** What a path parameter is, where its name does not say enough. */
+  readonly params?: Readonly<Record<string, { readonly description: string; readonly values?: readonly string[] }>>;
+  readonly query?: TSchema;
+  readonly headers?: readonly RouteHeader[];
+  readonly body?: TSchema;
+  readonly replies: Readonly<Record<number, RouteReply>>;
+  /** The codes it can answer beyond those every route of its kind can. */
+  readonly errors: readonly ErrorCode[];
+}
+
+export const ROUTE_TAGS = {
+  requests: 'Submit a run, follow it, fetch its result, cancel it.',
+  deployments: 'A workflow version with hardware and scaling limits.',
+  workflows: 'Graphs, saved as immutable versions.',
+  account: 'The caller, and what it may use.',
+  files: 'Result files and saved object_info.',
+  service: 'Is the service alive, and what can it do?',
+} as const;
+export type RouteTag = keyof typeof ROUTE_TAGS;
+
+/** What any route can answer, by who may call it. */
+export const COMMON_ERRORS: Readonly<Record<Route['access'], readonly ErrorCode[]>> = {
+  token: [401001, 429001, 500001, 503001],
+  public: [500001],
+};
+
+/** The codes a route can answer with, its own and those of every route of its kind, ascending. */
+export function errorsOf(route: Route): ErrorCode[] {
+  const body: readonly ErrorCode[] = route.body === undefined ? [] : [413001, 422001];
+  const query: readonly ErrorCode[] = route.query === undefined ? [] : [422001];
+  return [...new Set([...route.errors, ...body, ...query, ...COMMON_ERRORS[route.access]])].sort((a, b) => a - b);
+}
+
+export const API_VERSIONS = ['v1', 'v2'] as const;
+export type ApiVersion = (typeof API_VERSIONS)[number];
+export const API_BASE = '/prod';

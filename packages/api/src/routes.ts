@@ -1,0 +1,19 @@
+// The table of every route: the server registers what it lists, the OpenAPI document shows it, clients find paths here.
+import type { Route } from './route.ts';
+import { DEPLOYMENT_ROUTES } from './routes/deployments.ts';
+import { REQUEST_ROUTES } from './routes/requests.ts';
+import { SERVICE_ROUTES } from './routes/service.ts';
+import { WORKFLOW_ROUTES } from './routes/workflows.ts';
+
+const TABLE = [...REQUEST_ROUTES, ...DEPLOYMENT_ROUTES, ...WORKFLOW_ROUTES, ...SERVICE_ROUTES] as const;
+
+export type RouteId = (typeof TABLE)[number]['id'];
+
+export const ROUTES: readonly (Route & { readonly id: RouteId })[] = TABLE;
+
+/** The route with this id. */
+export function routeOf(id: RouteId): Route {
+  const route = ROUTES.find((candidate) => candidate.id === id);
+  if (route === undefined) throw new Error(`The route table has no ${id}.`);
+  return route;
+}

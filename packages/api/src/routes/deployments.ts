@@ -1,0 +1,77 @@
+// The routes of deployments.
+import {
+  Deployment,
+  DeploymentCreate,
+  DeploymentDeleted,
+  DeploymentList,
+  DeploymentListQuery,
+  DeploymentPatch,
+  DeploymentQuery,
+} from '../deployments.ts';
+import type { Route } from '../route.ts';
+
+export const DEPLOYMENT_ROUTES = [
+  {
+    id: 'listDeployments',
+    method: 'GET',
+    path: '/deployments',
+    base: 'versioned',
+    access: 'token',
+    tag: 'deployments',
+    summary: "The account's deployments",
+    query: DeploymentListQuery,
+    replies: { 200: { description: 'A bare array.', schema: DeploymentList } },
+    errors: [],
+  },
+  {
+    id: 'createDeployment',
+    method: 'POST',
+    path: '/deployments',
+    base: 'versioned',
+    access: 'token',
+    tag: 'deployments',
+    summary: 'Create a deployment',
+    body: DeploymentCreate,
+    replies: { 200: { description: 'The record, payload included.', schema: Deployment } },
+    errors: [403003, 404001],
+  },
+  {
+    id: 'getDeployment',
+    method: 'GET',
+    path: '/deployments/:deployment_id',
+    base: 'versioned',
+    access: 'token',
+    tag: 'deployments',
+    summary: 'One deployment',
+    query: DeploymentQuery,
+    replies: { 200: { description: 'The record.', schema: Deployment } },
+    errors: [403003, 404001, 10003],
+  },
+  {
+    id: 'changeDeployment',
+    method: 'PATCH',
+    path: '/deployments/:deployment_id',
+    base: 'versioned',
+    access: 'token',
+    tag: 'deployments',
+    summary: 'Change a deployment',
+    description:
+      'Any subset of the fields. New hardware or a new version takes new work; running work finishes on the old instances. ' +
+      '`is_enabled: false` ends every queued and running request with 10002.',
+    body: DeploymentPatch,
+    replies: { 200: { description: 'The record, payload included.', schema: Deployment } },
+    errors: [403003, 404001, 10003],
+  },
+  {
+    id: 'deleteDeployment',
+    method: 'DELETE',
+    path: '/deployments/:deployment_id',
+    base: 'versioned',
+    access: 'token',
+    tag: 'deployments',
+    summary: 'Delete a deployment',
+    description: 'Ends its requests and stops its instances. Every later call below it answers 404 with 10003.',
+    replies: { 200: { description: 'It is deleted.', schema: DeploymentDeleted } },
+    errors: [403003, 404001, 10003],
+  },
+] as const satisfies readonly Route[];
