@@ -1,5 +1,6 @@
 // What a node of the emulator is: its object_info entry, and the work it does on images held as float tensors.
 // Each node file exports definitions of this shape; nodes/index.ts collects them, the executor's worker runs them.
+// A node fails by throwing a PythonError, whose type ComfyUI would report as exception_type.
 import type { NodeInfo } from '@comfleet/comfyui';
 
 /** Pixels in NHWC order, nominally 0..1; `channels` is 3, or 4 where a node made alpha. */
@@ -50,6 +51,8 @@ export interface NodeDefinition {
   classType: string;
   /** The object_info entry, exactly as ComfyUI answers it. */
   info: NodeInfo;
+  /** The entry as it is now, for nodes whose combo lists a folder's files. Where absent, `info` is it. */
+  liveInfo?(dirs: NodeDirectories): Promise<NodeInfo>;
   run(inputs: NodeInputs, context: NodeContext): Promise<NodeResult>;
   /** ComfyUI's IS_CHANGED: while this text stays the same, a cached result may be used. */
   fingerprint?(inputs: NodeInputs, dirs: NodeDirectories): Promise<string>;

@@ -1,0 +1,49 @@
+// Scales an image by one of ComfyUI's methods, cutting it to the target's aspect first when asked to.
+// Called by the scale nodes, and by nodes that bring two images to one size.
+import { PythonError } from '../python/errors.ts';
+import type { ImageTensor } from '../nodes/node.ts';
+import { scaleArea } from './area-scale.ts';
+import { scaleLanczos } from './lanczos-scale.ts';
+import { scaleNearest } from './nearest-scale.ts';
+import { roundHalfEven } from './round.pure.ts';
+import { scaleBicubic, scaleBilinear } from './taps-scale.ts';
+import { cropImage } from './tensor.ts';
+
+export interface ScaleTarget {
+  width: number;
+  height: number;
+  method: string;
+  crop: 'disabled' | 'center';
+}
+
+const METHODS: Record<string, (image: ImageTensor, width: number, height: number) => ImageTensor> = {
+  'nearest-exact': scaleNearest,
+  bilinear: scaleBilinear,
+  area: scaleArea,
+  bicubic: scaleBicubic,
+  lanczos: scaleLanczos,
+};
+
+export function scaleImage(image: ImageTensor, target: ScaleTarget): ImageTensor {
+  const { width, height, method } = target;
+  const scale = Object.hasOwn(METHODS, method) ? METHODS[method] : undefined;
+  if (!scale) throw new PythonError('NotImplementedError', `Unknown scaling method: ${method}`);
+  const source = target.crop === 'center' ? cropToAspect(image, width / height) : image;
+  if (Math.min(width, height, source.width, source.height) < 1) {
+    const sizes = `input (H: ${source.height}, W: ${source.width}) output (H: ${height}, W: ${width})`;
+    throw new PythonError('RuntimeError', `Input and output sizes should be greater than 0, but got ${sizes}`);
+  }
+  return scale(source, width, height);
+}
+
+function cropToAspect(image: ImageTensor, aspect: number): ImageTensor {
+  const own = image.width / image.height;
+  const left = own > aspect ? roundHalfEven((image.width - image.width * (aspect / own)) / 2) : 0;
+  const top = own < aspect ? roundHalfEven((image.height - image.height * (own / aspect)) / 2) : 0;
+  return cropImage(image, {
+    left,
+    top,
+    width: Math.max(0, image.width - left * 2),
+    height: Math.max(0, image.height - top * 2),
+  });
+}
