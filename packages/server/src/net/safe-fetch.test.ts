@@ -331,9 +331,11 @@ describe('sizes, times and encodings', () => {
 describe('post', () => {
   it('sends the body and headers, and reports whatever status comes without following it', async () => {
     const seen: string[] = [];
-    const { url, port } = await serve(async (request, response) => {
-      seen.push(`${request.method} ${request.headers['webhook-id']} ${await buffer(request)}`);
-      response.writeHead(301, { location: '/elsewhere' }).end('moved');
+    const { url, port } = await serve((request, response) => {
+      request.setEncoding('utf8').once('data', (body) => {
+        seen.push(`${request.method} ${request.headers['webhook-id']} ${body}`);
+        response.writeHead(301, { location: '/elsewhere' }).end('moved');
+      });
     });
     const safeFetch = fetcher({ allowPrivateHosts: [`127.0.0.1:${port}`] });
     const result = await safeFetch.post(url, { ...LIMITS, headers: { 'webhook-id': '7' }, body: '{"a":1}' });
