@@ -26,3 +26,40 @@ export {
 } from './system-stats.ts';
 export type { Upload, Uploaded, UploadSource, UploadTarget } from './upload.ts';
 export type { ViewedFile, ViewRequest } from './view.ts';
+export {
+  isJsonError,
+  JsonError,
+  type JsonLimits,
+  type JsonObject,
+  type JsonValue,
+  LosslessNumber,
+  isJsonObject,
+  parseJson,
+  stringifyJson,
+} from './json.ts';
+export {
+  findNodeInfo,
+  type InputSpec,
+  isCustomNode,
+  listInputs,
+  type MediaKind,
+  mediaKind,
+  type NodeInfo,
+  type ObjectInfo,
+} from './object-info.ts';
+export { type CompiledGraph, type CompileOptions, compileGraph, writeGraph } from './graph/compile.ts';
+export { hasDynamicInputs, isDynamicType, type NodeInputs, resolveInputs } from './graph/dynamic-inputs.ts';
+export { checkFileName } from './graph/file-name.ts';
+export { fingerprint } from './graph/fingerprint.ts';
+export { inputKey } from './graph/graph-text.ts';
+export { isLink } from './graph/links.ts';
+export { listMediaInputs, type MediaInput } from './graph/media-inputs.ts';
+export { listModels } from './graph/models.ts';
+export { editDistance, nearestNames } from './graph/nearest.ts';
+export { applyOverrides, type Touched } from './graph/overrides.ts';
+export { type Graph, type GraphNode, isEditorFormat, parseGraph } from './graph/parse.ts';
+export type { Holes, PreparedGraph } from './graph/prepared.ts';
+export { type Problem, prefixProblem } from './graph/problem.ts';
+export { pruneGraph } from './graph/prune.ts';
+export { listSavePrefixes, type SavePrefix } from './graph/save-prefixes.ts';
+export { validateGraph, type Verdict } from './graph/validate.ts';

@@ -1,0 +1,196 @@
+// The exact JSON reader behind parseJson: keeps each number's own text, takes python's NaN and Infinity, bounds
+// nesting and keys while reading, and says where a fault is. Iterative in strings, recursive only within maxDepth.
+
+import type { JsonValue } from './json.ts';
+
+export interface JsonLimits {
+  maxDepth?: number;
+  /** Per object; a duplicate key counts once and its last value wins. */
+  maxKeys?: number;
+}
+
+export type JsonFault = 'syntax' | 'too_deep' | 'too_many_keys' | 'number_too_long';
+
+/** Why a text could not be read, and where: `position` counts characters from 0, `line` and `column` from 1. */
+export class JsonError extends Error {
+  readonly kind: JsonFault;
+  readonly position: number;
+  readonly line: number;
+  readonly column: number;
+  readonly excerpt: string;
+
+  constructor(fault: { kind: JsonFault; what: string }, text: string, position: number) {
+    const before = text.slice(0, position);
+    const line = before.split('\n').length;
+    const column = position - before.lastIndexOf('\n');
+    super(`${fault.what} at line ${line}, column ${column}`);
+    this.name = 'JsonError';
+    this.kind = fault.kind;
+    this.position = position;
+    this.line = line;
+    this.column = column;
+    this.excerpt = text.slice(Math.max(0, position - 20), position + 20);
+  }
+}
+
+type MakeNumber = (text: string, isFloat: boolean) => JsonValue;
+
+interface Reader {
+  readonly text: string;
+  readonly maxDepth: number;
+  readonly maxKeys: number;
+  readonly makeNumber: MakeNumber;
+  at: number;
+}
+
+// Enough for any graph, far from the end of the call stack.
+const DEFAULT_MAX_DEPTH = 1_000;
+// python refuses longer integers; making a bigint of one costs quadratic time.
+const MAX_NUMBER_CHARS = 4_300;
+
+const NUMBER = /-?(?:Infinity|(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?)|NaN/y;
+const WORDS: readonly (readonly [string, JsonValue])[] = [
+  ['true', true],
+  ['false', false],
+  ['null', null],
+];
+
+export function readJson(text: string, limits: JsonLimits, makeNumber: MakeNumber): JsonValue {
+  const reader: Reader = {
+    text,
+    maxDepth: Math.min(limits.maxDepth ?? DEFAULT_MAX_DEPTH, DEFAULT_MAX_DEPTH),
+    maxKeys: limits.maxKeys ?? Number.POSITIVE_INFINITY,
+    makeNumber,
+    at: 0,
+  };
+  skipSpace(reader);
+  const value = readValue(reader, 0);
+  skipSpace(reader);
+  if (reader.at < text.length) throw syntax(reader, 'nothing more is expected after the JSON value');
+  return value;
+}
+
+function readValue(reader: Reader, depth: number): JsonValue {
+  const code = reader.text.charCodeAt(reader.at);
+  if (code === 0x7b) return readObject(reader, depth + 1);
+  if (code === 0x5b) return readArray(reader, depth + 1);
+  if (code === 0x22) return readString(reader);
+  for (const [word, value] of WORDS) {
+    if (reader.text.startsWith(word, reader.at)) {
+      reader.at += word.length;
+      return value;
+    }
+  }
+  return readNumber(reader);
+}
+
+function readObject(reader: Reader, depth: number): JsonValue {
+  enter(reader, depth);
+  const result: { [key: string]: JsonValue } = {};
+  if (takes(reader, 0x7d)) return result;
+  let keys = 0;
+  for (;;) {
+    if (reader.text.charCodeAt(reader.at) !== 0x22) throw syntax(reader, 'expected a key in double quotes');
+    const start = reader.at;
+    const key = readString(reader);
+    skipSpace(reader);
+    if (!takes(reader, 0x3a)) throw syntax(reader, 'expected : after the key');
+    if (!Object.hasOwn(result, key) && ++keys > reader.maxKeys) {
+      throw new JsonError(
+        { kind: 'too_many_keys', what: `an object has more than ${reader.maxKeys} keys` },
+        reader.text,
+        start,
+      );
+    }
+    setOwn(result, key, readValue(reader, depth));
+    skipSpace(reader);
+    if (takes(reader, 0x7d)) return result;
+    if (!takes(reader, 0x2c)) throw syntax(reader, 'expected , or } in the object');
+  }
+}
+
+function readArray(reader: Reader, depth: number): JsonValue {
+  enter(reader, depth);
+  const result: JsonValue[] = [];
+  if (takes(reader, 0x5d)) return result;
+  for (;;) {
+    result.push(readValue(reader, depth));
+    skipSpace(reader);
+    if (takes(reader, 0x5d)) return result;
+    if (!takes(reader, 0x2c)) throw syntax(reader, 'expected , or ] in the array');
+  }
+}
+
+function enter(reader: Reader, depth: number): void {
+  if (depth > reader.maxDepth) {
+    throw new JsonError(
+      { kind: 'too_deep', what: `the JSON is nested deeper than ${reader.maxDepth} levels` },
+      reader.text,
+      reader.at,
+    );
+  }
+  reader.at++;
+  skipSpace(reader);
+}
+
+function readString(reader: Reader): string {
+  const start = reader.at;
+  let end = start;
+  for (;;) {
+    end = reader.text.indexOf('"', end + 1);
+    if (end < 0) throw syntax(reader, 'a string is not closed');
+    let slashes = 0;
+    while (reader.text.charCodeAt(end - 1 - slashes) === 0x5c) slashes++;
+    if (slashes % 2 === 0) break;
+  }
+  try {
+    const value: string = JSON.parse(reader.text.slice(start, end + 1));
+    reader.at = end + 1;
+    return value;
+  } catch {
+    throw syntax(reader, 'a string holds a bad escape or a bare control character');
+  }
+}
+
+function readNumber(reader: Reader): JsonValue {
+  NUMBER.lastIndex = reader.at;
+  const match = NUMBER.exec(reader.text);
+  if (match === null) {
+    throw syntax(reader, reader.at < reader.text.length ? 'expected a value' : 'the text ends too early');
+  }
+  const literal = match[0];
+  if (literal.length > MAX_NUMBER_CHARS) {
+    throw new JsonError(
+      { kind: 'number_too_long', what: `a number has more than ${MAX_NUMBER_CHARS} characters` },
+      reader.text,
+      reader.at,
+    );
+  }
+  reader.at += literal.length;
+  return reader.makeNumber(literal, match[1] !== undefined || match[2] !== undefined);
+}
+
+// A plain assignment to __proto__ would change the prototype instead of making a member.
+function setOwn(target: { [key: string]: JsonValue }, key: string, value: JsonValue): void {
+  if (key !== '__proto__') target[key] = value;
+  else Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+function takes(reader: Reader, code: number): boolean {
+  if (reader.text.charCodeAt(reader.at) !== code) return false;
+  reader.at++;
+  skipSpace(reader);
+  return true;
+}
+
+function skipSpace(reader: Reader): void {
+  for (;;) {
+    const code = reader.text.charCodeAt(reader.at);
+    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
+    reader.at++;
+  }
+}
+
+function syntax(reader: Reader, what: string): JsonError {
+  return new JsonError({ kind: 'syntax', what }, reader.text, reader.at);
+}
