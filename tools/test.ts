@@ -18,7 +18,17 @@ const ownChecks = readdirSync('tools')
   .sort();
 
 const checks: Step[] = [
-  { title: 'lint and format (biome)', command: [bin('biome'), 'ci', '--error-on-warnings', '--max-diagnostics=200'] },
+  {
+    title: 'lint and format (biome)',
+    command: [
+      bin('biome'),
+      'ci',
+      '--colors=off',
+      '--diagnostic-level=warn',
+      '--error-on-warnings',
+      '--max-diagnostics=200',
+    ],
+  },
   { title: 'types (tsc)', command: [bin('tsc'), '-p', 'tsconfig.json'] },
   { title: 'pure files are pure (tsc -p tsconfig.pure.json)', command: [bin('tsc'), '-p', 'tsconfig.pure.json'] },
   { title: 'dead code (knip)', command: [bin('knip'), '--no-config-hints'] },
