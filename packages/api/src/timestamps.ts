@@ -8,7 +8,8 @@
 export function formatInstant(at: number | Date, micros = 0): string {
   const ms = typeof at === 'number' ? at : at.getTime();
   const wholeMs = Math.floor(ms);
-  const extra = Math.floor((ms - wholeMs) * 1000 + 1e-3) + Math.trunc(micros);
+  // Rounded, because a double holds today's milliseconds only to about a quarter of a microsecond.
+  const extra = Math.round((ms - wholeMs) * 1000) + Math.trunc(micros);
   const within = Math.min(999, Math.max(0, extra));
   return `${new Date(wholeMs).toISOString().slice(0, -1)}${String(within).padStart(3, '0')}+00:00`;
 }

@@ -1,0 +1,95 @@
+// Writes the reference page of the error catalogue from its data. Called by generate-errors.ts, and by the test that
+// fails when docs/errors.md is stale.
+import type { CatalogueEntry, ErrorCode } from '@comfleet/api';
+import { ERROR_CODES, ERRORS, exampleErrorBody, resultError } from '@comfleet/api';
+
+const OPENING = `<!-- Generated from packages/api/src/errors.ts by \`npm run generate\`. Do not edit. -->
+
+# Errors
+
+Every error the service can report has a number that never changes its meaning. This page is all you need to write error
+handling.
+
+## Two places
+
+**Before a request is accepted**, a problem is an HTTP error: a status that is not 2xx, with this body.
+
+${fence(exampleErrorBody(422001))}
+
+- \`error_code\` and \`code\` are the same number, \`error_message\` and \`message\` the same text: read whichever you like.
+- \`detail\` is there when there is more to say, with one entry for each problem, all of them at once. \`loc\` points at the field.
+- \`hint\` says what to do.
+- \`request_id\` is the id of this exchange, also in the header \`x-request-id\`. Give it to the operator when you ask for help.
+- A success body never has a key named \`error_code\`, so its presence alone tells an error.
+
+**After acceptance**, nothing turns polling into an HTTP error. The status becomes \`completed\`, the result is 200 with the
+status \`failed\`, and its \`error\` array says why. All four values are strings but the code.
+
+${fence({ status: 'failed', error: [resultError(10011, 'Node 3 (KSampler): out of memory.', '{"node_id": "3"}')] })}
+
+Passing faults (an instance restarts, a connection breaks) are retried inside; polling keeps answering the last known state.
+
+## Handling them
+
+1. **Retryable** errors may go away by themselves. Wait for \`Retry-After\` when it is there, else a second, then two, then four.
+   Send an \`Idempotency-Key\` with each submit: repeating it then never runs the work twice.
+2. **Not retryable** errors come again until something changes: the call, the deployment, or the balance. Show \`message\` and
+   \`hint\` to whoever can change it.
+3. Decide by the number, never by the text. Treat a number you do not know by its HTTP status.
+
+## All codes
+`;
+
+export function errorsPage(): string {
+  const rows = ERROR_CODES.map((code) => {
+    const { name, phases, status, reportedIn, retryable, title } = ERRORS[code];
+    const cells = [
+      `[${code}](#${anchor(code)})`,
+      name,
+      phases.join(', '),
+      status ?? '-',
+      reportedIn.join(', '),
+      retryable ? 'yes' : 'no',
+      title,
+    ];
+    return `| ${cells.join(' | ')} |`;
+  });
+  const head =
+    '| code | name | phase | HTTP | told in | retryable | what it means |\n| ---: | --- | --- | --- | --- | --- | --- |';
+  return `${OPENING}\n${head}\n${rows.join('\n')}\n\n${PHASES}\n${ERROR_CODES.map(section).join('\n')}`;
+}
+
+const PHASES = `Phases: \`http\`, the call never reached the domain; \`gate\`, refused before acceptance; \`queue\`, putting the run on an
+instance; \`status\`, following it; \`result\`, fetching its outputs; \`any\`.
+`;
+
+function section(code: ErrorCode): string {
+  const entry = ERRORS[code];
+  const example = entry.reportedIn.includes('body') ? exampleErrorBody(code) : resultError(code, entry.message, '…');
+  return `## ${code} ${entry.name}
+
+**${entry.title}.** ${entry.meaning}
+
+- **Where:** ${where(entry)}
+- **Retry:** ${entry.retryable ? 'yes, the same call may succeed later.' : 'no, not before something has changed.'}
+- **What to do:** ${entry.hint}
+
+${fence(example)}
+`;
+}
+
+function where({ status, reportedIn, header }: CatalogueEntry): string {
+  const places = [];
+  if (reportedIn.includes('body'))
+    places.push(`HTTP ${status}, in the body${header === undefined ? '' : `, with the header \`${header}\``}`);
+  if (reportedIn.includes('result')) places.push('the `error` array of a result (HTTP 200)');
+  return `${places.join('; or ')}.`;
+}
+
+function anchor(code: ErrorCode): string {
+  return `${code}-${ERRORS[code].name}`.toLowerCase();
+}
+
+function fence(value: object): string {
+  return `\`\`\`json\n${JSON.stringify(value, null, 2)}\n\`\`\``;
+}
