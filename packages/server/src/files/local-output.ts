@@ -12,7 +12,7 @@ import {
   realpathSync,
   type Stats,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import { SMALL_BYTES } from './storage.ts';
 
@@ -41,9 +41,9 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
-// Equal to its own real path: no component is a symlink and none leads outside.
-function isPlainPath(path: string): boolean {
-  return realpathSync.native(path) === path;
+// Below the root, and equal to its own real path: so no component is a symlink.
+function isPlainPath(root: string, path: string): boolean {
+  return path.startsWith(root + sep) && realpathSync.native(path) === path;
 }
 
 function isSame(a: Stats, b: Stats): boolean {
@@ -80,11 +80,11 @@ async function* readStill(fd: number, stat: Stats): AsyncGenerator<Buffer> {
   }
 }
 
-function openStill(path: string): number | LocalRead {
+function openStill(root: string, path: string): number | LocalRead {
   try {
-    if (!isPlainPath(path)) return { kind: 'refused', reason: 'outside' };
+    if (!isPlainPath(root, path)) return { kind: 'refused', reason: 'outside' };
     const fd = openSync(path, READ);
-    if (isPlainPath(path)) return fd; // again: a folder could have been swapped for a symlink in between
+    if (isPlainPath(root, path)) return fd; // again: a folder could have been swapped for a symlink in between
     closeSync(fd);
     return { kind: 'refused', reason: 'outside' };
   } catch (error) {
@@ -94,8 +94,8 @@ function openStill(path: string): number | LocalRead {
   }
 }
 
-function readLocal(path: string, maxBytes: number): LocalRead {
-  const fd = openStill(path);
+function readLocal(root: string, path: string, maxBytes: number): LocalRead {
+  const fd = openStill(root, path);
   if (typeof fd !== 'number') return fd;
   let isKept = false;
   try {
@@ -128,7 +128,7 @@ function listInto(found: LocalFile[], root: string, { subfolder, depth }: { subf
 function listLocal(root: string, folder: string): LocalFile[] {
   const found: LocalFile[] = [];
   try {
-    if (isPlainPath(join(root, folder))) listInto(found, root, { subfolder: folder, depth: 0 });
+    if (isPlainPath(root, join(root, folder))) listInto(found, root, { subfolder: folder, depth: 0 });
   } catch (error) {
     if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error; // a run that wrote nothing
   }
@@ -141,6 +141,6 @@ export function createLocalOutput({ dir }: { dir: string }): LocalOutput {
   const root = realpathSync.native(dir);
   return {
     list: (folder) => listLocal(root, folder),
-    read: (file, maxBytes) => readLocal(join(root, file.subfolder, file.filename), maxBytes),
+    read: (file, maxBytes) => readLocal(root, join(root, file.subfolder, file.filename), maxBytes),
   };
 }

@@ -89,7 +89,8 @@ export function parseOutputPath(path: string): { requestId: string; name: Output
   const [empty, root, requestId, type, ...rest] = segments;
   const filename = rest.pop();
   if (empty !== '' || root !== 'deployment_requests' || !requestId || rest.includes(undefined)) return undefined;
-  if (badSegment(requestId) !== undefined || rest.some((segment) => segment?.includes('/'))) return undefined;
+  if (badSegment(requestId) !== undefined || rest.some((segment) => segment === '' || segment?.includes('/')))
+    return undefined;
   const verdict = judgeOutputName({ filename, subfolder: rest.join('/'), type });
   return verdict.kind === 'ok' ? { requestId, name: verdict.name } : undefined;
 }

@@ -28,6 +28,14 @@ function toStorageError(error: unknown): StorageError {
   });
 }
 
+async function orStorageError<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw toStorageError(error);
+  }
+}
+
 // Spread by the whole key: ids that begin with a time would all land in one folder by their first letters.
 function folderOf(key: string): string {
   let sum = 0;
@@ -153,8 +161,8 @@ export function createDiskStore({ dir }: { dir: string }): Storage {
   return {
     put,
     open: async (key, range) => openDisk(pathOf(key), range),
-    move: (from, to) => rename(pathOf(from), pathOf(to)).catch((error) => Promise.reject(toStorageError(error))),
-    remove: (key) => rm(pathOf(key), { force: true }).catch((error) => Promise.reject(toStorageError(error))),
+    move: async (from, to) => orStorageError(rename(pathOf(from), pathOf(to))),
+    remove: async (key) => orStorageError(rm(pathOf(key), { force: true })),
     has: async (key) => (await lstat(pathOf(key)).catch(() => undefined))?.isFile() ?? false,
     list: (prefix) => listDisk(root, prefix),
   };

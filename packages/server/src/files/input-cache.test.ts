@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createInputCache, type InputCache } from './input-cache.ts';
+import type { Storage } from './storage.ts';
+import { createDiskStore } from './stores/disk.ts';
+
+let dir = '';
+let storage: Storage;
+let cache: InputCache;
+let nowMs = Date.now();
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'comfleet-inputs-'));
+  storage = createDiskStore({ dir });
+  nowMs = Date.now();
+  cache = createInputCache({ storage, now: () => nowMs });
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const GIF = Buffer.from('GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff');
+const LIMIT = { maxBytes: 1_000 };
+
+async function keys(): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { key } of storage.list('')) found.push(key);
+  return found;
+}
+
+it('the same bytes are kept once, however they came, and named by what they are', async () => {
+  const [decoded, fetched] = await Promise.all([
+    cache.keep(GIF, LIMIT),
+    cache.keep(Readable.from([GIF.subarray(0, 5), GIF.subarray(5)]), LIMIT),
+  ]);
+  expect(fetched.sha256).toBe(decoded.sha256);
+  expect(decoded).toMatchObject({ sizeBytes: GIF.length, ext: 'gif', mime: 'image/gif', kind: 'image' });
+  expect(decoded.uploadName).toBe(`comfleet-${decoded.sha256}.gif`);
+  expect(await keys()).toEqual([`in-${decoded.sha256}`]);
+  const opened = await fetched.open();
+  expect(opened && (await buffer(opened.stream)).equals(GIF)).toBe(true);
+});
+
+it('bytes of no known type are a plain file', async () => {
+  expect(await cache.keep(Buffer.from('hello'), LIMIT)).toMatchObject({ kind: 'file', ext: 'bin' });
+});
+
+it('too many bytes leave nothing behind', async () => {
+  await expect(cache.keep(Readable.from([Buffer.alloc(1_001)]), LIMIT)).rejects.toMatchObject({ kind: 'too_large' });
+  expect(await keys()).toEqual([]);
+});
+
+it('a sweep removes what is old, spools of crashed puts too, and nothing of others', async () => {
+  const kept = await cache.keep(GIF, LIMIT);
+  await storage.put('in-spool-crashed', Buffer.from('half'), LIMIT);
+  await storage.put('out-1', Buffer.from('an output'), LIMIT);
+  expect(await cache.sweep(60_000)).toBe(0);
+  nowMs += 120_000;
+  expect(await cache.sweep(60_000)).toBe(2);
+  expect(await keys()).toEqual(['out-1']);
+  expect(await kept.open()).toBeUndefined();
+});
