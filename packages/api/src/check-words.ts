@@ -57,7 +57,7 @@ function describeString({ minLength, maxLength, format }: SchemaNode): string {
 
 function describeList({ minItems, maxItems, items }: SchemaNode): string {
   const item = items === undefined ? undefined : describeExpected(items);
-  if (minItems === 1 && maxItems === 1) return `a list of exactly one item${item === undefined ? '' : `, ${item}`}`;
+  if (minItems === 1 && maxItems === 1) return `a list with one item${item === undefined ? '' : ` (${item})`}`;
   const each = item === undefined ? '' : `, each ${item}`;
   return minItems !== undefined && maxItems !== undefined
     ? `a list of ${minItems} to ${maxItems} items${each}`

@@ -111,9 +111,9 @@ function checkString(rule: SchemaNode, value: string, { loc, problems }: Walk): 
   }
 }
 
-/** JSON Schema counts characters, not UTF-16 units. A text far over the limit is not taken apart for that. */
-function countCharacters(value: string, limit = Number.POSITIVE_INFINITY): number {
-  return value.length > Math.min(limit * 2, 100_000) ? value.length : [...value].length;
+/** JSON Schema counts characters, not UTF-16 units. A text far over any limit is not taken apart for that. */
+function countCharacters(value: string, limit = 0): number {
+  return value.length > Math.max(2 * limit, 10_000) ? value.length : [...value].length;
 }
 
 function checkNumber(rule: SchemaNode, value: unknown, { loc, problems }: Walk): void {

@@ -8,9 +8,16 @@ type JsonObject = Record<string, unknown>;
 const MAPS_OF_SCHEMAS = new Set(['properties', 'patternProperties']);
 const PLAIN_DATA = new Set(['examples', 'default', 'enum', 'const', 'required']);
 
+/** By the properties and not the schema itself, which Type.Optional copies. */
+const NAMES = new Map([...COMPONENTS].map(([schema, name]) => [propertiesOf(schema), name]));
+
+function propertiesOf(schema: TSchema & { properties?: object }): object {
+  return schema.properties ?? schema;
+}
+
 /** `isDefinition`: the schema is being written out under its own name, so only what is inside it becomes references. */
 export function toOpenApiSchema(schema: TSchema, { isDefinition = false } = {}): JsonObject {
-  const name = isDefinition ? undefined : COMPONENTS.get(schema);
+  const name = isDefinition ? undefined : NAMES.get(propertiesOf(schema));
   if (name !== undefined) return { $ref: `#/components/schemas/${name}` };
   const written: JsonObject = {};
   for (const [keyword, value] of Object.entries(schema)) {

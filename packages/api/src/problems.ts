@@ -21,7 +21,7 @@ export function echo(value: unknown): unknown {
   if (typeof value === 'bigint' || isNumberLiteral(value)) return exactNumber(value);
   if (typeof value !== 'object' || value === null) return value;
   const text = toText(value, ECHO_CHARACTERS + 1);
-  return text.length <= ECHO_CHARACTERS && isPlainData(value, 0) ? value : shorten(text);
+  return text.length <= ECHO_CHARACTERS && isPlainData(value, 0) ? value : cut(text, ECHO_CHARACTERS);
 }
 
 /** A number that JSON carries without loss, else its digits as a string. */
@@ -34,7 +34,7 @@ function exactNumber(value: bigint | { readonly text: string }): number | string
 /** The value as a message quotes it: a string in quotes, a list or object in short JSON. */
 export function quote(value: unknown): string {
   if (typeof value === 'string') return `"${shorten(value, 80)}"`;
-  return shorten(toText(value, 81), 80);
+  return cut(toText(value, 81), 80);
 }
 
 /** A number that the JSON parser kept as text because a JavaScript number would lose its meaning (1.0, 1e3). */
@@ -58,13 +58,18 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
 }
 
 function shorten(text: string, limit = ECHO_CHARACTERS): string {
-  if (text.length <= limit) return text;
-  return `${text.slice(0, limit).replace(/[\ud800-\udbff]$/, '')}… (${text.length} characters)`;
+  return text.length <= limit ? text : `${cut(text, limit)} (${text.length} characters)`;
+}
+
+/** Never leaves half of a surrogate pair behind. */
+function cut(text: string, limit: number): string {
+  return text.length <= limit ? text : `${text.slice(0, limit).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 /** JSON-like text of a value, given up once it is longer than the limit: a 60 MiB graph must not be written out. */
 function toText(value: unknown, limit: number): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > limit ? value.slice(0, limit) : value);
+  if (limit <= 0) return '…';
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, limit));
   if (typeof value !== 'object' || value === null) return String(value);
   if (isNumberLiteral(value)) return value.text;
   const [open, close] = Array.isArray(value) ? '[]' : '{}';

@@ -1,0 +1,12 @@
+// A number kept as text, as a lossless JSON parser hands it over: an instance of a class with a `text`.
+export class NumberLiteral {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  toString(): string {
+    return this.text;
+  }
+}
