@@ -1,6 +1,8 @@
 // The one error that calls to a ComfyUI throw, and the map from socket, DNS and undici errors to its kinds.
 // Every file of the client uses it; whoever calls the client switches on `kind`.
 
+import { errors } from 'undici';
+
 export type ComfyErrorKind =
   | 'refused' // nothing listens there, or no route to it
   | 'dns' // the host name has no address
@@ -76,8 +78,8 @@ function kindOf(error: unknown): ComfyErrorKind {
   const code = findCode(error);
   const known = KIND_BY_CODE.get(code);
   if (known) return known;
-  // The parser's codes are HPE_…: what came back is not HTTP.
-  if (code.startsWith('HPE_')) return 'malformed';
+  // What came back is not HTTP.
+  if (error instanceof errors.HTTPParserError) return 'malformed';
   if (code.startsWith('ERR_TLS_') || code.startsWith('ERR_SSL_') || code.includes('CERT')) return 'tls';
   if (error instanceof Error && error.name === 'AbortError') return 'aborted';
   if (error instanceof Error && error.name === 'TimeoutError') return 'timeout';

@@ -25,6 +25,7 @@ export interface FakeOptions {
   /** Instead of reading the whole request first. */
   rawAnswer?: (request: IncomingMessage, response: ServerResponse) => void;
   onSocket?: (ws: WebSocket, clientId: string) => void;
+  onConnection?: () => void;
   autoPong?: boolean;
 }
 
@@ -62,6 +63,7 @@ export async function startFakeComfyui(options: FakeOptions = {}): Promise<FakeC
     );
   });
   const open = trackConnections(server);
+  if (options.onConnection) server.on('connection', options.onConnection);
   const wss = new WebSocketServer({ noServer: true, autoPong: options.autoPong ?? true });
   server.on('upgrade', (request, socket, head) => {
     wss.handleUpgrade(request, socket, head, (ws) => {
