@@ -37,10 +37,31 @@ it('the same bytes are kept once, however they came, and named by what they are'
   ]);
   expect(fetched.sha256).toBe(decoded.sha256);
   expect(decoded).toMatchObject({ sizeBytes: GIF.length, ext: 'gif', mime: 'image/gif', kind: 'image' });
-  expect(decoded.uploadName).toBe(`comfleet-${decoded.sha256}.gif`);
   expect(await keys()).toEqual([`in-${decoded.sha256}`]);
-  const opened = await fetched.open();
+  const opened = await cache.open(fetched.sha256);
   expect(opened && (await buffer(opened.stream)).equals(GIF)).toBe(true);
+});
+
+it('bytes seen a moment ago are not written again, and are when they were swept', async () => {
+  let puts = 0;
+  const counting: Storage = {
+    ...storage,
+    put: (...given) => {
+      puts++;
+      return storage.put(...given);
+    },
+  };
+  const counted = createInputCache({ storage: counting, now: () => nowMs });
+  const first = await counted.keep(GIF, LIMIT);
+  expect(await counted.keep(GIF, LIMIT)).toEqual(first);
+  expect(puts).toBe(1);
+  nowMs += 3_600_000;
+  await counted.keep(GIF, LIMIT);
+  expect(puts).toBe(2);
+  await storage.remove(`in-${first.sha256}`);
+  await counted.keep(GIF, LIMIT);
+  expect(puts).toBe(3);
+  expect(await storage.has(`in-${first.sha256}`)).toBe(true);
 });
 
 it('bytes of no known type are a plain file', async () => {
@@ -57,8 +78,8 @@ it('a sweep removes what is old, spools of crashed puts too, and nothing of othe
   await storage.put('in-spool-crashed', Buffer.from('half'), LIMIT);
   await storage.put('out-1', Buffer.from('an output'), LIMIT);
   expect(await cache.sweep(60_000)).toBe(0);
-  nowMs += 120_000;
+  nowMs += 3_600_000;
   expect(await cache.sweep(60_000)).toBe(2);
   expect(await keys()).toEqual(['out-1']);
-  expect(await kept.open()).toBeUndefined();
+  expect(await cache.open(kept.sha256)).toBeUndefined();
 });

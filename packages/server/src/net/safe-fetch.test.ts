@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, connect as netConnect } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, connect as netConnect } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { buildConnector } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Connector } from './exchange.ts';
 import type { Lookup } from './resolve-target.ts';
@@ -92,6 +93,27 @@ describe('addresses', () => {
     expect(await bodyOf(await fetcher({ connect, ...dns }).get('https://pictures.example/', LIMITS))).toBe('second');
   });
 
+  it('TLS asks for the certificate of the name, although the address is dialled', async () => {
+    let hello = '';
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => {}); // the client resets when it is told nothing
+      socket.once('data', (bytes) => {
+        hello = bytes.toString('latin1');
+        socket.end();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const real = buildConnector({});
+    const connect: Connector = (options, callback) =>
+      real({ ...options, hostname: '127.0.0.1', port: String(port) }, callback);
+    const dns = answers({ 'pictures.example': ['93.184.216.34'] });
+    const result = await fetcher({ connect, ...dns }).get('https://pictures.example/', LIMITS);
+    expect(result).toMatchObject({ kind: 'refused', reason: 'unreachable' });
+    expect(hello).toContain('pictures.example');
+    await new Promise((resolve) => server.close(resolve));
+  });
+
   it.each([
     ['a private answer', ['10.0.0.5']],
     ['one private answer among public ones', ['93.184.216.34', '127.0.0.1']],
@@ -166,6 +188,20 @@ describe('the allow-list of private hosts', () => {
     ]) {
       expect(await safeFetch.get(other, LIMITS), other).toMatchObject({ reason: 'not_allowed' });
     }
+  });
+
+  it('opens IPv6 as [::1]:port', async () => {
+    const server = createServer((_request, response) => response.end('six'));
+    servers.push(server);
+    const isHere = await new Promise((resolve) => {
+      server.once('error', () => resolve(false)).listen(0, '::1', () => resolve(true));
+    });
+    const port = isHere ? (server.address() as AddressInfo).port : 1;
+    const url = `http://[::1]:${port}/`;
+    expect(await fetcher({}).get(url, LIMITS)).toMatchObject({ reason: 'not_allowed' });
+    const result = await fetcher({ allowPrivateHosts: [`[::1]:${port}`] }).get(url, LIMITS);
+    if (isHere) expect(await bodyOf(result)).toBe('six');
+    else expect(result).toMatchObject({ reason: 'unreachable' });
   });
 
   it('opens a name, whatever it resolves to, but not the address it resolves to', async () => {
