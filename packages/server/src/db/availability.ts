@@ -5,6 +5,8 @@ import type { DatabaseLog } from './connection.ts';
 export interface Availability {
   isUp(): boolean;
   markDown(cause: unknown): void;
+  /** Something that may mean "down": asks, and marks it down only if there is no answer. */
+  suspect(): void;
   onDown(call: () => void): () => void;
   onUp(call: () => void): () => void;
   stop(): void;
@@ -36,14 +38,19 @@ export function createAvailability(deps: { probe: () => Promise<unknown>; log: D
     }, pauseMs);
   };
 
+  const markDown = (cause: unknown): void => {
+    if (!up || stopped) return;
+    up = false;
+    deps.log.warn({ err: cause }, 'the database cannot be reached');
+    for (const call of downCalls) call();
+    probeAfter(FIRST_PAUSE_MS);
+  };
+
   return {
     isUp: () => up,
-    markDown: (cause) => {
-      if (!up || stopped) return;
-      up = false;
-      deps.log.warn({ err: cause }, 'the database cannot be reached');
-      for (const call of downCalls) call();
-      probeAfter(FIRST_PAUSE_MS);
+    markDown,
+    suspect: () => {
+      if (up && !stopped) deps.probe().catch(markDown);
     },
     onDown: (call) => subscribe(downCalls, call),
     onUp: (call) => subscribe(upCalls, call),

@@ -58,8 +58,8 @@ export function createBatcher<Item, Result>(deps: BatcherDeps<Item, Result>): Ba
 
   const finishLane = (): void => {
     busyLanes -= 1;
-    if (queue.length > 0) return schedule();
-    if (busyLanes > 0) return;
+    schedule();
+    if (queue.length > 0 || busyLanes > 0) return;
     const calls = idleCalls;
     idleCalls = [];
     for (const call of calls) call();

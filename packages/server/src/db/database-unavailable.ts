@@ -6,7 +6,7 @@ export class DatabaseUnavailable extends Error {
   /** True when the statement was sent and not answered: it may or may not have been committed. */
   readonly ambiguous: boolean;
 
-  constructor(cause: unknown, ambiguous: boolean) {
+  constructor(ambiguous: boolean, { cause }: { cause: unknown }) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     super(`the database cannot be reached: ${reason}`, { cause });
     this.ambiguous = ambiguous;

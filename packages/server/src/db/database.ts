@@ -38,7 +38,7 @@ export type DatabaseDeps = DatabaseLocation & {
 const DEFAULT_POOL_SIZE = 10;
 const DEFAULT_STATEMENT_TIMEOUT_MS = 30_000;
 /** A server that is stopped or cut off does not time its statements out; then this side gives up this much later. */
-const ANSWER_GRACE_MS = 5_000;
+const ANSWER_GRACE_MS = 2_000;
 const PROBE = { text: 'select 1', query_timeout: 3_000 } as pg.QueryConfig;
 
 interface Session {
@@ -56,7 +56,10 @@ export function createDatabase(deps: DatabaseDeps): Database {
     idleTimeoutMillis: 60_000,
   });
   const availability = createAvailability({ probe: () => pool.query(PROBE), log });
-  pool.on('error', (error) => availability.markDown(error));
+  // An 'error' event without a listener ends the process. The query in flight fails with the same cause.
+  pool.on('connect', (client) => void client.on('error', () => {}));
+  // One idle connection that ends may be all there is to it.
+  pool.on('error', availability.suspect);
   const session: Session = { pool, availability, statementTimeoutMs };
   const listener: Listener = createListener({ config: clientConfig(deps, settings), log });
   return {
@@ -80,7 +83,7 @@ async function connect({ pool, availability }: Session): Promise<pg.PoolClient> 
   } catch (error) {
     if (!isConnectionLoss(error)) throw error;
     availability.markDown(error);
-    throw new DatabaseUnavailable(error, false);
+    throw new DatabaseUnavailable(false, { cause: error });
   }
 }
 
@@ -105,7 +108,7 @@ async function queryOnce<Row>(session: Session, statement: Sql): Promise<Row[]> 
     client.release(lost);
     if (!lost) throw error;
     session.availability.markDown(error);
-    throw new DatabaseUnavailable(error, true);
+    throw new DatabaseUnavailable(true, { cause: error });
   }
 }
 
@@ -120,9 +123,6 @@ async function runTransaction<T>(
     query: async <Row>(statement: Sql) => (await client.query(queryConfig(statement, timeoutMs))).rows as Row[],
   };
   let committing = false;
-  // An 'error' event without a listener ends the process; the query in flight, or the next one, fails with the same cause.
-  const ignoreBetweenQueries = (): void => {};
-  client.on('error', ignoreBetweenQueries);
   try {
     await client.query(
       options.statementTimeoutMs === undefined ? 'begin' : `begin; set local statement_timeout = ${timeoutMs}`,
@@ -130,17 +130,15 @@ async function runTransaction<T>(
     const value = await run(tx);
     committing = true;
     await client.query('commit');
-    client.off('error', ignoreBetweenQueries);
     client.release();
     return value;
   } catch (error) {
     const lost = isConnectionLoss(error) || !(await rollBack(client));
-    client.off('error', ignoreBetweenQueries);
     client.release(lost);
     if (!isConnectionLoss(error)) throw error;
     session.availability.markDown(error);
     // Before the commit was sent nothing can have been kept.
-    throw new DatabaseUnavailable(error, committing);
+    throw new DatabaseUnavailable(committing, { cause: error });
   }
 }
 

@@ -13,7 +13,7 @@ import { type Cluster, ensureCluster, PORT, SUPERUSER } from './embedded/cluster
 import { EmbeddedPostgresError, USE_DATABASE_URL } from './embedded/embedded-postgres-error.ts';
 import { ensureDatabase } from './embedded/guard.ts';
 import { findPostmaster, stopPostmaster } from './embedded/postmaster.ts';
-import { socketFolder } from './embedded/socket-folder.ts';
+import { removeSocketLink, socketFolder } from './embedded/socket-folder.ts';
 import { canReach, chooseSystemUser, type SystemUser } from './embedded/system-user.ts';
 import type { ConnectionParts, DatabaseLog } from './connection.ts';
 
@@ -42,7 +42,7 @@ export async function startEmbeddedPostgres(deps: EmbeddedPostgresDeps): Promise
   const dataDir = realpathSync(deps.dataDir);
   const dir = join(dataDir, 'postgres');
   const user = chooseSystemUser(dir);
-  const cluster: Cluster = { dir, user, binaries: await prepareBinaries(user, copyDirs(dataDir, user)) };
+  const cluster: Cluster = { dir, user, binaries: await prepareBinaries({ user, copyDirs: copyDirs(dataDir, user) }) };
   await ensureCluster(cluster);
   return supervise(deps, { cluster, host: socketFolder(dir), logPath: join(dataDir, 'postgres.log') });
 }
@@ -93,6 +93,7 @@ async function supervise(deps: EmbeddedPostgresDeps, server: Server): Promise<Em
       // The guard's connection ends with the server: let go of earlier, another service could adopt what is stopping.
       const pid = findPostmaster(dir);
       if (pid !== undefined) await stopPostmaster(pid, dir);
+      removeSocketLink(server.host, dir);
     },
   };
 }

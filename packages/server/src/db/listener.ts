@@ -70,7 +70,10 @@ export function createListener(deps: { config: pg.ClientConfig; log: DatabaseLog
         await (await client).query(`listen ${pg.escapeIdentifier(channel)}`);
       } catch (error) {
         if (!isConnectionLoss(error)) throw error;
-        deps.log.warn({ err: new DatabaseUnavailable(error, false) }, 'listening starts when the database is back');
+        deps.log.warn(
+          { err: new DatabaseUnavailable(false, { cause: error }) },
+          'listening starts when the database is back',
+        );
         reconnectAfter(FIRST_PAUSE_MS);
       }
       return () => unlisten(channel, onNotify);

@@ -51,8 +51,8 @@ interface AppliedRow {
   readonly is_breaking: boolean;
 }
 
-/** "comflee" in ASCII: two replicas that both create the table would fail on the catalog's key. */
-const TABLE_LOCK_KEY = 0x636f6d666c6565;
+/** "comf" in ASCII: two replicas that both create the table would fail on the catalog's key. */
+const TABLE_LOCK_KEY = 0x636f6d66;
 
 async function ensureTable(db: Database): Promise<void> {
   const [found] = await db.query<{ oid: string | null }>(sql`select to_regclass('migrations')::text as oid`);

@@ -23,7 +23,7 @@ export async function persist<T>(run: () => Promise<T>, options: PersistOptions 
       ambiguous ||= error.ambiguous;
       const spent = performance.now() - startedAt;
       const outOfTime = options.withinMs !== undefined && spent >= options.withinMs;
-      if (outOfTime || options.signal?.aborted) throw new DatabaseUnavailable(error, ambiguous);
+      if (outOfTime || options.signal?.aborted) throw new DatabaseUnavailable(ambiguous, { cause: error });
       await sleep(PAUSE_MS);
     }
   }

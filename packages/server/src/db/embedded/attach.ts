@@ -5,7 +5,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type pg from 'pg';
 import type { Cluster } from './cluster.ts';
 import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
-import { tryGuard } from './guard.ts';
+import { type GuardAttempt, tryGuard } from './guard.ts';
 import { findPostmaster, pause, removeStalePidFile, spawnPostmaster } from './postmaster.ts';
 
 export interface AttachDeps {
@@ -18,7 +18,9 @@ export interface AttachDeps {
   readonly signal: AbortSignal;
 }
 
-const DIAL_PAUSE_MS = 10;
+const FIRST_DIAL_PAUSE_MS = 5;
+/** Each dial at a server that is starting costs it a process and a line of its log. */
+const LONGEST_DIAL_PAUSE_MS = 50;
 /** The lock of a process killed a moment ago is released when its server side notices. */
 const HELD_PATIENCE_MS = 1_500;
 /** A server that neither answers nor says that it is starting. Crash recovery does say so, however long it takes. */
@@ -28,26 +30,48 @@ const LONGEST_BACK_OFF_MS = 5_000;
 
 export async function attachToServer(deps: AttachDeps): Promise<{ client: pg.Client; isAdopted: boolean }> {
   const starter = createStarter(deps);
-  const beganAt = performance.now();
-  let lastSignAt = beganAt;
-  let heldSince: number | undefined;
+  const patience = createPatience(deps);
+  let dialPauseMs = FIRST_DIAL_PAUSE_MS;
   for (;;) {
     if (deps.signal.aborted) throw new Error('stopped while the database was starting');
     const attempt = await tryGuard(deps.host);
     if (attempt.kind === 'held-by-us') return { client: attempt.client, isAdopted: starter.starts() === 0 };
-    const now = performance.now();
-    if (attempt.kind === 'held-by-other') {
-      heldSince ??= now;
-      if (now - heldSince > HELD_PATIENCE_MS) throw inUse(deps.cluster.dir, attempt.holder);
-    } else {
+    patience.see(attempt);
+    if (attempt.kind === 'no-server' && (await starter.startIfGone())) {
+      patience.renew();
+      dialPauseMs = FIRST_DIAL_PAUSE_MS;
+    }
+    await pause(dialPauseMs);
+    dialPauseMs = Math.min(dialPauseMs * 1.5, LONGEST_DIAL_PAUSE_MS);
+  }
+}
+
+interface Patience {
+  /** Throws when there is nothing more to wait for. */
+  see(attempt: Exclude<GuardAttempt, { kind: 'held-by-us' }>): void;
+  renew(): void;
+}
+
+function createPatience(deps: AttachDeps): Patience {
+  let lastSignAt = performance.now();
+  let heldSince: number | undefined;
+  return {
+    see: (attempt) => {
+      const now = performance.now();
+      if (attempt.kind === 'held-by-other') {
+        heldSince ??= now;
+        if (now - heldSince > HELD_PATIENCE_MS) throw inUse(deps.cluster.dir, attempt.holder);
+        return;
+      }
       heldSince = undefined;
       if (attempt.isStarting) lastSignAt = now;
-      else if (deps.patience === 'first-start' && now - lastSignAt > SILENT_PATIENCE_MS)
-        throw silent(deps, attempt.cause);
-      if (await starter.startIfGone()) lastSignAt = performance.now();
-    }
-    await pause(DIAL_PAUSE_MS);
-  }
+      const isSilent = now - lastSignAt > SILENT_PATIENCE_MS;
+      if (deps.patience === 'first-start' && isSilent) throw silent(deps, attempt.cause);
+    },
+    renew: () => {
+      lastSignAt = performance.now();
+    },
+  };
 }
 
 interface Starter {

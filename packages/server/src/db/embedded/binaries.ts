@@ -27,9 +27,15 @@ export interface Binaries {
 
 const PLATFORMS: Partial<Record<NodeJS.Platform, string>> = { linux: 'linux', darwin: 'darwin', win32: 'windows' };
 
-/** `copyDirs`: where a copy may go, best first. */
-export async function prepareBinaries(user: SystemUser | undefined, copyDirs: readonly string[]): Promise<Binaries> {
-  const { nativeDir, version } = locatePackage();
+export interface BinariesWanted {
+  readonly user: SystemUser | undefined;
+  /** Where a copy may go, best first. */
+  readonly copyDirs: readonly string[];
+  readonly require?: NodeJS.Require;
+}
+
+export async function prepareBinaries({ user, copyDirs, require }: BinariesWanted): Promise<Binaries> {
+  const { nativeDir, version } = locatePackage(require);
   const inPlace = await whyUnusable(nativeDir, user);
   if (inPlace === undefined) return binariesIn(nativeDir, version);
   const reasons = [`${nativeDir}: ${inPlace}`];

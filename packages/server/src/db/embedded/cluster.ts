@@ -124,6 +124,8 @@ export function serverArguments(pathArgument: string): string[] {
     max_wal_senders: 0,
     max_wal_size: '1GB',
     checkpoint_timeout: '10min',
+    // After a crash: one call in place of an fsync for each of a thousand files.
+    ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
     max_parallel_workers_per_gather: 0,
     jit: 'off',
     // Without ERROR and WARNING: those are the caller's to log, and their details may hold what a caller sent.

@@ -1,6 +1,6 @@
 // Gives a folder name through which the server's socket can be dialled. The socket is always in the cluster's folder;
 // a socket's path may have 107 bytes at most (103 on macOS), so a longer one goes through a short symbolic link.
-import { lstatSync, mkdtempSync, readlinkSync, symlinkSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +22,10 @@ export function socketFolder(clusterDir: string): string {
   const ownLink = join(mkdtempSync(join(tmpdir(), 'comfleet-')), 'db');
   symlinkSync(clusterDir, ownLink);
   return ownLink;
+}
+
+export function removeSocketLink(folder: string, clusterDir: string): void {
+  if (folder !== clusterDir) rmSync(folder, { force: true });
 }
 
 const fits = (dir: string): boolean => Buffer.byteLength(join(dir, `.s.PGSQL.${PORT}`)) <= MOST_BYTES;

@@ -1,0 +1,180 @@
+-- Every table as all migrations leave it. Written by tools/generate-schema.ts; do not edit.
+
+create table accounts (
+  id uuid not null,
+  name text not null,
+  role text not null,
+  is_active boolean not null default true,
+  created_at timestamp with time zone not null default now(),
+  constraint accounts_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'member'::text]))),
+  constraint accounts_pkey PRIMARY KEY (id)
+);
+
+create table attempts (
+  request_id uuid not null,
+  epoch integer not null,
+  instance_id uuid,
+  prompt_id uuid,
+  started_at timestamp with time zone,
+  ended_at timestamp with time zone not null,
+  outcome text not null,
+  cause text not null,
+  constraint attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'lost'::text]))),
+  constraint attempts_pkey PRIMARY KEY (request_id, epoch)
+);
+
+create table deployments (
+  id uuid not null,
+  account_id uuid not null,
+  name text not null,
+  workflow_id uuid not null,
+  version_id uuid not null,
+  version_number integer not null,
+  hardware text not null,
+  min_instances integer not null,
+  max_instances integer not null,
+  queue_size integer not null,
+  keep_warm_seconds double precision not null,
+  is_enabled boolean not null default true,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  deleted_at timestamp with time zone,
+  constraint deployments_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id),
+  constraint deployments_version_id_fkey FOREIGN KEY (version_id) REFERENCES workflow_versions(id),
+  constraint deployments_workflow_id_fkey FOREIGN KEY (workflow_id) REFERENCES workflows(id),
+  constraint deployments_pkey PRIMARY KEY (id)
+);
+CREATE INDEX deployments_by_account ON public.deployments USING btree (account_id, created_at DESC);
+CREATE INDEX deployments_by_version ON public.deployments USING btree (version_id) WHERE (deleted_at IS NULL);
+
+create table idempotency_keys (
+  account_id uuid not null,
+  key text not null,
+  body_sha256 text not null,
+  request_id uuid not null,
+  created_at timestamp with time zone not null,
+  constraint idempotency_keys_pkey PRIMARY KEY (account_id, key)
+);
+
+create table instances (
+  id uuid not null,
+  provider text not null,
+  address text not null,
+  created_at timestamp with time zone not null default now(),
+  constraint instances_pkey PRIMARY KEY (id),
+  constraint instances_provider_address_key UNIQUE (provider, address)
+);
+
+create table migrations (
+  number integer not null,
+  name text not null,
+  is_breaking boolean not null,
+  applied_at timestamp with time zone not null default clock_timestamp(),
+  constraint migrations_pkey PRIMARY KEY (number)
+);
+
+create table object_infos (
+  sha256 text not null,
+  key text not null,
+  content text not null,
+  constraint object_infos_pkey PRIMARY KEY (sha256),
+  constraint object_infos_key_key UNIQUE (key)
+);
+
+create table request_files (
+  request_id uuid not null,
+  kind text not null,
+  path text not null,
+  node_id text,
+  size_bytes bigint not null,
+  sha256 text not null,
+  content_type text not null,
+  storage_key text,
+  content bytea,
+  created_at timestamp with time zone not null default now(),
+  constraint request_files_kind_check CHECK ((kind = ANY (ARRAY['output'::text, 'temp'::text]))),
+  constraint request_files_pkey PRIMARY KEY (request_id, kind, path)
+);
+
+create table request_payloads (
+  request_id uuid not null,
+  body text not null,
+  extra_data text,
+  constraint request_payloads_pkey PRIMARY KEY (request_id)
+);
+
+create table requests (
+  id uuid not null,
+  seq bigint not null generated always as identity,
+  account_id uuid not null,
+  deployment_id uuid not null,
+  version_id uuid not null,
+  state text not null,
+  priority smallint not null default 0,
+  epoch integer not null default 0,
+  losses integer not null default 0,
+  instance_id uuid,
+  prompt_id uuid,
+  created_at timestamp with time zone not null,
+  leased_at timestamp with time zone,
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  cancel_requested_at timestamp with time zone,
+  start_by timestamp with time zone,
+  run_within_seconds double precision,
+  webhook_url text,
+  webhook_intermediate boolean not null default false,
+  metadata text,
+  outputs text,
+  error text,
+  constraint requests_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'active'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
+  constraint requests_pkey PRIMARY KEY (id)
+);
+CREATE INDEX requests_by_deployment ON public.requests USING btree (deployment_id, seq DESC);
+CREATE INDEX requests_live ON public.requests USING btree (seq) WHERE (state = ANY (ARRAY['queued'::text, 'active'::text]));
+
+create table tokens (
+  id uuid not null,
+  account_id uuid not null,
+  name text not null,
+  prefix text not null,
+  hash bytea not null,
+  scopes text[] not null,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  constraint tokens_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id),
+  constraint tokens_pkey PRIMARY KEY (id),
+  constraint tokens_hash_key UNIQUE (hash)
+);
+
+create table workflow_versions (
+  id uuid not null,
+  workflow_id uuid not null,
+  number integer not null,
+  graph text not null,
+  object_info_sha256 text,
+  environment text,
+  readme text,
+  findings text not null default '[]'::text,
+  created_at timestamp with time zone not null default now(),
+  deleted_at timestamp with time zone,
+  constraint workflow_versions_object_info_sha256_fkey FOREIGN KEY (object_info_sha256) REFERENCES object_infos(sha256),
+  constraint workflow_versions_workflow_id_fkey FOREIGN KEY (workflow_id) REFERENCES workflows(id),
+  constraint workflow_versions_pkey PRIMARY KEY (id),
+  constraint workflow_versions_workflow_id_number_key UNIQUE (workflow_id, number)
+);
+
+create table workflows (
+  id uuid not null,
+  account_id uuid not null,
+  name text not null,
+  last_version integer not null default 0,
+  created_at timestamp with time zone not null default now(),
+  deleted_at timestamp with time zone,
+  constraint workflows_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id),
+  constraint workflows_pkey PRIMARY KEY (id)
+);
+CREATE INDEX workflows_by_account ON public.workflows USING btree (account_id, created_at DESC);
+
+alter table requests set (fillfactor=80);
