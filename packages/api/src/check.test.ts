@@ -107,6 +107,10 @@ test('a pattern is explained in words', () => {
   expect(messages(schema, 'b')).toEqual(['The body must be made of a; it is "b".']);
 });
 
+test('half a surrogate pair is refused everywhere: it could not be stored as it came', () => {
+  expect(check(Thing, { name: 'a\ud800' })).toMatchObject([{ loc: ['body', 'name'], type: 'bad_format' }]);
+});
+
 test('the values of a map are checked, whatever their keys', () => {
   const schema = Type.Record(Type.String(), Type.Object({ node: Type.String() }));
   expect(messages(schema, { a: { node: 'x' }, b: {} })).toEqual(['b.node is missing: it must be a string.']);

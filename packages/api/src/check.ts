@@ -97,18 +97,28 @@ function walkList(rule: SchemaNode, value: unknown[], { loc, problems }: Walk): 
 }
 
 function checkString(rule: SchemaNode, value: string, { loc, problems }: Walk): void {
+  const [type, says] = judgeLength(rule, value) ?? judgeForm(rule, value) ?? [];
+  if (type !== undefined && says !== undefined) problems.push(problem(loc, type, { says, value }));
+}
+
+type Verdict = readonly [type: string, says: string] | undefined;
+
+function judgeLength(rule: SchemaNode, value: string): Verdict {
+  if (rule.minLength === undefined && rule.maxLength === undefined) return undefined;
   const characters = countCharacters(value, rule.maxLength);
   const says = `must be ${describeExpected(rule)}; it has ${characters}.`;
-  if (characters < (rule.minLength ?? 0)) problems.push(problem(loc, 'too_short', { says, value }));
-  else if (characters > (rule.maxLength ?? characters)) problems.push(problem(loc, 'too_long', { says, value }));
-  else if (rule.pattern !== undefined && !new RegExp(rule.pattern, 'u').test(value)) {
-    const rules = rule['x-pattern-says'] ?? `must match ${rule.pattern}`;
-    problems.push(problem(loc, 'bad_format', { says: `${rules}; it is ${quote(value)}.`, value }));
-  } else if (rule.format === 'date-time' && Number.isNaN(Date.parse(value))) {
-    problems.push(
-      problem(loc, 'bad_format', { says: `must be ${describeExpected(rule)}; it is ${quote(value)}.`, value }),
-    );
+  if (characters < (rule.minLength ?? 0)) return ['too_short', says];
+  return characters > (rule.maxLength ?? characters) ? ['too_long', says] : undefined;
+}
+
+function judgeForm(rule: SchemaNode, value: string): Verdict {
+  // Half a surrogate pair cannot be written as UTF-8, so it could never be given back as it came.
+  if (/\p{Cs}/u.test(value)) return ['bad_format', `must be valid Unicode; it is ${quote(value)}.`];
+  if (rule.pattern !== undefined && !new RegExp(rule.pattern, 'u').test(value)) {
+    return ['bad_format', `${rule['x-pattern-says'] ?? `must match ${rule.pattern}`}; it is ${quote(value)}.`];
   }
+  const isNoInstant = rule.format === 'date-time' && Number.isNaN(Date.parse(value));
+  return isNoInstant ? ['bad_format', `must be ${describeExpected(rule)}; it is ${quote(value)}.`] : undefined;
 }
 
 /** JSON Schema counts characters, not UTF-16 units. A text far over any limit is not taken apart for that. */

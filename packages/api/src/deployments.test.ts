@@ -53,6 +53,8 @@ test.each([
   ['a\u0000b', 'bad_format'],
   ['a\nb', 'bad_format'],
   ['a\u007fb', 'bad_format'],
+  ['a\u0085b', 'bad_format'],
+  ['a\ud800b', 'bad_format'],
   [5, 'wrong_type'],
 ])('the name %j is refused', (name, type) => {
   expect(problemsOf({ ...REQUIRED, name })).toEqual([['name', type]]);
@@ -102,6 +104,11 @@ test('problems across fields are told beside those of other fields, but not abou
 test('exact numbers are taken as numbers', () => {
   const body = { ...REQUIRED, max_instances: new NumberLiteral('2.0'), queue_size: 3n };
   expect(readDeploymentCreate(body)).toMatchObject({ value: { max_instances: 2, queue_size: 3 } });
+});
+
+test('an id, a version or a SKU with a character that no database holds is refused', () => {
+  const body = { ...REQUIRED, workflow_id: 'a\u0000', workflow_version: 'a\u0000', hardware: 'a\u0000' };
+  expect(problemsOf(body).map(([key]) => key)).toEqual(['workflow_id', 'workflow_version', 'hardware']);
 });
 
 test('a patch has only what was given', () => {

@@ -1,7 +1,7 @@
 // Deployments: the record, the bodies that create and change one, the list's query, and the rules across fields
 // (api.md 2.5).
 import Type, { type Static } from 'typebox';
-import { Id, Instant, Name } from './fields.ts';
+import { Id, Instant, Name, Word } from './fields.ts';
 import { MAX_INSTANCES_MAX, MIN_INSTANCES_MAX } from './limits.ts';
 import { listNearest } from './nearest.ts';
 import { isJsonObject, numberOf, type Problem } from './problems.ts';
@@ -13,13 +13,8 @@ export type DeploymentStatus = (typeof DEPLOYMENT_STATUSES)[number];
 /** The contract sets no upper bound here; the database's integer does. */
 const INT32_MAX = 2_147_483_647;
 
-const Version = Type.String({
-  minLength: 1,
-  maxLength: 200,
-  description: 'Such as `v1`; `latest` is resolved and pinned.',
-});
-const Sku = Type.String({ minLength: 1, maxLength: 200 });
-const Hardware = Type.Union([Type.Array(Sku, { minItems: 1, maxItems: 1 }), Sku], {
+const Version = Type.Unsafe<string>({ ...Word, description: 'Such as `v1`; `latest` is resolved and pinned.' });
+const Hardware = Type.Union([Type.Array(Word, { minItems: 1, maxItems: 1 }), Word], {
   description: "A list of exactly one SKU, or the SKU itself. Left out: the server's default SKU.",
   examples: [['AMPERE_48']],
 });

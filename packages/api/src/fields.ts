@@ -2,16 +2,24 @@
 import Type from 'typebox';
 import { NAME_CHARACTERS, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX } from './limits.ts';
 
+// The escapes are those that every regular expression engine knows, because clients check by the OpenAPI document too.
+const NO_CONTROL = { pattern: '^[^\\x00-\\x1f\\x7f-\\x9f]*$', 'x-pattern-says': 'must not contain control characters' };
+
+/** For free text: PostgreSQL stores every character but this one. */
+export const NO_NUL = { pattern: '^[^\\x00]*$', 'x-pattern-says': 'must not contain the character U+0000' };
+
 /** A name a person gives: control characters would break every list and log it appears in. */
 export const Name = Type.String({
   minLength: 1,
   maxLength: NAME_CHARACTERS,
-  pattern: '^[^\\p{Cc}\\p{Cs}]*$',
-  'x-pattern-says': 'must not contain control characters or broken Unicode',
+  ...NO_CONTROL,
   description: 'A name for people: 1 to 200 characters, no control characters.',
 });
 
-export const Id = Type.String({ minLength: 1, description: 'An id as another call returned it.' });
+export const Id = Type.String({ minLength: 1, ...NO_CONTROL, description: 'An id as another call returned it.' });
+
+/** A short word the caller names something by: a version, a SKU. */
+export const Word = Type.String({ minLength: 1, maxLength: NAME_CHARACTERS, ...NO_CONTROL });
 
 export const Instant = Type.String({
   format: 'date-time',
@@ -26,5 +34,5 @@ export const PageQuery = {
   limit: Type.Optional(
     Type.Integer({ minimum: 1, maximum: PAGE_ITEMS_MAX, default: PAGE_ITEMS_DEFAULT, description: 'Items a page.' }),
   ),
-  cursor: Type.Optional(Type.String({ minLength: 1, description: '`next_cursor` of the page before.' })),
+  cursor: Type.Optional(Type.String({ minLength: 1, ...NO_CONTROL, description: '`next_cursor` of the page before.' })),
 };

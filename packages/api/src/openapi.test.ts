@@ -118,6 +118,12 @@ test('the document is plain JSON without words of our own inside its schemas', (
   expect(text.includes('patternProperties')).toBe(false);
 });
 
+test('patterns use only what every regular expression engine knows', () => {
+  const patterns = [...walk(document)].flatMap(({ value }) => ('pattern' in value ? [String(value.pattern)] : []));
+  expect(patterns.length).toBeGreaterThan(0);
+  for (const pattern of patterns) expect(pattern).not.toMatch(/\\[pu]/);
+});
+
 test('every call leaves the shared schemas as they are', () => {
   expect(createOpenApi({ version: '1.2.3', publicUrl: 'https://comfy.example.org/' })).toEqual(document);
 });

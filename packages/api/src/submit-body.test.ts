@@ -42,7 +42,7 @@ test('null stands for a key left out', () => {
 });
 
 test.each([[[]], ['text'], [5], [true], [null], [new NumberLiteral('1.0')]])(
-  'a body of %j is refused as a whole',
+  'a body that is no object is refused as a whole (%#)',
   (body) => {
     expect(checkSubmitBody(body)).toMatchObject([{ loc: ['body'], type: 'wrong_type' }]);
   },
@@ -121,7 +121,7 @@ test('labels are limited in number, name, length and characters', () => {
   ]);
 });
 
-test.each([['urgent'], [1n], [{}], [true]])('the priority %s is none', (priority) => {
+test.each([['urgent'], [1n], [{}], [true]])('an unknown priority is refused (%#)', (priority) => {
   expect(checkSubmitBody({ priority })).toMatchObject([{ loc: ['body', 'priority'], type: 'value_not_in_list' }]);
 });
 
@@ -135,7 +135,7 @@ test.each([
   [-5n],
   ['60'],
   [{}],
-])('a deadline of %s seconds is refused', (seconds) => {
+])('a deadline that is no number of seconds above 0 is refused (%#)', (seconds) => {
   for (const key of ['start_within_seconds', 'run_within_seconds']) {
     expect(checkSubmitBody({ [key]: seconds })).toMatchObject([{ loc: ['body', key] }]);
   }

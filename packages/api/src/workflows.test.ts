@@ -45,3 +45,10 @@ test('a parameter without its node is a problem at that parameter', () => {
     problems: [{ loc: ['body', 'parameters', 'prompt', 'node'], type: 'missing' }],
   });
 });
+
+test('texts may have line breaks but not the one character PostgreSQL cannot store', () => {
+  expect(readVersionCreate({ workflow_api_json: GRAPH, readme: '# A\n\tb' })).toMatchObject({ kind: 'ok' });
+  expect(readVersionCreate({ workflow_api_json: GRAPH, readme: 'a\u0000' })).toMatchObject({
+    problems: [{ loc: ['body', 'readme'], type: 'bad_format' }],
+  });
+});

@@ -1,6 +1,6 @@
 // Workflows and their immutable versions: bodies, records, and the rules across a version's fields (api.md 3, 3.1).
 import Type, { type Static } from 'typebox';
-import { Id, Instant, Name, OpenObject, PageQuery } from './fields.ts';
+import { Id, Instant, Name, NO_NUL, OpenObject, PageQuery } from './fields.ts';
 import { listNearest } from './nearest.ts';
 import { isJsonObject, type Problem } from './problems.ts';
 import { type Read, read } from './read.ts';
@@ -20,10 +20,10 @@ export const WorkflowListQuery = Type.Object(PageQuery);
 export const WorkflowDeleted = Type.Object({ id: Id, deleted: Type.Literal(true) });
 
 const ParameterTarget = {
-  node: Type.String({ minLength: 1, description: 'The node id.' }),
-  input: Type.String({ minLength: 1, description: "The input's name at that node." }),
-  label: Type.Optional(Type.String({ maxLength: 200 })),
-  description: Type.Optional(Type.String({ maxLength: 4_000 })),
+  node: Type.String({ minLength: 1, ...NO_NUL, description: 'The node id.' }),
+  input: Type.String({ minLength: 1, ...NO_NUL, description: "The input's name at that node." }),
+  label: Type.Optional(Type.String({ maxLength: 200, ...NO_NUL })),
+  description: Type.Optional(Type.String({ maxLength: 4_000, ...NO_NUL })),
   default: Type.Optional(Type.Unknown()),
 };
 const ParameterInList = Type.Object({ name: Name, ...ParameterTarget });
@@ -42,8 +42,8 @@ export const VersionCreate = Type.Object({
   object_info: Type.Optional(
     Type.Unsafe<Record<string, unknown>>({ ...OpenObject, description: 'Left out: captured from a running instance.' }),
   ),
-  environment: Type.Optional(Type.Union([OpenObject, Type.String()])),
-  readme: Type.Optional(Type.String()),
+  environment: Type.Optional(Type.Union([OpenObject, Type.String(NO_NUL)])),
+  readme: Type.Optional(Type.String(NO_NUL)),
   parameters: Type.Optional(
     Type.Union([Type.Array(ParameterInList), Type.Record(Type.String(), ParameterByName)], {
       description: 'Named parameters: a list, or name → the rest. Left out: suggested from the graph.',

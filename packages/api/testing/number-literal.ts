@@ -9,4 +9,9 @@ export class NumberLiteral {
   toString(): string {
     return this.text;
   }
+
+  /** As that parser's literals do: JSON.stringify would write an object. */
+  toJSON(): never {
+    throw new Error(`JSON.stringify met the number ${this.text}`);
+  }
 }
