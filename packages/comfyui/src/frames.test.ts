@@ -92,6 +92,7 @@ describe('text frames', () => {
     const torn = decode('{"type": "progress_state", "data": {"prompt_id": "p1", "nodes": {"1": {"val');
     expect(torn).toMatchObject({ type: 'progress_state', promptId: 'p1' });
     expect(torn.type === 'progress_state' && torn.parse()).toMatchObject({ type: 'malformed' });
+    expect(decode('{"type":"progress_state","data":{"prompt_id":"p1","nodes":{"1"')).toMatchObject({ promptId: 'p1' });
     const whole = decode(
       '{"type": "progress_state", "data": {"prompt_id": "p1", "nodes": {"4.0.0.1": {"value": 1.0, "max": 2.0, "state": "running", "display_node_id": "4"}, "5": 7}}}',
     );

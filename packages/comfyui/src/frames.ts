@@ -58,12 +58,29 @@ const TYPE_PREFIX = /^\s*\{\s*"type"\s*:\s*"([^"\\]{1,128})"\s*[,}]/;
 const PYTHON_PREFIX = '{"type": "';
 const LONGEST_HEAD = 200;
 
-const FAST_TYPES = new Set(['status', 'executing', 'progress', 'execution_start', 'execution_cached', 'feature_flags']);
-const EXACT_TYPES = new Set(['executed', 'execution_success', 'execution_error', 'execution_interrupted']);
+/** The two that carry what a tenant gets to see are read exactly; the others' numbers end here. */
+const EXACT_TYPES = new Set(['executed', 'execution_error']);
+const FAST_TYPES = new Set([
+  'status',
+  'executing',
+  'progress',
+  'execution_start',
+  'execution_cached',
+  'execution_success',
+  'execution_interrupted',
+  'feature_flags',
+]);
 
 /** The type by the first bytes, or undefined when they look otherwise than any known writer's. */
 export function peekType(frame: Buffer | string): string | undefined {
-  const head = typeof frame === 'string' ? frame.slice(0, LONGEST_HEAD) : frame.toString('latin1', 0, LONGEST_HEAD);
+  return readType(readHead(frame));
+}
+
+function readHead(frame: Buffer | string): string {
+  return typeof frame === 'string' ? frame.slice(0, LONGEST_HEAD) : frame.toString('latin1', 0, LONGEST_HEAD);
+}
+
+function readType(head: string): string | undefined {
   if (head.startsWith(PYTHON_PREFIX)) {
     const end = head.indexOf('"', PYTHON_PREFIX.length);
     const next = head.charCodeAt(end + 1);
@@ -72,11 +89,16 @@ export function peekType(frame: Buffer | string): string | undefined {
   return TYPE_PREFIX.exec(head)?.[1];
 }
 
+function toText(frame: Buffer | string): string {
+  return typeof frame === 'string' ? frame : frame.toString('utf8');
+}
+
 export function decodeTextFrame(frame: Buffer | string): Frame | Malformed {
-  const type = peekType(frame);
-  if (type === 'progress_state') return decodeProgressState(frame);
-  if (type !== undefined && !FAST_TYPES.has(type) && !EXACT_TYPES.has(type)) return unknown(type);
-  const text = typeof frame === 'string' ? frame : frame.toString('utf8');
+  const head = readHead(frame);
+  const type = readType(head);
+  if (type === 'progress_state') return decodeProgressState(frame, head);
+  if (type !== undefined && !isKnown(type)) return unknown(type);
+  const text = toText(frame);
   const message = type !== undefined && FAST_TYPES.has(type) ? tryParseFast(text) : tryParseJson(text);
   if (!isJsonObject(message)) return malformed('not a JSON object');
   const name = type ?? readString(message, 'type');
@@ -155,23 +177,23 @@ function decodeProgress(data: JsonObject, promptId: PromptId): Frame | Malformed
   return { type: 'progress', promptId, nodeId: readId(data, 'node'), value, max };
 }
 
-const PROGRESS_HEAD =
-  /^\s*\{\s*"type"\s*:\s*"progress_state"\s*,\s*"data"\s*:\s*\{\s*"prompt_id"\s*:\s*"([^"\\]{1,128})"/;
+const PYTHON_PROGRESS_HEAD = '{"type": "progress_state", "data": {"prompt_id": "';
+const PROGRESS_HEAD = /^\s*\{\s*"type"\s*:\s*"progress_state"\s*,\s*"data"\s*:\s*\{\s*"prompt_id"\s*:\s*"([^"]*)"/;
+const PLAIN_ID = /^[\w.:-]{1,128}$/;
+
+function readProgressId(head: string): string {
+  if (!head.startsWith(PYTHON_PROGRESS_HEAD)) return PROGRESS_HEAD.exec(head)?.[1] ?? '';
+  return head.slice(PYTHON_PROGRESS_HEAD.length, head.indexOf('"', PYTHON_PROGRESS_HEAD.length));
+}
 
 /** The id stands in the first bytes; the node map behind it is read when somebody asks. */
-function decodeProgressState(frame: Buffer | string): Frame | Malformed {
-  const head = typeof frame === 'string' ? frame.slice(0, LONGEST_HEAD) : frame.toString('latin1', 0, LONGEST_HEAD);
-  const promptId = PROGRESS_HEAD.exec(head)?.[1];
-  const parseData = (): JsonObject | undefined =>
-    readObject(tryParseFast(typeof frame === 'string' ? frame : frame.toString('utf8')), 'data');
-  if (promptId !== undefined) {
-    return {
-      type: 'progress_state',
-      promptId,
-      parse: () => readNodeProgress(parseData()) ?? malformed('progress_state: no nodes'),
-    };
+function decodeProgressState(frame: Buffer | string, head: string): Frame | Malformed {
+  const parse = (): JsonObject | undefined => readObject(tryParseFast(toText(frame)), 'data');
+  const promptId = readProgressId(head);
+  if (PLAIN_ID.test(promptId)) {
+    return { type: 'progress_state', promptId, parse: () => readNodeProgress(parse()) ?? malformed('no nodes') };
   }
-  const data = parseData();
+  const data = parse();
   return data === undefined ? malformed('progress_state: no data') : decodeMessage('progress_state', data);
 }
 
