@@ -1,5 +1,6 @@
-// Separable scaling by a few taps per output sample: bilinear (2), bicubic (4) and area (as many as it covers).
-// Called by scale.ts and by compositing. Neither bilinear nor bicubic widens its taps when shrinking (no antialias).
+// Scaling by two (bilinear) or four (bicubic) neighbours on each axis, never more when shrinking (no antialias).
+// Called by scale.ts and by compositing. Sums keep the order of torch's CPU kernels, whose multiply-adds round once:
+// saving cuts fractions off, so the last bit of a float can decide a whole byte value.
 import type { ImageTensor } from '../nodes/node.ts';
 import { newImage, sample } from './tensor.ts';
 
@@ -10,48 +11,48 @@ interface Taps {
   weights: Float32Array;
 }
 
+const f = Math.fround;
 const CUBIC_SHARPNESS = -0.75;
+/** Up to this sum of output sides (and for more than three channels) torch weighs all four neighbours at once. */
+const SMALL_OUTPUT = 128;
 
 export function scaleBilinear(image: ImageTensor, width: number, height: number): ImageTensor {
-  return applyTaps(image, linearTaps(image.width, width), linearTaps(image.height, height));
+  const across = linearTaps(image.width, width);
+  const down = linearTaps(image.height, height);
+  if (width + height <= SMALL_OUTPUT || image.channels > 3) return weighSquares(image, across, down);
+  return weighAxes(image, across, down);
 }
 
 export function scaleBicubic(image: ImageTensor, width: number, height: number): ImageTensor {
-  return applyTaps(image, cubicTaps(image.width, width), cubicTaps(image.height, height));
+  return weighAxes(image, cubicTaps(image.width, width), cubicTaps(image.height, height));
 }
 
 function newTaps(length: number, count: number): Taps {
   return { count, indexes: new Int32Array(length * count), weights: new Float32Array(length * count) };
 }
 
-function linearTaps(from: number, to: number): Taps {
-  const taps = newTaps(to, 2);
-  const ratio = Math.fround(from / to);
-  for (let index = 0; index < to; index += 1) {
-    const source = Math.max(0, Math.fround(Math.fround(ratio * Math.fround(index + 0.5)) - 0.5));
-    const left = Math.min(Math.floor(source), from - 1);
-    const share = Math.min(Math.max(Math.fround(source - left), 0), 1);
-    taps.indexes.set([left, Math.min(left + 1, from - 1)], index * 2);
-    taps.weights.set([Math.fround(1 - share), share], index * 2);
-  }
-  if (from === to) identityTaps(taps);
-  return taps;
+function sourcePosition(index: number, from: number, to: number): number {
+  return f(f(from / to) * (index + 0.5) - 0.5);
 }
 
-function identityTaps(taps: Taps): void {
-  for (let index = 0; index < taps.indexes.length; index += 2) {
-    taps.indexes.fill(index / 2, index, index + 2);
-    taps.weights.set([1, 0], index);
+function linearTaps(from: number, to: number): Taps {
+  const taps = newTaps(to, 2);
+  for (let index = 0; index < to; index += 1) {
+    const source = Math.max(0, sourcePosition(index, from, to));
+    const left = Math.min(Math.floor(source), from - 1);
+    const share = Math.min(f(source - left), 1);
+    taps.indexes.set([left, Math.min(left + 1, from - 1)], index * 2);
+    taps.weights.set([1 - share, share], index * 2);
   }
+  return taps;
 }
 
 function cubicTaps(from: number, to: number): Taps {
   const taps = newTaps(to, 4);
-  const ratio = Math.fround(from / to);
   for (let index = 0; index < to; index += 1) {
-    const source = Math.fround(Math.fround(ratio * Math.fround(index + 0.5)) - 0.5);
+    const source = sourcePosition(index, from, to);
     const left = Math.floor(source);
-    const share = Math.fround(source - left);
+    const share = f(source - left);
     for (let tap = 0; tap < 4; tap += 1) {
       taps.indexes[index * 4 + tap] = Math.min(Math.max(left + tap - 1, 0), from - 1);
       taps.weights[index * 4 + tap] = cubicWeight(Math.abs(share - (tap - 1)));
@@ -66,19 +67,13 @@ function cubicWeight(distance: number): number {
   return ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a;
 }
 
-// Rows first into a strip as wide as the output, then columns: the same sums as the two-dimensional form.
-function applyTaps(image: ImageTensor, across: Taps, down: Taps): ImageTensor {
+// Rows first into a strip as wide as the output, then columns.
+function weighAxes(image: ImageTensor, across: Taps, down: Taps): ImageTensor {
   const width = across.indexes.length / across.count;
   const height = down.indexes.length / down.count;
   const { batch, channels } = image;
   const strip = newImage({ batch, height: image.height, width, channels });
-  for (let row = 0; row < batch * image.height; row += 1) {
-    weighRow(
-      { from: image.data, fromAt: row * image.width * channels, to: strip.data, toAt: row * width * channels },
-      across,
-      channels,
-    );
-  }
+  for (let row = 0; row < batch * image.height; row += 1) weighRow({ image, strip, row }, across);
   const out = newImage({ batch, height, width, channels });
   for (let frame = 0; frame < batch; frame += 1) {
     for (let row = 0; row < height; row += 1) addRows({ strip, out, frame, row }, down);
@@ -86,24 +81,19 @@ function applyTaps(image: ImageTensor, across: Taps, down: Taps): ImageTensor {
   return out;
 }
 
-interface RowMove {
-  from: Float32Array;
-  fromAt: number;
-  to: Float32Array;
-  toAt: number;
-}
-
-function weighRow({ from, fromAt, to, toAt }: RowMove, taps: Taps, channels: number): void {
+function weighRow({ image, strip, row }: { image: ImageTensor; strip: ImageTensor; row: number }, taps: Taps): void {
   const { count, indexes, weights } = taps;
-  const width = indexes.length / count;
-  for (let x = 0; x < width; x += 1) {
+  const { channels } = image;
+  const fromAt = row * image.width * channels;
+  const toAt = row * strip.width * channels;
+  for (let x = 0; x < strip.width; x += 1) {
     for (let channel = 0; channel < channels; channel += 1) {
-      let sum = 0;
-      for (let tap = x * count; tap < (x + 1) * count; tap += 1) {
-        const product = sample(from, fromAt + (indexes[tap] as number) * channels + channel) * sample(weights, tap);
-        sum = Math.fround(sum + Math.fround(product));
-      }
-      to[toAt + x * channels + channel] = sum;
+      const first = x * count;
+      const product = (tap: number): number =>
+        sample(image.data, fromAt + (indexes[tap] as number) * channels + channel) * sample(weights, tap);
+      let sum = f(product(first) + f(product(first + 1)));
+      for (let tap = first + 2; tap < first + count; tap += 1) sum = f(sum + product(tap));
+      strip.data[toAt + x * channels + channel] = sum;
     }
   }
 }
@@ -118,12 +108,55 @@ interface ColumnMove {
 function addRows({ strip, out, frame, row }: ColumnMove, taps: Taps): void {
   const length = strip.width * strip.channels;
   const toAt = (frame * out.height + row) * length;
-  for (let tap = row * taps.count; tap < (row + 1) * taps.count; tap += 1) {
+  // The second tap is rounded by itself and goes first; the others are added to it unrounded.
+  const order = Array.from({ length: taps.count }, (_, tap) => row * taps.count + (tap < 2 ? 1 - tap : tap));
+  for (const tap of order) {
     const weight = sample(taps.weights, tap);
     const fromAt = (frame * strip.height + (taps.indexes[tap] as number)) * length;
     for (let index = 0; index < length; index += 1) {
-      const product = Math.fround(sample(strip.data, fromAt + index) * weight);
+      const product = sample(strip.data, fromAt + index) * weight;
       out.data[toAt + index] = sample(out.data, toAt + index) + product;
     }
+  }
+}
+
+function weighSquares(image: ImageTensor, across: Taps, down: Taps): ImageTensor {
+  const width = across.indexes.length / 2;
+  const height = down.indexes.length / 2;
+  const out = newImage({ ...image, width, height });
+  for (let frame = 0; frame < image.batch; frame += 1) {
+    for (let y = 0; y < height; y += 1) {
+      for (let x = 0; x < width; x += 1) weighSquare({ image, out, frame }, { across, x: x * 2, down, y: y * 2 });
+    }
+  }
+  return out;
+}
+
+interface Square {
+  across: Taps;
+  x: number;
+  down: Taps;
+  y: number;
+}
+
+function weighSquare(
+  to: { image: ImageTensor; out: ImageTensor; frame: number },
+  { across, x, down, y }: Square,
+): void {
+  const { image, out, frame } = to;
+  const { channels } = image;
+  const corner = (row: number, column: number): { at: number; weight: number } => ({
+    at:
+      ((frame * image.height + (down.indexes[y + row] as number)) * image.width +
+        (across.indexes[x + column] as number)) *
+      channels,
+    weight: f(sample(down.weights, y + row) * sample(across.weights, x + column)),
+  });
+  const corners = [corner(0, 0), corner(0, 1), corner(1, 0), corner(1, 1)] as const;
+  const toAt = ((frame * out.height + y / 2) * out.width + x / 2) * channels;
+  for (let channel = 0; channel < channels; channel += 1) {
+    const product = ({ at, weight }: { at: number; weight: number }) => sample(image.data, at + channel) * weight;
+    const upper = f(product(corners[0]) + f(product(corners[1])));
+    out.data[toAt + channel] = f(upper + product(corners[2])) + product(corners[3]);
   }
 }
