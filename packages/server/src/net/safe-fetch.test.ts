@@ -316,6 +316,16 @@ describe('sizes, times and encodings', () => {
     expect(await failureOf(result)).toBe('unreachable');
   });
 
+  it('a body that fails before anybody reads it harms nobody, and tells the reader later', async () => {
+    const result = await from((_request, response) => {
+      response.writeHead(200, { 'content-length': '100' });
+      response.write('half', () => response.destroy());
+    });
+    if (result.kind !== 'ok') throw new Error(result.message);
+    await new Promise((resolve) => result.stream.resume().once('close', resolve));
+    expect(await failureOf(result)).toBe('unreachable');
+  });
+
   it('the caller can give up while the body comes', async () => {
     const controller = new AbortController();
     const result = await from((_request, response) => void response.write('x'), { signal: controller.signal });
@@ -378,6 +388,17 @@ describe('post', () => {
     expect(result).toMatchObject({ kind: 'ok', status: 301 });
     expect(await bodyOf(result)).toBe('moved');
     expect(seen).toEqual(['POST 7 {"a":1}']);
+  });
+
+  it('tells the status although the body is too large to be read', async () => {
+    const { url, port } = await serve((_request, response) => {
+      response.writeHead(200, { 'content-length': '10000000000' });
+      response.write('x');
+    });
+    const safeFetch = fetcher({ allowPrivateHosts: [`127.0.0.1:${port}`] });
+    const result = await safeFetch.post(url, { ...LIMITS, headers: {}, body: '{}' });
+    expect(result).toMatchObject({ kind: 'ok', status: 200 });
+    expect(await failureOf(result)).toBe('too_large');
   });
 
   it('is refused for private addresses like a fetch', async () => {

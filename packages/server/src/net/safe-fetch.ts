@@ -2,7 +2,7 @@
 // once, checked, and dialled at exactly the checked address; time, bytes and redirects are capped. target.ts says
 // which URLs, address-rules.pure.ts which addresses.
 import { lookup as dnsLookup } from 'node:dns/promises';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { buildConnector } from 'undici';
 import { cappedBody } from './capped-body.ts';
 import { type Ask, type Connector, type Exchange, exchange } from './exchange.ts';
@@ -68,7 +68,12 @@ interface Call {
 const DEFAULT_LIMITS: SafeFetchLimits = { maxRedirects: 3, connectTimeoutMs: 10_000, idleTimeoutMs: 30_000 };
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-async function hop(call: Call, text: string): Promise<{ target: Target; done: Exchange }> {
+interface Hop {
+  target: Target;
+  done: Exchange;
+}
+
+async function hop(call: Call, text: string): Promise<Hop> {
   const verdict = judgeTarget(text, call.deps.allowed);
   if (verdict.kind === 'refused') throw new FetchFailure(verdict.message, { reason: 'not_allowed' });
   const { target } = verdict;
@@ -90,14 +95,19 @@ function nextUrl(reply: Exchange['reply'], url: URL): string | undefined {
   return URL.canParse(location, url.href) ? new URL(location, url).href : location;
 }
 
-async function follow(call: Call, text: string): Promise<{ target: Target; done: Exchange }> {
+// Lets go of a reply whose body nobody will read: closing cuts it, which is no news.
+function abandon({ done }: Hop): void {
+  done.reply.body.on('error', () => {});
+  done.close();
+}
+
+async function follow(call: Call, text: string): Promise<Hop> {
   let next = text;
   for (let redirects = 0; ; redirects++) {
     const { target, done } = await hop(call, next);
     const location = call.maxRedirects === 0 ? undefined : nextUrl(done.reply, target.url);
     if (location === undefined) return { target, done };
-    done.reply.body.on('error', () => {}); // closing below cuts a body that nobody reads
-    done.close();
+    abandon({ target, done });
     if (redirects === call.maxRedirects) {
       const message = `${describeUrl(target.url)} redirects more than ${call.maxRedirects} times`;
       throw new FetchFailure(message, { reason: 'too_many_redirects' });
@@ -106,28 +116,41 @@ async function follow(call: Call, text: string): Promise<{ target: Target; done:
   }
 }
 
-function accept(call: Call, { target, done }: { target: Target; done: Exchange }): FetchOk {
-  const { reply } = done;
+// A poster wants the status above all, so a body that is not to be read only fails whoever reads it.
+function readableBody(call: Call, { target, done }: Hop): Readable {
   try {
-    const isGood = call.ask.method === 'POST' || (reply.statusCode >= 200 && reply.statusCode < 300);
-    if (!isGood) {
-      const isRetryable = reply.statusCode >= 500 || reply.statusCode === 429 || reply.statusCode === 408;
-      const message = `${describeUrl(target.url)} answered ${reply.statusCode}`;
-      throw new FetchFailure(message, { reason: 'status', isRetryable, status: reply.statusCode });
-    }
-    const stream = cappedBody(reply, target.url, call.maxBytes);
-    stream.once('close', done.close);
+    return cappedBody(done.reply, target.url, call.maxBytes);
+  } catch (error) {
+    if (call.ask.method !== 'POST' || !(error instanceof FetchFailure)) throw error;
+    return new Readable({ read: (): void => {}, construct: (done) => done(error) });
+  }
+}
+
+function requireSuccess({ target, done }: Hop): void {
+  const { statusCode } = done.reply;
+  if (statusCode >= 200 && statusCode < 300) return;
+  const isRetryable = statusCode >= 500 || statusCode === 429 || statusCode === 408;
+  const message = `${describeUrl(target.url)} answered ${statusCode}`;
+  throw new FetchFailure(message, { reason: 'status', isRetryable, status: statusCode });
+}
+
+function accept(call: Call, last: Hop): FetchOk {
+  const { reply, close } = last.done;
+  try {
+    if (call.ask.method === 'GET') requireSuccess(last);
+    const stream = readableBody(call, last);
+    stream.once('close', close);
+    stream.on('error', () => {}); // it may fail before it is read; the reader is told then, and a bystander never
     const contentType = reply.headers['content-type'];
     return {
       kind: 'ok',
       status: reply.statusCode,
       stream,
       contentType: typeof contentType === 'string' ? contentType : undefined,
-      finalUrl: describeUrl(target.url),
+      finalUrl: describeUrl(last.target.url),
     };
   } catch (error) {
-    reply.body.on('error', () => {}); // closing below cuts a body that nobody reads
-    done.close();
+    abandon(last);
     throw error;
   }
 }
