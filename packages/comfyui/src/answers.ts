@@ -1,6 +1,6 @@
 // Judges a whole HTTP answer: the expected status, under its cap, and JSON where JSON is due; else a ComfyError.
 // Every call of the client except submit (which has verdicts of its own) goes through here.
-import { ComfyError } from './comfy-error.ts';
+import { ComfyError, type ComfyErrorDetails } from './comfy-error.ts';
 import { tryParseFast, tryParseJson } from './fields.ts';
 import type { Http, HttpRequest } from './http.ts';
 import type { JsonValue } from './json.ts';
@@ -16,10 +16,14 @@ function nameOf(request: HttpRequest): string {
   return `${request.method} ${request.path.split('?')[0]}`;
 }
 
+function describe(request: HttpRequest, reply: HttpReply): ComfyErrorDetails {
+  return request.isPrivate ? { status: reply.status } : { status: reply.status, bodyHead: bodyHead(reply) };
+}
+
 /** @throws ComfyError unless the answer is a complete 200. */
 export async function requireOk(http: Http, request: HttpRequest): Promise<HttpReply> {
   const reply = await http.send(request);
-  const details = { status: reply.status, bodyHead: bodyHead(reply) };
+  const details = describe(request, reply);
   if (reply.status !== 200) throw new ComfyError('status', `${nameOf(request)}: status ${reply.status}`, details);
   if (reply.isCut) throw new ComfyError('too_large', `${nameOf(request)}: the answer exceeds its cap`, details);
   return reply;
@@ -35,7 +39,7 @@ export async function requireJson(http: Http, request: HttpRequest, mode: 'exact
 }
 
 export function malformed(request: HttpRequest, reply: HttpReply | undefined, why: string): ComfyError {
-  const details = reply === undefined ? { status: 200 } : { status: reply.status, bodyHead: bodyHead(reply) };
+  const details = reply === undefined ? { status: 200 } : describe(request, reply);
   return new ComfyError('malformed', `${nameOf(request)}: ${why}`, details);
 }
 

@@ -65,7 +65,9 @@ const KIND_BY_CODE = new Map<string, ComfyErrorKind>([
   ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'source'],
 ]);
 
-/** The code of an error or of the first cause that has one (an AggregateError of several addresses counts by its first). */
+const TLS_CODE = /^ERR_(TLS|SSL)_|CERT|^UNABLE_TO_(VERIFY|GET)|^EPROTO$/;
+
+/** The code of an error or of the first cause that has one (of several addresses, the first). */
 function findCode(error: unknown, depth = 0): string {
   if (!(error instanceof Error) || depth > 5) return '';
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
@@ -80,7 +82,7 @@ function kindOf(error: unknown): ComfyErrorKind {
   if (known) return known;
   // What came back is not HTTP.
   if (error instanceof errors.HTTPParserError) return 'malformed';
-  if (code.startsWith('ERR_TLS_') || code.startsWith('ERR_SSL_') || code.includes('CERT')) return 'tls';
+  if (TLS_CODE.test(code)) return 'tls';
   if (error instanceof Error && error.name === 'AbortError') return 'aborted';
   if (error instanceof Error && error.name === 'TimeoutError') return 'timeout';
   return 'reset';

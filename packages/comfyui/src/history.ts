@@ -1,10 +1,10 @@
 // A history entry and its verdict. The watcher's safety net: asked when a socket was lost, an end was announced, or
 // nothing was heard for long. `undefined` alone proves nothing; only absent here AND from the queue means lost.
-import { postJson, requireJson, requireOk } from './answers.ts';
+import { malformed, postJson, requireJson, requireOk } from './answers.ts';
 import { ComfyError } from './comfy-error.ts';
 import { type ExecutionError, isTerminalError, readExecutionError } from './execution-error.ts';
 import { readArray, readBoolean, readId, readObject, readString } from './fields.ts';
-import type { Http } from './http.ts';
+import type { Http, HttpRequest } from './http.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
 
 export interface HistoryMessage {
@@ -26,18 +26,19 @@ export interface HistoryEntry {
   terminal: Terminal;
 }
 
-/** Entries echo the whole graph, which may be as large as ComfyUI's upload limit. */
-const MAX_ENTRY_BYTES = 128 * 1024 * 1024;
+/** Entries echo the whole graph, inline images and all. */
+const MAX_ENTRY_BYTES = 64 * 1024 * 1024;
 
 export async function fetchHistory(http: Http, promptId: string): Promise<HistoryEntry | undefined> {
   // Without an id the route would answer with everybody's history.
   if (promptId === '') throw new ComfyError('argument', 'history needs a prompt id', { mayHaveArrived: false });
   const path = `/history/${encodeURIComponent(promptId)}`;
-  const answer = await requireJson(http, { method: 'GET', path, maxBytes: MAX_ENTRY_BYTES }, 'exact');
-  if (!isJsonObject(answer)) throw new ComfyError('malformed', 'GET /history: not an object', { status: 200 });
+  const request: HttpRequest = { method: 'GET', path, maxBytes: MAX_ENTRY_BYTES, isPrivate: true };
+  const answer = await requireJson(http, request, 'exact');
+  if (!isJsonObject(answer)) throw malformed(request, undefined, 'not an object');
   if (!Object.hasOwn(answer, promptId)) return undefined;
   const entry = decodeHistoryEntry(answer[promptId]);
-  if (!entry) throw new ComfyError('malformed', 'GET /history: not an entry', { status: 200 });
+  if (!entry) throw malformed(request, undefined, 'not an entry');
   return entry;
 }
 

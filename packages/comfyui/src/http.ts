@@ -14,7 +14,7 @@ export interface Timeouts {
   totalMs: number;
 }
 
-export const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 5_000, headersMs: 30_000, idleMs: 30_000, totalMs: 60_000 };
+const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 5_000, headersMs: 30_000, idleMs: 30_000, totalMs: 60_000 };
 
 export interface HttpRequest {
   method: 'GET' | 'POST';
@@ -27,6 +27,8 @@ export interface HttpRequest {
   maxBytes?: number;
   totalMs?: number;
   headers?: Record<string, string>;
+  /** The answer holds tenants' graphs or keys: none of it may get into an error. */
+  isPrivate?: boolean;
   signal?: AbortSignal;
 }
 
@@ -46,7 +48,7 @@ export interface HttpOptions {
   dispatcher?: Dispatcher;
 }
 
-export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
 /** @throws ComfyError `argument` when the address is not a plain http or https one. */
 export function parseBaseUrl(baseUrl: string): URL {

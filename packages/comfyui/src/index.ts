@@ -8,45 +8,6 @@ export {
   readExecutionError,
 } from './execution-error.ts';
 export { decodeBinaryFrame, decodeTextFrame, type Frame, type Malformed, peekType } from './frames.ts';
-export { decodeHistoryEntry, type HistoryEntry, type HistoryMessage, type Terminal } from './history.ts';
-export type { Timeouts } from './http.ts';
-export type { NodeProgress } from './node-progress.ts';
-export { type CollectedOutput, collectOutput, type OutputFile, splitRelativePath } from './outputs.ts';
-export type { FreeOptions } from './queue.ts';
-export { type QueueIds, readQueueIds } from './queue-ids.ts';
-export type { FetchedObjectInfo } from './server-info.ts';
-export type { CloseCause, ComfySocket, SocketHandlers } from './socket.ts';
-export type { NodeErrors, PromptError, Submission, SubmitOutcome } from './submit.ts';
-export {
-  canInterruptByPrompt,
-  type Device,
-  decodeSystemStats,
-  keepsPromptId,
-  type SystemStats,
-} from './system-stats.ts';
-export type { Upload, Uploaded, UploadSource, UploadTarget } from './upload.ts';
-export type { ViewedFile, ViewRequest } from './view.ts';
-export {
-  isJsonError,
-  JsonError,
-  type JsonLimits,
-  type JsonObject,
-  type JsonValue,
-  LosslessNumber,
-  isJsonObject,
-  parseJson,
-  stringifyJson,
-} from './json.ts';
-export {
-  findNodeInfo,
-  type InputSpec,
-  isCustomNode,
-  listInputs,
-  type MediaKind,
-  mediaKind,
-  type NodeInfo,
-  type ObjectInfo,
-} from './object-info.ts';
 export { type CompiledGraph, type CompileOptions, compileGraph, writeGraph } from './graph/compile.ts';
 export { hasDynamicInputs, isDynamicType, type NodeInputs, resolveInputs } from './graph/dynamic-inputs.ts';
 export { checkFileName } from './graph/file-name.ts';
@@ -62,4 +23,41 @@ export type { Holes, PreparedGraph } from './graph/prepared.ts';
 export { type Problem, prefixProblem } from './graph/problem.ts';
 export { pruneGraph } from './graph/prune.ts';
 export { listSavePrefixes, type SavePrefix } from './graph/save-prefixes.ts';
-export { validateGraph, type Verdict } from './graph/validate.ts';
+export { type Verdict, validateGraph } from './graph/validate.ts';
+export { decodeHistoryEntry, type HistoryEntry, type HistoryMessage, type Terminal } from './history.ts';
+export type { Timeouts } from './http.ts';
+export {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  LosslessNumber,
+  parseJson,
+  stringifyJson,
+} from './json.ts';
+export { isJsonError, JsonError, type JsonLimits } from './json-error.ts';
+export type { NodeProgress } from './node-progress.ts';
+export {
+  findNodeInfo,
+  type InputSpec,
+  isCustomNode,
+  listInputs,
+  type MediaKind,
+  mediaKind,
+  type NodeInfo,
+  type ObjectInfo,
+} from './object-info.ts';
+export { type CollectedOutput, collectOutput, type OutputFile, splitRelativePath } from './outputs.ts';
+export type { FreeOptions } from './queue.ts';
+export { type QueueIds, readQueueIds } from './queue-ids.ts';
+export type { FetchedObjectInfo } from './server-info.ts';
+export type { CloseCause, ComfySocket, SocketHandlers } from './socket.ts';
+export type { NodeErrors, PromptError, Submission, SubmitOutcome } from './submit.ts';
+export {
+  canInterruptByPrompt,
+  type Device,
+  decodeSystemStats,
+  keepsPromptId,
+  type SystemStats,
+} from './system-stats.ts';
+export type { Upload, Uploaded, UploadSource, UploadTarget } from './upload.ts';
+export type { ViewedFile, ViewRequest } from './view.ts';

@@ -6,16 +6,15 @@ import { readCount, readField } from './fields.ts';
 import type { Http, HttpRequest } from './http.ts';
 import { type QueueIds, readQueueIds } from './queue-ids.ts';
 
-/** The answer echoes every queued graph, and one graph may be as large as ComfyUI's upload limit. */
-const MAX_QUEUE_BYTES = 256 * 1024 * 1024;
+/** The answer echoes every queued graph, inline images and all. */
+const MAX_QUEUE_BYTES = 64 * 1024 * 1024;
 
 export async function listQueue(http: Http): Promise<QueueIds> {
-  const request: HttpRequest = { method: 'GET', path: '/queue', maxBytes: MAX_QUEUE_BYTES };
+  const request: HttpRequest = { method: 'GET', path: '/queue', maxBytes: MAX_QUEUE_BYTES, isPrivate: true };
   const reply = await requireOk(http, request);
   const ids = readQueueIds(reply.body);
-  if (ids) return ids;
-  // The body holds tenants' graphs and keys: none of it goes into an error.
-  throw new ComfyError('malformed', 'GET /queue: not a queue', { status: 200 });
+  if (!ids) throw malformed(request, reply, 'not a queue');
+  return ids;
 }
 
 /** Pending and running together: the cheapest sign of life. */

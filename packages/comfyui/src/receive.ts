@@ -22,6 +22,10 @@ export function receive(
   options: Dispatcher.DispatchOptions,
   limits: ReceiveLimits,
 ): Promise<HttpReply> {
+  if (limits.signal?.aborted) {
+    const error = new ComfyError('aborted', `${limits.what}: aborted before it was sent`, { mayHaveArrived: false });
+    return Promise.reject(error);
+  }
   return new Promise((resolve, reject) => {
     const gathering = new Gathering(limits, resolve, reject);
     try {
@@ -52,8 +56,7 @@ class Gathering implements Dispatcher.DispatchHandler {
     this.#timer = setTimeout(() => {
       this.fail(new ComfyError('timeout', `${limits.what}: no whole answer in ${limits.totalMs} ms`, this.#arrival()));
     }, limits.totalMs);
-    if (limits.signal?.aborted) queueMicrotask(this.#onAbort);
-    else limits.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    limits.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

@@ -50,6 +50,11 @@ describe('a socket', () => {
     expect(fake.sockets.map(({ clientId }) => clientId)).toEqual([one.clientId, two.clientId]);
   });
 
+  test('takes the id that ComfyUI gives it when its own got lost on the way', async () => {
+    const [client] = await start({ onSocket: (ws) => ws.send('{"type": "status", "data": {"sid": "made-there"}}') });
+    expect((await client.connect(listen())).clientId).toBe('made-there');
+  });
+
   test('hands over text, binary and broken frames in their order, and lives on', async () => {
     const [client] = await start({
       onSocket(ws) {

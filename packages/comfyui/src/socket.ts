@@ -58,7 +58,8 @@ export function connectSocket(options: SocketOptions, handlers: SocketHandlers):
   const ws = new WebSocket(`${options.url}?clientId=${encodeURIComponent(clientId)}`, wsOptions);
   return new Promise((resolve, reject) => {
     const connection = new Connection(ws, options, handlers);
-    connection.start(() => resolve({ clientId, close: connection.close }), reject);
+    // A door in front that drops the query makes ComfyUI choose an id itself: its word counts.
+    connection.start((sid) => resolve({ clientId: sid || clientId, close: connection.close }), reject);
   });
 }
 
@@ -71,7 +72,7 @@ class Connection {
   #silentPings = 0;
   #openTimer: NodeJS.Timeout | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
-  #onOpen: () => void = () => {};
+  #onOpen: (sid: string | undefined) => void = () => {};
   #onFailure: (error: ComfyError) => void = () => {};
 
   constructor(ws: WebSocket, options: SocketOptions, handlers: SocketHandlers) {
@@ -80,7 +81,7 @@ class Connection {
     this.#handlers = handlers;
   }
 
-  start(onOpen: () => void, onFailure: (error: ComfyError) => void): void {
+  start(onOpen: (sid: string | undefined) => void, onFailure: (error: ComfyError) => void): void {
     this.#onOpen = onOpen;
     this.#onFailure = onFailure;
     this.#openTimer = setTimeout(() => {
@@ -127,12 +128,13 @@ class Connection {
   #hear(data: Buffer, isBinary: boolean): void {
     if (this.#state === 'ended') return;
     this.#noteLife();
+    const frame = isBinary ? decodeBinaryFrame(data) : decodeTextFrame(data);
     if (this.#state === 'opening') {
       this.#state = 'open';
       clearTimeout(this.#openTimer);
-      this.#onOpen();
+      this.#onOpen(frame.type === 'status' ? frame.sid : undefined);
     }
-    this.#handlers.onFrame(isBinary ? decodeBinaryFrame(data) : decodeTextFrame(data));
+    this.#handlers.onFrame(frame);
   }
 
   #end(cause: CloseCause): void {

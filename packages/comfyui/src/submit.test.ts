@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type FakeComfyui, type FakeOptions, sendJson, sendText, startFakeComfyui } from '../testing/fake-comfyui.ts';
 import { type ComfyClient, type ComfyClientOptions, createComfyClient } from './client.ts';
@@ -122,6 +123,20 @@ describe('a submission', () => {
     });
     expect(await client.submit(submission)).toEqual({ kind: 'unexpected', status, body });
     expect(fake.heard).toHaveLength(1);
+  });
+
+  test('has an outcome for every answer that is JSON', async () => {
+    let answer: [number, string] = [200, ''];
+    const [client] = await start({ answer: (_, response) => sendText(response, answer[1], answer[0]) });
+    const status = fc.constantFrom(200, 400, 413, 500);
+    const verdict = fc.record({ error: fc.jsonValue(), node_errors: fc.jsonValue(), prompt_id: fc.jsonValue() });
+    await fc.assert(
+      fc.asyncProperty(status, fc.oneof(fc.jsonValue(), verdict), async (code, value) => {
+        answer = [code, JSON.stringify(value)];
+        const { kind } = await client.submit(submission);
+        expect(['queued', 'refused', 'unexpected']).toContain(kind);
+      }),
+    );
   });
 
   test('without ids is a mistake of the caller', async () => {
