@@ -1,0 +1,106 @@
+// The HTTP side: finds the route, answers failures as aiohttp does, upgrades websockets, and shows the faults that hit
+// connections rather than prompts. Created by emulator.ts.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import type { FaultControl } from '../faults/fault-control.ts';
+import { PythonError } from '../python/errors.ts';
+import type { Sockets } from '../sockets.ts';
+import { HttpFailure, SERVER_ERROR, sendEmpty, sendText } from './exchange.ts';
+import { createRouter, type Route } from './router.ts';
+
+interface HttpServerDeps {
+  routes: readonly Route[];
+  sockets: Sockets;
+  faults: FaultControl;
+}
+
+/** aiohttp's limit for what a websocket client may send. */
+const MAX_FRAME_BYTES = 4 * 1024 * 1024;
+
+export function createHttpServer({ routes, sockets, faults }: HttpServerDeps): Server {
+  const findRoute = createRouter(routes);
+  const upgrades = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false });
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { path, query } = readTarget(request);
+    if (!path.startsWith('/emulator/') && (await misbehave(path, response))) return;
+    if (isForeignOrigin(request)) {
+      sendEmpty(response, 403);
+      return;
+    }
+    const found = findRoute(request.method ?? 'GET', path);
+    if (found.kind === 'found') await found.handler({ request, response, path, query }, found.params);
+    else if (found.kind === 'unknown' && request.method !== 'POST') sendEmpty(response, 404);
+    else {
+      if (found.kind === 'wrong-method') response.setHeader('Allow', found.allowed.join(','));
+      sendText(response, 405, '405: Method Not Allowed');
+    }
+  }
+
+  /** True when the request was dealt with: refused, or left to hang for ever. */
+  async function misbehave(path: string, response: ServerResponse): Promise<boolean> {
+    const refuse = faults.takeOnPath('refuse', path);
+    if (refuse) {
+      if (refuse.how === 'unavailable') sendText(response, 503, '503: Service Unavailable');
+      else response.socket?.resetAndDestroy();
+      return true;
+    }
+    if (faults.current().hang?.where !== 'http') return false;
+    const hang = faults.takeOnPath('hang', path);
+    if (!hang) return false;
+    await Promise.race([hang.ms === undefined ? new Promise(() => {}) : sleep(hang.ms), faults.cleared()]);
+    return false;
+  }
+
+  const server = createServer((request, response) => {
+    handle(request, response).catch((error: unknown) => answerFailure(response, error));
+  });
+  // ComfyUI keeps idle connections for long; clients must not see them closed between two requests.
+  server.keepAliveTimeout = 75_000;
+  server.requestTimeout = 0;
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const { path, query } = readTarget(request);
+    if (path !== '/ws' || isForeignOrigin(request) || faults.takeOnPath('refuse', path)) {
+      socket.destroy();
+      return;
+    }
+    upgrades.handleUpgrade(request, socket, head, (client) => sockets.accept(client, query.get('clientId') ?? ''));
+  });
+  return server;
+}
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
+
+function readTarget(request: IncomingMessage): { path: string; query: URLSearchParams } {
+  const [path = '/', query = ''] = (request.url ?? '/').split(/\?(.*)/s);
+  // Every route exists twice, with and without /api; the internal ones are taken twice as well, which harms nobody.
+  return { path: path.startsWith('/api/') ? path.slice('/api'.length) : path, query: new URLSearchParams(query) };
+}
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/;
+
+/** A browser page of another origin may not talk to a server on loopback. */
+function isForeignOrigin({ headers }: IncomingMessage): boolean {
+  const { host = '', origin } = headers;
+  if (origin === undefined || !LOOPBACK.test(host)) return false;
+  try {
+    return new URL(origin).host !== host;
+  } catch {
+    return false; // "null" and the like have no host to compare
+  }
+}
+
+function answerFailure(response: ServerResponse, error: unknown): void {
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  const failure = error instanceof HttpFailure ? error : SERVER_ERROR;
+  if (!(error instanceof HttpFailure) && !(error instanceof PythonError)) reportBug(error);
+  sendText(response, failure.status, failure.message);
+}
+
+function reportBug(error: unknown): void {
+  process.stderr.write(`emulator: ${error instanceof Error ? error.stack : String(error)}\n`);
+}

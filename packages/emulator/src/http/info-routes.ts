@@ -1,0 +1,154 @@
+// What the server is and has: /system_stats, /features, /object_info, model and extension lists, and the internal paths.
+import { readdir } from 'node:fs/promises';
+import { freemem, totalmem } from 'node:os';
+import path from 'node:path';
+import type { Directories } from '../directories.ts';
+import type { NodeClasses } from '../node-classes.ts';
+import { SERVER_FEATURES } from '../server-features.ts';
+import { sendEmpty, sendJson } from './exchange.ts';
+import type { Route } from './router.ts';
+
+interface InfoRoutesDeps {
+  dirs: Directories;
+  nodeClasses(): Promise<NodeClasses>;
+  argv: readonly string[];
+}
+
+/** Model folders in the order ComfyUI 0.3.64 lists them. */
+const MODEL_FOLDERS = [
+  'checkpoints',
+  'loras',
+  'vae',
+  'text_encoders',
+  'diffusion_models',
+  'clip_vision',
+  'style_models',
+  'embeddings',
+  'diffusers',
+  'vae_approx',
+  'controlnet',
+  'gligen',
+  'upscale_models',
+  'custom_nodes',
+  'hypernetworks',
+  'photomaker',
+  'classifiers',
+  'model_patches',
+  'audio_encoders',
+];
+
+export function infoRoutes({ dirs, nodeClasses, argv }: InfoRoutesDeps): Route[] {
+  return [
+    { method: 'GET', path: '/system_stats', handler: ({ response }) => sendJson(response, systemStats(argv)) },
+    { method: 'GET', path: '/features', handler: ({ response }) => sendJson(response, SERVER_FEATURES) },
+    {
+      method: 'GET',
+      path: '/object_info',
+      handler: async ({ response }) => sendJson(response, await (await nodeClasses()).allInfo()),
+    },
+    {
+      method: 'GET',
+      path: '/object_info/*',
+      async handler({ response }, [classType = '']) {
+        const info = await (await nodeClasses()).info(classType);
+        sendJson(response, info ? { [classType]: info } : {});
+      },
+    },
+    { method: 'GET', path: '/extensions', handler: ({ response }) => sendJson(response, []) },
+    {
+      method: 'GET',
+      path: '/embeddings',
+      async handler({ response }) {
+        const files = await listModels(dirs, 'embeddings');
+        sendJson(
+          response,
+          files.map((file) => file.replace(/\.[^.]*$/, '')),
+        );
+      },
+    },
+    { method: 'GET', path: '/models', handler: ({ response }) => sendJson(response, MODEL_FOLDERS) },
+    {
+      method: 'GET',
+      path: '/models/*',
+      async handler({ response }, [folder = '']) {
+        if (MODEL_FOLDERS.includes(folder)) sendJson(response, await listModels(dirs, folder));
+        else sendEmpty(response, 404);
+      },
+    },
+    { method: 'GET', path: '/internal/folder_paths', handler: ({ response }) => sendJson(response, folderPaths(dirs)) },
+    {
+      method: 'GET',
+      path: '/internal/files/*',
+      async handler({ response }, [type = '']) {
+        const dir = dirs.byType(type);
+        if (dir === undefined) sendJson(response, { error: 'Invalid directory type' }, 400);
+        else sendJson(response, await listFiles(dir));
+      },
+    },
+    {
+      method: 'GET',
+      path: '/internal/logs/raw',
+      handler: ({ response }) => sendJson(response, { entries: [], size: { cols: 80, rows: 24 } }),
+    },
+    { method: 'GET', path: '/internal/logs', handler: ({ response }) => sendJson(response, '') },
+    { method: 'GET', path: '/workflow_templates', handler: ({ response }) => sendJson(response, {}) },
+    { method: 'GET', path: '/i18n', handler: ({ response }) => sendJson(response, {}) },
+    {
+      method: 'GET',
+      path: '/users',
+      handler: ({ response }) => sendJson(response, { storage: 'server', migrated: true }),
+    },
+    { method: 'GET', path: '/settings', handler: ({ response }) => sendJson(response, {}) },
+  ];
+}
+
+function systemStats(argv: readonly string[]): unknown {
+  const total = totalmem();
+  const free = freemem();
+  return {
+    system: {
+      os: process.platform === 'win32' ? 'nt' : 'posix',
+      ram_total: total,
+      ram_free: free,
+      comfyui_version: '0.3.64',
+      required_frontend_version: '1.27.10',
+      installed_templates_version: '0.1.95',
+      required_templates_version: '0.1.95',
+      python_version: '3.11.7 (emulated)',
+      pytorch_version: '2.13.0+cpu',
+      embedded_python: false,
+      argv: ['main.py', ...argv],
+    },
+    devices: [
+      {
+        name: 'cpu',
+        type: 'cpu',
+        index: null,
+        vram_total: total,
+        vram_free: free,
+        torch_vram_total: total,
+        torch_vram_free: free,
+      },
+    ],
+  };
+}
+
+function folderPaths(dirs: Directories): Record<string, string[]> {
+  return Object.fromEntries(MODEL_FOLDERS.map((folder) => [folder, [path.join(dirs.modelsDir, folder)]]));
+}
+
+async function listModels(dirs: Directories, folder: string): Promise<string[]> {
+  const base = path.join(dirs.modelsDir, folder);
+  try {
+    const entries = await readdir(base, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.'));
+    return files.map((entry) => path.relative(base, path.join(entry.parentPath, entry.name))).sort();
+  } catch {
+    return []; // no such folder: no models of that kind
+  }
+}
+
+async function listFiles(dir: string): Promise<string[]> {
+  const entries = await readdir(dir, { withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
+}

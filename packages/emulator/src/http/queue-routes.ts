@@ -1,0 +1,93 @@
+// /queue, /history, /interrupt and /free: what is pending, running and done, and taking it away.
+import { type JsonObject, type JsonValue, parseJson } from '@comfleet/comfyui';
+import type { Executor } from '../execution/protocol.ts';
+import { isJsonObject } from '../json-object.pure.ts';
+import { coerce, isTruthy } from '../python/coerce.pure.ts';
+import { type History, queueRow } from '../queue/history.ts';
+import type { PromptQueue } from '../queue/prompt-queue.ts';
+import type { Runner } from '../runner.ts';
+import { type Exchange, readBody, readJsonBody, SERVER_ERROR, sendEmpty, sendJson, sendJsonText } from './exchange.ts';
+import type { Route } from './router.ts';
+
+interface QueueRoutesDeps {
+  queue: PromptQueue;
+  history: History;
+  runner: Runner;
+  executor: Executor;
+}
+
+export function queueRoutes({ queue, history, runner, executor }: QueueRoutesDeps): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/queue',
+      handler({ response }) {
+        const rows = { queue_running: queue.running(), queue_pending: queue.pending() };
+        sendJson(response, {
+          queue_running: rows.queue_running.map((item) => queueRow(item)),
+          queue_pending: rows.queue_pending.map((item) => queueRow(item)),
+        });
+      },
+    },
+    { method: 'POST', path: '/queue', handler: (exchange) => change(exchange, queue) },
+    { method: 'POST', path: '/history', handler: (exchange) => change(exchange, history) },
+    {
+      method: 'GET',
+      path: '/history',
+      handler({ response, query }) {
+        const maxItems = intParam(query, 'max_items');
+        sendJsonText(response, history.textOfRange({ maxItems, offset: intParam(query, 'offset') ?? -1 }));
+      },
+    },
+    {
+      method: 'GET',
+      path: '/history/*',
+      handler: ({ response }, [promptId = '']) => sendJsonText(response, history.textOf(promptId)),
+    },
+    { method: 'POST', path: '/interrupt', handler: (exchange) => interrupt(exchange, runner) },
+    { method: 'POST', path: '/free', handler: (exchange) => free(exchange, executor) },
+  ];
+}
+
+async function change({ request, response }: Exchange, target: Pick<PromptQueue, 'clear' | 'delete'>): Promise<void> {
+  const body = requireObject(await readJsonBody(request));
+  if (isTruthy(body['clear'] ?? null)) target.clear();
+  const ids = body['delete'] ?? [];
+  if (!Array.isArray(ids)) throw SERVER_ERROR;
+  for (const id of ids) target.delete(String(id));
+  sendEmpty(response);
+}
+
+async function interrupt({ request, response }: Exchange, runner: Runner): Promise<void> {
+  const promptId = requireObject(parseOr(await readBody(request)))['prompt_id'];
+  runner.interrupt(isTruthy(promptId ?? null) ? String(promptId) : undefined);
+  sendEmpty(response);
+}
+
+/** This one route takes a body that is not JSON for an empty object. */
+function parseOr(body: Buffer): JsonValue {
+  try {
+    return parseJson(body.toString());
+  } catch {
+    return {};
+  }
+}
+
+async function free({ request, response }: Exchange, executor: Executor): Promise<void> {
+  const body = requireObject(await readJsonBody(request));
+  if (isTruthy(body['unload_models'] ?? null) || isTruthy(body['free_memory'] ?? null)) executor.free();
+  sendEmpty(response);
+}
+
+function requireObject(body: JsonValue): JsonObject {
+  if (!isJsonObject(body)) throw SERVER_ERROR;
+  return body;
+}
+
+function intParam(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null) return undefined;
+  const coerced = coerce('INT', text);
+  if (coerced.kind === 'failed') throw SERVER_ERROR;
+  return Number(coerced.value);
+}
