@@ -43,7 +43,7 @@ export function blendImages(
     const a = sample(below.data, index % below.data.length);
     const b = mix(a, sample(above.data, index % above.data.length));
     const value = f(f(a * keep) + f(b * take));
-    out.data[index] = value < 0 ? 0 : value > 1 ? 1 : value;
+    out.data[index] = Math.min(1, Math.max(0, value));
   }
   return out;
 }

@@ -1,6 +1,8 @@
 // Decodes a picture file into frames of RGB bytes plus alpha, the way Pillow presents it to ComfyUI: turned upright by
 // its EXIF orientation, no colour management, colours under transparent pixels kept. Called by the loading nodes.
-import sharp from 'sharp';
+import sharp, { type Metadata, type Sharp } from 'sharp';
+import { decodeBmp, isBmp } from './bmp.ts';
+import { findGifTransparency } from './gif-header.pure.ts';
 import { pngHasOnlyTransparentColor } from './png-header.pure.ts';
 
 export interface Frame {
@@ -13,63 +15,100 @@ export interface Frame {
 
 const OPTIONS = { ignoreIcc: true, failOn: 'none', limitInputPixels: false, unlimited: true } as const;
 /** Formats whose pages are an animation on one canvas, decoded as one tall picture. */
-const ANIMATED = new Set(['gif', 'webp']);
+const ANIMATED = new Set<string>(['gif', 'webp']);
 
 /** Undefined when the bytes are no picture that can be read. */
 export async function decodeFrames(bytes: Buffer): Promise<Frame[] | undefined> {
+  if (isBmp(bytes)) {
+    const frame = decodeBmp(bytes);
+    return frame && [frame];
+  }
   try {
-    const { pages = 1, format } = await sharp(bytes, OPTIONS).metadata();
-    if (pages === 1 || (!ANIMATED.has(format) && format !== 'tiff')) return [await decodePage(bytes, 0)];
-    if (ANIMATED.has(format)) return await decodeAnimation(bytes, pages);
-    const frames: Frame[] = [];
-    for (let page = 0; page < pages; page += 1) frames.push(await decodePage(bytes, page));
-    return frames;
+    const frames = await decodePages(bytes, await sharp(bytes, OPTIONS).metadata());
+    return frames.map((frame) => keepAsPillow(bytes, frame));
   } catch {
     // Whatever the decoder's complaint, ComfyUI says only that the file cannot be identified.
     return undefined;
   }
 }
 
-async function decodePage(bytes: Buffer, page: number): Promise<Frame> {
-  const upright = sharp(bytes, page === 0 ? OPTIONS : { ...OPTIONS, page }).autoOrient();
-  const { data, info } = await upright.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
-  const frame = separate({ data, channels: info.channels, width: info.width, height: info.height });
-  return pngHasOnlyTransparentColor(bytes) ? { ...frame, alpha: undefined } : frame;
+async function decodePages(bytes: Buffer, metadata: Metadata): Promise<Frame[]> {
+  const { pages = 1, format } = metadata;
+  if (pages > 1 && ANIMATED.has(format)) return await decodeAnimation(bytes, pages);
+  const frames: Frame[] = [];
+  for (let page = 0; page < (format === 'tiff' ? pages : 1); page += 1) {
+    const picture = sharp(bytes, page === 0 ? OPTIONS : { ...OPTIONS, page }).autoOrient();
+    frames.push(await decodePicture(picture, metadata));
+  }
+  return frames;
+}
+
+async function decodePicture(picture: Sharp, { space, channels }: Metadata): Promise<Frame> {
+  if (space === 'cmyk')
+    return separate(await readRaw(picture.pipelineColourspace('cmyk').toColourspace('cmyk')), cmykColor);
+  if (space === 'grey16' && channels === 1) {
+    const raw = await readRaw(picture.toColourspace('grey16'), 'ushort');
+    const { buffer, byteOffset, length } = raw.data;
+    return separate({ ...raw, data: new Uint16Array(buffer, byteOffset, length / 2) }, clippedGray);
+  }
+  return separate(await readRaw(picture.toColourspace('srgb')), plainColor);
 }
 
 async function decodeAnimation(bytes: Buffer, pages: number): Promise<Frame[]> {
-  const strip = sharp(bytes, { ...OPTIONS, animated: true })
-    .toColourspace('srgb')
-    .raw();
-  const { data, info } = await strip.toBuffer({ resolveWithObject: true });
-  const size = data.length / pages;
+  const strip = await readRaw(sharp(bytes, { ...OPTIONS, animated: true }).toColourspace('srgb'));
+  const size = strip.data.length / pages;
+  const height = strip.height / pages;
   return Array.from({ length: pages }, (_, page) =>
-    separate({
-      data: data.subarray(page * size, (page + 1) * size),
-      channels: info.channels,
-      width: info.width,
-      height: info.pageHeight ?? info.height / pages,
-    }),
+    separate({ ...strip, height, data: strip.data.subarray(page * size, (page + 1) * size) }, plainColor),
   );
 }
 
-interface Raw {
-  data: Uint8Array;
+interface Raw<T extends Uint8Array | Uint16Array> {
+  data: T;
   channels: number;
   width: number;
   height: number;
 }
 
-function separate({ data, channels, width, height }: Raw): Frame {
-  const pixels = width * height;
-  const colors = new Uint8Array(pixels * 3);
-  const alpha = channels === 4 || channels === 2 ? new Uint8Array(pixels) : undefined;
-  const step = channels >= 3 ? 1 : 0;
-  for (let pixel = 0; pixel < pixels; pixel += 1) {
+async function readRaw(picture: Sharp, depth: 'uchar' | 'ushort' = 'uchar'): Promise<Raw<Buffer>> {
+  const { data, info } = await picture.raw({ depth }).toBuffer({ resolveWithObject: true });
+  return { data, channels: info.channels, width: info.width, height: info.height };
+}
+
+/** One colour sample (0 red, 1 green, 2 blue) of the pixel at `at`. */
+type ColorOf = (data: Uint8Array | Uint16Array, at: number, channel: number) => number;
+
+function separate(raw: Raw<Uint8Array | Uint16Array>, colorOf: ColorOf): Frame {
+  const { data, channels, width, height } = raw;
+  const colors = new Uint8Array(width * height * 3);
+  const hasAlpha = colorOf === plainColor && channels === 4;
+  const alpha = hasAlpha ? new Uint8Array(width * height) : undefined;
+  for (let pixel = 0; pixel < width * height; pixel += 1) {
     const from = pixel * channels;
-    for (let channel = 0; channel < 3; channel += 1)
-      colors[pixel * 3 + channel] = data[from + channel * step] as number;
-    if (alpha) alpha[pixel] = data[from + channels - 1] as number;
+    for (let channel = 0; channel < 3; channel += 1) colors[pixel * 3 + channel] = colorOf(data, from, channel);
+    if (alpha) alpha[pixel] = data[from + 3] as number;
   }
   return { width, height, colors, alpha };
+}
+
+const plainColor: ColorOf = (data, at, channel) => data[at + channel] as number;
+
+/** Pillow does not scale 16-bit greys down; it clips them, so that nearly everything is white. */
+const clippedGray: ColorOf = (data, at) => Math.min(255, data[at] as number);
+
+const cmykColor: ColorOf = (data, at, channel) => {
+  const light = 255 - (data[at + 3] as number);
+  const product = (data[at + channel] as number) * light + 128;
+  return light - (((product >> 8) + product) >> 8);
+};
+
+function keepAsPillow(bytes: Buffer, frame: Frame): Frame {
+  if (pngHasOnlyTransparentColor(bytes)) return { ...frame, alpha: undefined };
+  if (!frame.alpha || bytes.toString('latin1', 0, 3) !== 'GIF') return frame;
+  const transparency = findGifTransparency(bytes);
+  if (!transparency) return { ...frame, alpha: undefined };
+  for (const [pixel, opacity] of frame.alpha.entries()) {
+    if (opacity === 0) frame.colors.set(transparency.color, pixel * 3);
+  }
+  return frame;
 }

@@ -86,8 +86,7 @@ function fixedPoint(weights: number[]): Int32Array {
 
 // Sums stay below 2^53, so doubles hold them exactly; the half makes the shift round to nearest.
 function clipSum(sum: number): number {
-  const value = Math.floor(sum / 2 ** WEIGHT_BITS);
-  return value < 0 ? 0 : value > 255 ? 255 : value;
+  return Math.min(255, Math.max(0, Math.floor(sum / 2 ** WEIGHT_BITS)));
 }
 
 function scaleAcross(list: Window[] | undefined): (source: Bytes) => Bytes {
