@@ -2,36 +2,7 @@
 // nesting and keys while reading, and says where a fault is. Iterative in strings, recursive only within maxDepth.
 
 import type { JsonValue } from './json.ts';
-
-export interface JsonLimits {
-  maxDepth?: number;
-  /** Per object; a duplicate key counts once and its last value wins. */
-  maxKeys?: number;
-}
-
-export type JsonFault = 'syntax' | 'too_deep' | 'too_many_keys' | 'number_too_long';
-
-/** Why a text could not be read, and where: `position` counts characters from 0, `line` and `column` from 1. */
-export class JsonError extends Error {
-  readonly kind: JsonFault;
-  readonly position: number;
-  readonly line: number;
-  readonly column: number;
-  readonly excerpt: string;
-
-  constructor(fault: { kind: JsonFault; what: string }, text: string, position: number) {
-    const before = text.slice(0, position);
-    const line = before.split('\n').length;
-    const column = position - before.lastIndexOf('\n');
-    super(`${fault.what} at line ${line}, column ${column}`);
-    this.name = 'JsonError';
-    this.kind = fault.kind;
-    this.position = position;
-    this.line = line;
-    this.column = column;
-    this.excerpt = text.slice(Math.max(0, position - 20), position + 20);
-  }
-}
+import { JsonError, type JsonLimits } from './json-error.ts';
 
 type MakeNumber = (text: string, isFloat: boolean) => JsonValue;
 
@@ -98,8 +69,7 @@ function readObject(reader: Reader, depth: number): JsonValue {
     if (!Object.hasOwn(result, key) && ++keys > reader.maxKeys) {
       throw new JsonError(
         { kind: 'too_many_keys', what: `an object has more than ${reader.maxKeys} keys` },
-        reader.text,
-        start,
+        { text: reader.text, position: start },
       );
     }
     setOwn(result, key, readValue(reader, depth));
@@ -125,8 +95,7 @@ function enter(reader: Reader, depth: number): void {
   if (depth > reader.maxDepth) {
     throw new JsonError(
       { kind: 'too_deep', what: `the JSON is nested deeper than ${reader.maxDepth} levels` },
-      reader.text,
-      reader.at,
+      { text: reader.text, position: reader.at },
     );
   }
   reader.at++;
@@ -147,8 +116,8 @@ function readString(reader: Reader): string {
     const value: string = JSON.parse(reader.text.slice(start, end + 1));
     reader.at = end + 1;
     return value;
-  } catch {
-    throw syntax(reader, 'a string holds a bad escape or a bare control character');
+  } catch (cause) {
+    throw syntax(reader, 'a string holds a bad escape or a bare control character', cause);
   }
 }
 
@@ -162,8 +131,7 @@ function readNumber(reader: Reader): JsonValue {
   if (literal.length > MAX_NUMBER_CHARS) {
     throw new JsonError(
       { kind: 'number_too_long', what: `a number has more than ${MAX_NUMBER_CHARS} characters` },
-      reader.text,
-      reader.at,
+      { text: reader.text, position: reader.at },
     );
   }
   reader.at += literal.length;
@@ -191,6 +159,6 @@ function skipSpace(reader: Reader): void {
   }
 }
 
-function syntax(reader: Reader, what: string): JsonError {
-  return new JsonError({ kind: 'syntax', what }, reader.text, reader.at);
+function syntax(reader: Reader, what: string, cause?: unknown): JsonError {
+  return new JsonError({ kind: 'syntax', what, cause }, { text: reader.text, position: reader.at });
 }

@@ -1,9 +1,8 @@
 // Exact and tolerant JSON: what the caller wrote is what ComfyUI reads (integers of any size, 1.0 apart from 1),
 // and what python writes (NaN, Infinity) can be read. Called for request bodies, graphs and ComfyUI's answers.
 
-import { JsonError, type JsonLimits, readJson } from './json-reader.ts';
-
-export { JsonError, type JsonLimits } from './json-reader.ts';
+import type { JsonLimits } from './json-error.ts';
+import { readJson } from './json-reader.ts';
 
 export type JsonValue =
   | null
@@ -41,6 +40,8 @@ export class LosslessNumber {
 // A hit inside a string only costs time.
 const NEEDS_EXACT = /[:,[\s]-?\d(?:[\d.]{15}|[\d.]*[eE]|\d*\.0*(?:[\s,\]}]|$))/;
 const NEEDS_EXACT_ALONE = /^-?\d(?:[\d.]{15}|[\d.]*[eE]|\d*\.0*\s*$)/;
+// As deep as the exact reader goes.
+const DEFAULT_MAX_DEPTH = 1_000;
 // Beyond this size the nesting is bounded before JSON.parse sees the text: 10 MB of `[` would cost it hundreds of MB.
 const PARSE_UNSEEN_CHARS = 262_144;
 
@@ -108,29 +109,26 @@ function significantDigits(text: string): string {
 
 function isNestedTooDeep(text: string, { maxDepth }: JsonLimits): boolean {
   if (text.length < PARSE_UNSEEN_CHARS) return false;
-  const limit = maxDepth ?? 10_000;
+  const limit = maxDepth ?? DEFAULT_MAX_DEPTH;
   let depth = 0;
-  for (let at = 0; at < text.length; at++) {
+  for (let at = 0; at < text.length && depth <= limit; at++) {
     const code = text.charCodeAt(at);
-    if (code === 0x22) {
-      at = endOfString(text, at);
-      if (at < 0) return false;
-    } else if (code === 0x7b || code === 0x5b) {
-      if (++depth > limit) return true;
-    } else if (code === 0x7d || code === 0x5d) depth--;
+    if (code === 0x22) at = endOfString(text, at);
+    else if (code === 0x7b || code === 0x5b) depth++;
+    else if (code === 0x7d || code === 0x5d) depth--;
   }
-  return false;
+  return depth > limit;
 }
 
 function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1);
-  while (end > 0) {
+  while (end >= 0) {
     let slashes = 0;
     while (text.charCodeAt(end - 1 - slashes) === 0x5c) slashes++;
     if (slashes % 2 === 0) return end;
     end = text.indexOf('"', end + 1);
   }
-  return -1;
+  return text.length;
 }
 
 function isInside(value: JsonValue, limits: JsonLimits): boolean {
@@ -149,9 +147,4 @@ function isInsideAt(value: JsonValue, depthLeft: number, maxKeys: number): boole
   if (members.length > maxKeys) return false;
   for (const member of members) if (!isInsideAt(member, depthLeft - 1, maxKeys)) return false;
   return true;
-}
-
-/** True for JsonError; for callers that turn it into an answer. */
-export function isJsonError(cause: unknown): cause is JsonError {
-  return cause instanceof JsonError;
 }

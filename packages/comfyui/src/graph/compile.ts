@@ -6,13 +6,13 @@ import { findNodeInfo, type InputSpec, type ObjectInfo } from '../object-info.ts
 import { hasDynamicInputs, resolveInputs } from './dynamic-inputs.ts';
 import { type GraphText, inputKey, writeGraphText } from './graph-text.ts';
 import { judgeConstant } from './judge-constant.ts';
-import { holdsNonFinite } from './judge-node.ts';
 import { type Findings, makeContext, type NodeContext } from './node-context.ts';
 import { applyOverrides, type Touched } from './overrides.ts';
 import type { Graph } from './parse.ts';
 import { makePrepared, type PreparedGraph, type ReadyGraph } from './prepared.ts';
 import { type Problem, prefixProblem } from './problem.ts';
 import { pruneGraph } from './prune.ts';
+import { holdsNonFinite } from './python-value.ts';
 import { listJudgedNodes, validateGraph } from './validate.ts';
 
 export interface CompileOptions {
@@ -91,8 +91,7 @@ function isPlainLiteral(value: JsonValue): boolean {
 // The quick way; undefined when any override is more than a new value for a literal, or is not clean.
 function prepareLiterals(compiled: Compiled, overrides: JsonValue): PreparedGraph | undefined {
   if (!isJsonObject(overrides)) return undefined;
-  const literals = new Map<string, JsonValue>();
-  const found: Findings = { problems: [], doubts: [] };
+  const taken: Taken = { literals: new Map(), problems: [], doubts: [] };
   for (const nodeId of Object.keys(overrides)) {
     const override = overrides[nodeId];
     const slots = compiled.slots.get(nodeId);
@@ -100,16 +99,31 @@ function prepareLiterals(compiled: Compiled, overrides: JsonValue): PreparedGrap
     const inputs = override['inputs'];
     if (!isJsonObject(inputs)) return undefined;
     for (const name of Object.keys(inputs)) {
-      const slot = slots.get(name);
-      const value = inputs[name];
-      if (slot === undefined || value === undefined || !isPlainLiteral(value)) return undefined;
-      if (!slot.isKept) continue;
-      if (!isCleanLiteral(slot, value, found)) return undefined;
-      literals.set(inputKey(nodeId, name), value);
+      if (!takeLiteral({ nodeId, name, slot: slots.get(name), value: inputs[name] }, taken)) return undefined;
     }
   }
-  const doubts = mergeDoubts(compiled.ready.doubts, literals, found.doubts);
-  return makePrepared(compiled.ready, { literals, doubts });
+  const doubts = mergeDoubts(compiled.ready.doubts, taken.literals, taken.doubts);
+  return makePrepared(compiled.ready, { literals: taken.literals, doubts });
+}
+
+interface Taken extends Findings {
+  literals: Map<string, JsonValue>;
+}
+
+interface NewLiteral {
+  nodeId: string;
+  name: string;
+  slot: Slot | undefined;
+  value: JsonValue | undefined;
+}
+
+function takeLiteral({ nodeId, name, slot, value }: NewLiteral, taken: Taken): boolean {
+  if (slot === undefined || value === undefined || !isPlainLiteral(value)) return false;
+  // What no output needs is not sent, whatever its value.
+  if (!slot.isKept) return true;
+  if (!isCleanLiteral(slot, value, taken)) return false;
+  taken.literals.set(inputKey(nodeId, name), value);
+  return true;
 }
 
 function isInputsOnly(override: { [key: string]: JsonValue }): boolean {

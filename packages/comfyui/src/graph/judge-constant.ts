@@ -1,13 +1,14 @@
 // Would ComfyUI take this constant for this input? Its own steps in its own order: unwrap, convert by type, min, max,
 // list. Sure refusals go to `problems`, what only the back end can decide to `doubts`. Called for every literal checked.
 
-import { type JsonValue, LosslessNumber } from '../json.ts';
+import type { JsonValue } from '../json.ts';
 import { type InputSpec, mediaKind } from '../object-info.ts';
 import { checkFileName } from './file-name.ts';
 import { isLink, unwrapValue } from './links.ts';
 import { nearestNames } from './nearest.ts';
 import { describeFit, exceptionType, type Findings, inputProblem, type NodeContext } from './node-context.ts';
-import { equalsPython, repr, reprFloat, str, toComparable, toFloat, toInt } from './python-value.ts';
+import type { Problem } from './problem.ts';
+import { equalsPython, holdsNonFinite, repr, reprFloat, str, toComparable, toFloat, toInt } from './python-value.ts';
 
 const URL_OR_DATA = /^(?:https?:|data:)/i;
 const SHOWN_OPTIONS = 20;
@@ -16,11 +17,19 @@ export function judgeConstant(node: NodeContext, spec: InputSpec, found: Finding
   const value = unwrapValue(found.value);
   const converted = convert(node, spec, { value, found });
   if (converted === undefined) return;
-  if (mediaKind(spec) !== undefined) judgeMedia(node, spec, { value, found });
-  else if (node.ownJudged.includes(spec.name))
-    doubt(node, spec, { value, found, msg: `${node.classType} judges this input itself` });
-  else if (judgeRange(node, spec, { value: converted, given: value, found }))
-    judgeOptions(node, spec, { value: converted, found });
+  const before = found.problems.length;
+  judgeConverted(node, spec, { value: converted, given: value, found });
+  const isInfinite = typeof converted === 'number' && !Number.isFinite(converted);
+  if (found.problems.length === before && (isInfinite || holdsNonFinite(value))) {
+    found.problems.push(nonFinite(node, spec.name, value));
+  }
+}
+
+function judgeConverted(node: NodeContext, spec: InputSpec, at: Ranged): void {
+  if (mediaKind(spec) !== undefined) judgeMedia(node, spec, { ...at, value: at.given });
+  else if (node.ownJudged.includes(spec.name)) {
+    doubt(node, spec, { ...at, msg: `${node.classType} judges this input itself` });
+  } else if (judgeRange(node, spec, at)) judgeOptions(node, spec, at);
 }
 
 interface Case {
@@ -35,10 +44,6 @@ function convert(node: NodeContext, spec: InputSpec, { value, found }: Case): Js
     if ('error' in result) {
       const msg = `Failed to convert an input value to a ${spec.type} value: ${spec.name}, ${shorten(str(value))}, ${shorten(result.error)}. It takes ${describeFit(spec)}.`;
       found.problems.push(inputProblem(node, spec.name, { type: 'invalid_input_type', msg, input: value }));
-      return undefined;
-    }
-    if (typeof result.value === 'number' && !Number.isFinite(result.value)) {
-      found.problems.push(nonFinite(node, spec.name, value));
       return undefined;
     }
     return result.value;
@@ -57,7 +62,7 @@ function toBool(value: JsonValue): boolean {
 }
 
 /** NaN and infinities run in ComfyUI, but make its own /queue and /history unreadable; a rule of ours. */
-export function nonFinite(node: NodeContext, name: string, value: JsonValue): Findings['problems'][number] {
+export function nonFinite(node: NodeContext, name: string, value: JsonValue): Problem {
   const msg = `${name}: ${repr(value).slice(0, 40)} is not a finite number.`;
   return inputProblem(node, name, { type: 'invalid_input_type', msg, input: value });
 }
@@ -74,30 +79,33 @@ function judgeMedia(node: NodeContext, spec: InputSpec, { value, found }: Case):
 }
 
 // False when min or max decided the case.
-function judgeRange(node: NodeContext, spec: InputSpec, at: Case & { given: JsonValue }): boolean {
-  for (const [bound, isMin] of [
-    ['min', true],
-    ['max', false],
-  ] as const) {
-    if (!Object.hasOwn(spec.opts, bound)) continue;
-    const limit = spec.opts[bound];
-    const limitValue = toComparable(limit);
-    const value = toComparable(at.value);
-    if (limitValue === undefined || value === undefined) {
-      const msg = `Exception when validating node: ${spec.name} has a ${bound} of ${repr(limit ?? null)}, ${repr(at.value).slice(0, 80)} cannot be compared with it.`;
-      report(node, at.found, inputProblem(node, spec.name, { type: exceptionType(node), msg, input: at.given }));
-      return false;
-    }
-    if (isMin ? value < limitValue : value > limitValue) {
-      const shown = spec.type === 'FLOAT' && typeof value === 'number' ? reprFloat(value) : repr(at.value);
-      const words = isMin ? `smaller than min of` : `bigger than max of`;
-      const msg = `Value ${shown} ${words} ${repr(limit ?? null)}. ${spec.name} takes ${describeFit(spec)}.`;
-      const type = isMin ? 'value_smaller_than_min' : 'value_bigger_than_max';
-      report(node, at.found, inputProblem(node, spec.name, { type, msg, input: at.given }));
-      return false;
-    }
+function judgeRange(node: NodeContext, spec: InputSpec, at: Ranged): boolean {
+  const problem = judgeBound(node, spec, { ...at, bound: 'min' }) ?? judgeBound(node, spec, { ...at, bound: 'max' });
+  if (problem !== undefined) report(node, at.found, problem);
+  return problem === undefined;
+}
+
+interface Ranged extends Case {
+  /** As the caller wrote it. */
+  given: JsonValue;
+}
+
+function judgeBound(node: NodeContext, spec: InputSpec, at: Ranged & { bound: 'min' | 'max' }): Problem | undefined {
+  if (!Object.hasOwn(spec.opts, at.bound)) return undefined;
+  const limit = spec.opts[at.bound] ?? null;
+  const limitValue = toComparable(limit);
+  const value = toComparable(at.value);
+  if (limitValue === undefined || value === undefined) {
+    const msg = `Exception when validating node: ${spec.name} has a ${at.bound} of ${repr(limit)}, ${shorten(repr(at.value))} cannot be compared with it.`;
+    return inputProblem(node, spec.name, { type: exceptionType(node), msg, input: at.given });
   }
-  return true;
+  const isMin = at.bound === 'min';
+  // NaN passes both, as in python.
+  if (!(isMin ? value < limitValue : value > limitValue)) return undefined;
+  const shown = spec.type === 'FLOAT' && typeof value === 'number' ? reprFloat(value) : shorten(repr(at.value));
+  const msg = `Value ${shown} ${isMin ? 'smaller than min' : 'bigger than max'} of ${repr(limit)}. ${spec.name} takes ${describeFit(spec)}.`;
+  const type = isMin ? 'value_smaller_than_min' : 'value_bigger_than_max';
+  return inputProblem(node, spec.name, { type, msg, input: at.given });
 }
 
 function judgeOptions(node: NodeContext, spec: InputSpec, { value, found }: Case): void {
@@ -122,14 +130,12 @@ function listMessage(spec: InputSpec, value: JsonValue): { msg: string; nearest?
   const names = options.filter((option) => typeof option === 'string');
   const nearest = typeof value === 'string' ? nearestNames(value, names) : [];
   const hint = nearest.length > 0 ? ` Did you mean ${nearest.map((name) => repr(name)).join(' or ')}?` : '';
-  const shown =
-    typeof value === 'string' ? repr(value) : `${value instanceof LosslessNumber ? repr(value) : shorten(repr(value))}`;
-  const msg = `Value not in list: ${spec.name}: ${shorten(shown)} not in ${shorten(list, 1_000)}.${hint}`;
+  const msg = `Value not in list: ${spec.name}: ${shorten(repr(value))} not in ${shorten(list, 1_000)}.${hint}`;
   return nearest.length > 0 ? { msg, nearest } : { msg };
 }
 
 // A custom class may have a validator that takes the input over; then these checks do not run.
-function report(node: NodeContext, found: Findings, problem: Findings['problems'][number]): void {
+function report(node: NodeContext, found: Findings, problem: Problem): void {
   (node.isCustom ? found.doubts : found.problems).push(problem);
 }
 

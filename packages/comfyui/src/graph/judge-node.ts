@@ -1,7 +1,7 @@
 // Would ComfyUI take this node's inputs? Links, missing inputs and constants, in ComfyUI's words. Called by
 // validateGraph for each node that an output needs.
 
-import { isJsonObject, type JsonValue, LosslessNumber } from '../json.ts';
+import { type JsonValue, LosslessNumber } from '../json.ts';
 import { findNodeInfo, type InputSpec, isCustomNode, type ObjectInfo } from '../object-info.ts';
 import { LENIENT_STAR_INPUTS } from './core-validators.ts';
 import type { NodeInputs } from './dynamic-inputs.ts';
@@ -9,8 +9,8 @@ import { judgeConstant, nonFinite } from './judge-constant.ts';
 import { linkedNode, matchTypes } from './links.ts';
 import { nearestNames } from './nearest.ts';
 import { describeFit, exceptionType, type Findings, inputProblem, type NodeContext } from './node-context.ts';
-import type { Graph } from './parse.ts';
-import { isNonFinite, repr } from './python-value.ts';
+import type { Graph, GraphNode } from './parse.ts';
+import { holdsNonFinite, repr } from './python-value.ts';
 
 export interface NodeCase {
   graph: Graph;
@@ -27,7 +27,6 @@ export function judgeNode(at: NodeCase): void {
     declared.add(spec.name);
     const value = Object.hasOwn(values, spec.name) ? values[spec.name] : undefined;
     if (value === undefined) judgeMissing(at, spec);
-    else if (holdsNonFinite(value)) at.found.problems.push(nonFinite(at.node, spec.name, value));
     else if (Array.isArray(value)) judgeLink(at, spec, value);
     else {
       judgeConstant(at.node, spec, { ...at.found, value });
@@ -58,28 +57,44 @@ function judgeLink(at: NodeCase, spec: InputSpec, link: JsonValue[]): void {
     return;
   }
   const [sourceId, slot] = link;
-  if (typeof sourceId !== 'string' || !Object.hasOwn(at.graph, sourceId)) {
+  const source = typeof sourceId === 'string' && Object.hasOwn(at.graph, sourceId) ? at.graph[sourceId] : undefined;
+  if (source === undefined) {
     found.problems.push(missingSource(at, spec.name, link));
     return;
   }
-  const source = at.graph[sourceId];
-  const sourceInfo = source === undefined ? undefined : findNodeInfo(at.info, source.class_type);
+  const sourceInfo = findNodeInfo(at.info, source.class_type);
   // An unknown class is reported once, at its own node.
-  if (source === undefined || sourceInfo === undefined) return;
+  if (sourceInfo === undefined) return;
   const outputs = Array.isArray(sourceInfo.output) ? sourceInfo.output : undefined;
   const index = readSlot(slot);
-  const isOdd = typeof index === 'string';
-  if (outputs === undefined || isOdd || index >= outputs.length || index < -outputs.length) {
-    const why = isOdd ? `tuple indices must be integers or slices, not ${index}` : 'tuple index out of range';
-    const has = outputs === undefined ? '' : ` ${source.class_type} has ${outputs.length} outputs, counted from 0.`;
-    const msg = `Exception when validating node: ${why}. ${spec.name} links to output ${repr(slot ?? null)} of node '${sourceId}'.${has}`;
-    const problem = inputProblem(node, spec.name, { type: exceptionType(node), msg, input: link });
-    // Some packs give a class a tuple that answers for every index.
-    const isUnsure = outputs === undefined || (!isOdd && isCustomNode(sourceInfo));
-    (isUnsure ? found.doubts : found.problems).push(problem);
+  if (outputs !== undefined && typeof index === 'number' && index < outputs.length && index >= -outputs.length) {
+    judgeLinkType(at, spec, { link, received: outputs.at(index) });
     return;
   }
-  judgeLinkType(at, spec, { link, received: outputs.at(index) });
+  const problem = inputProblem(node, spec.name, slotProblem(at, spec, { link, index, source, outputs }));
+  // Some packs give a class a tuple that answers for every index.
+  const isUnsure = outputs === undefined || (typeof index === 'number' && isCustomNode(sourceInfo));
+  (isUnsure ? found.doubts : found.problems).push(problem);
+}
+
+interface SlotFault {
+  link: JsonValue[];
+  index: number | string;
+  source: GraphNode;
+  outputs: JsonValue[] | undefined;
+}
+
+function slotProblem(
+  { node }: NodeCase,
+  spec: InputSpec,
+  fault: SlotFault,
+): { type: string; msg: string; input: JsonValue } {
+  const { link, index, source, outputs } = fault;
+  const isNumber = typeof index === 'number';
+  const why = isNumber ? 'tuple index out of range' : `tuple indices must be integers or slices, not ${index}`;
+  const has = outputs === undefined ? '' : ` ${source.class_type} has ${outputs.length} outputs, counted from 0.`;
+  const at = `${spec.name} links to output ${repr(link[1] ?? null).slice(0, 80)} of node ${repr(link[0] ?? null)}.`;
+  return { type: exceptionType(node), msg: `Exception when validating node: ${why}. ${at}${has}`, input: link };
 }
 
 // A python index, or the name of the type that is none.
@@ -149,12 +164,4 @@ function judgeWhole({ node, inputs, found }: NodeCase): void {
       inputProblem(node, name, { type: 'invalid_dynamic_input', msg: `${name} is decided by the back end.` }),
     );
   }
-}
-
-/** True when a NaN or an infinity is anywhere inside. */
-export function holdsNonFinite(value: JsonValue): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (value instanceof LosslessNumber) return isNonFinite(value);
-  if (Array.isArray(value)) return value.some(holdsNonFinite);
-  return isJsonObject(value) && Object.values(value).some(holdsNonFinite);
 }

@@ -27,17 +27,22 @@ const foldersOfInfo = new WeakMap<ObjectInfo, ReadonlyMap<string, string>>();
 /** `folder/file` for each model, heaviest first; `models/file` when the folder cannot be told. */
 export function listModels(graph: Graph, info: ObjectInfo): string[] {
   const found = new Set<string>();
-  for (const node of Object.values(graph)) {
-    for (const [name, given] of Object.entries(node.inputs)) {
+  for (const { class_type: classType, inputs } of Object.values(graph)) {
+    for (const [name, given] of Object.entries(inputs)) {
       const value = unwrapValue(given);
-      if (typeof value !== 'string' || value === '') continue;
-      const folder = CORE_MODEL_INPUTS.get(`${node.class_type}.${name}`);
-      if (folder !== undefined) found.add(`${folder}/${value}`);
-      else if (MODEL_FILE.test(value)) found.add(`${folderOf(info, value)}/${value}`);
-      else for (const [, embedding] of value.matchAll(EMBEDDING)) found.add(`embeddings/${embedding}`);
+      if (typeof value !== 'string') continue;
+      for (const model of readModels(info, { classType, name, value })) found.add(model);
     }
   }
   return [...found].sort((a, b) => weightOf(a) - weightOf(b) || (a < b ? -1 : 1));
+}
+
+function readModels(info: ObjectInfo, at: { classType: string; name: string; value: string }): string[] {
+  if (at.value === '') return [];
+  const folder = CORE_MODEL_INPUTS.get(`${at.classType}.${at.name}`);
+  if (folder !== undefined) return [`${folder}/${at.value}`];
+  if (MODEL_FILE.test(at.value)) return [`${folderOf(info, at.value)}/${at.value}`];
+  return [...at.value.matchAll(EMBEDDING)].map(([, embedding]) => `embeddings/${embedding}`);
 }
 
 /** May this literal change what listModels answers? */

@@ -28,23 +28,23 @@ export function editDistance(a: string, b: string, limit: number): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let row = 1; row <= a.length; row++) {
-    const current = [row];
-    let best = row;
-    for (let column = 1; column <= b.length; column++) {
-      const isSame = a[row - 1] === b[column - 1];
-      let cost = Math.min(
-        (last[column] ?? 0) + 1,
-        (current[column - 1] ?? 0) + 1,
-        (last[column - 1] ?? 0) + (isSame ? 0 : 1),
-      );
-      const isSwap = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
-      if (isSwap) cost = Math.min(cost, (beforeLast[column - 2] ?? 0) + 1);
-      current.push(cost);
-      best = Math.min(best, cost);
-    }
-    if (best > limit) return limit + 1;
+    const current = nextRow({ a, b, row }, last, beforeLast);
+    if (Math.min(...current) > limit) return limit + 1;
     beforeLast = last;
     last = current;
   }
   return last[b.length] ?? limit + 1;
+}
+
+// The costs of turning the first `row` letters of a into each beginning of b.
+function nextRow({ a, b, row }: { a: string; b: string; row: number }, last: number[], beforeLast: number[]): number[] {
+  const current = [row];
+  for (let column = 1; column <= b.length; column++) {
+    const isSame = a[row - 1] === b[column - 1];
+    const isSwap = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+    const replaced = (last[column - 1] ?? 0) + (isSame ? 0 : 1);
+    const swapped = isSwap ? (beforeLast[column - 2] ?? 0) + 1 : replaced;
+    current.push(Math.min((last[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, replaced, swapped));
+  }
+  return current;
 }

@@ -5,12 +5,12 @@ import { isJsonObject, type JsonValue, LosslessNumber } from '../json.ts';
 
 export type Converted = { value: number | bigint } | { error: string };
 
-// For text of ASCII only, python's int() and float() strip these; with any other character also unicode's spaces.
+// With any character beyond ASCII, python's int() and float() strip unicode's spaces too.
 const ASCII_SPACE = /^[\t-\r ]+|[\t-\r ]+$/g;
 const ANY_SPACE =
-  /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g;
+  /^[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is "ASCII"
-const ASCII_ONLY = /^[\x00-\x7f]*$/;
+const ASCII_ONLY = /^[\u0000-\u007f]*$/;
 const INT_TEXT = /^[+-]?\d+(?:_\d+)*$/;
 const FLOAT_TEXT = /^[+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:[eE][+-]?\d+(?:_\d+)*)?$/;
 const FLOAT_WORD = /^([+-]?)(?:(inf|infinity)|nan)$/i;
@@ -22,7 +22,7 @@ export function toInt(value: JsonValue): Converted {
   if (typeof value === 'number') return { value: Math.trunc(value) };
   if (typeof value === 'bigint') return { value };
   if (value instanceof LosslessNumber) return truncate(Number(value));
-  if (typeof value === 'string') return parseInt(value);
+  if (typeof value === 'string') return readInt(value);
   return { error: `int() argument must be a string, a bytes-like object or a real number, not '${typeName(value)}'` };
 }
 
@@ -35,7 +35,7 @@ export function toFloat(value: JsonValue): Converted {
     const rounded = Number(value);
     return Number.isFinite(rounded) ? { value: rounded } : { error: 'int too large to convert to float' };
   }
-  if (typeof value === 'string') return parseFloat(value);
+  if (typeof value === 'string') return readFloat(value);
   return { error: `float() argument must be a string or a real number, not '${typeName(value)}'` };
 }
 
@@ -46,7 +46,7 @@ function truncate(value: number): Converted {
   return { value: Number.isSafeInteger(whole) ? whole : BigInt(whole) };
 }
 
-function parseInt(text: string): Converted {
+function readInt(text: string): Converted {
   const plain = toPlainText(text);
   if (!INT_TEXT.test(plain)) return { error: `invalid literal for int() with base 10: ${repr(text)}` };
   const digits = plain.replace(/^\+|_/g, '');
@@ -57,7 +57,7 @@ function parseInt(text: string): Converted {
   return { value: Number.isSafeInteger(value) ? value : BigInt(digits) };
 }
 
-function parseFloat(text: string): Converted {
+function readFloat(text: string): Converted {
   const plain = toPlainText(text);
   const word = FLOAT_WORD.exec(plain);
   if (word !== null) return { value: word[2] === undefined ? Number.NaN : word[1] === '-' ? -Infinity : Infinity };
@@ -102,8 +102,8 @@ export function equalsPython(a: JsonValue, b: JsonValue): boolean {
   return keys.every((key) => Object.hasOwn(b, key) && equalsPython(a[key] ?? null, b[key] ?? null));
 }
 
-/** True for NaN and the infinities, as a literal or too large a float. */
-export function isNonFinite(value: JsonValue): boolean {
+// NaN and the infinities, spelled out or as too large a float.
+function isNonFinite(value: JsonValue): boolean {
   return value instanceof LosslessNumber && !Number.isFinite(Number(value));
 }
 
@@ -141,4 +141,12 @@ export function reprFloat(value: number): string {
 function reprText(text: string): string {
   const escaped = text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t');
   return escaped.includes("'") && !escaped.includes('"') ? `"${escaped}"` : `'${escaped.replaceAll("'", "\\'")}'`;
+}
+
+/** True when a NaN or an infinity is anywhere inside. */
+export function holdsNonFinite(value: JsonValue): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (value instanceof LosslessNumber) return isNonFinite(value);
+  if (Array.isArray(value)) return value.some(holdsNonFinite);
+  return isJsonObject(value) && Object.values(value).some(holdsNonFinite);
 }

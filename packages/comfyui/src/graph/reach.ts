@@ -36,34 +36,46 @@ export interface Walk {
   depth: number;
 }
 
+interface Step {
+  nodeId: string;
+  sources: readonly string[];
+  next: number;
+  depth: number;
+}
+
+type SourcesOf = (nodeId: string) => readonly string[];
+
 /** Walks the links of `nodeIds` depth first, without recursion: a chain may be as long as the graph. */
-export function walkLinks(nodeIds: Iterable<string>, sourcesOf: (nodeId: string) => readonly string[]): Walk {
-  const depths = new Map<string, number>();
+export function walkLinks(nodeIds: Iterable<string>, sourcesOf: SourcesOf): Walk {
+  const done = new Map<string, number>();
   const cycles: string[][] = [];
-  for (const root of nodeIds) {
-    if (depths.has(root)) continue;
-    const path: { nodeId: string; sources: readonly string[]; next: number; depth: number }[] = [];
-    const onPath = new Map<string, number>();
-    const enter = (nodeId: string): void => {
-      onPath.set(nodeId, path.length);
-      path.push({ nodeId, sources: sourcesOf(nodeId), next: 0, depth: 1 });
-    };
-    enter(root);
-    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
-      const source = top.sources[top.next++];
-      if (source === undefined) {
-        path.pop();
-        onPath.delete(top.nodeId);
-        depths.set(top.nodeId, top.depth);
-        const parent = path.at(-1);
-        if (parent !== undefined) parent.depth = Math.max(parent.depth, top.depth + 1);
-        continue;
-      }
-      const start = onPath.get(source);
-      if (start !== undefined) cycles.push(path.slice(start).map(({ nodeId }) => nodeId));
-      else if (!depths.has(source)) enter(source);
-      else top.depth = Math.max(top.depth, (depths.get(source) ?? 0) + 1);
+  for (const root of nodeIds) if (!done.has(root)) walkFrom(root, sourcesOf, { done, cycles });
+  return { cycles, depth: [...done.values()].reduce((a, b) => Math.max(a, b), 0) };
+}
+
+function walkFrom(root: string, sourcesOf: SourcesOf, found: { done: Map<string, number>; cycles: string[][] }): void {
+  const path: Step[] = [{ nodeId: root, sources: sourcesOf(root), next: 0, depth: 1 }];
+  const onPath = new Map([[root, 0]]);
+  for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+    const source = top.sources[top.next++];
+    if (source === undefined) {
+      path.pop();
+      onPath.delete(top.nodeId);
+      found.done.set(top.nodeId, top.depth);
+      deepen(path.at(-1), top.depth);
+      continue;
+    }
+    const start = onPath.get(source);
+    const depth = found.done.get(source);
+    if (start !== undefined) found.cycles.push(path.slice(start).map(({ nodeId }) => nodeId));
+    else if (depth !== undefined) deepen(top, depth);
+    else {
+      onPath.set(source, path.length);
+      path.push({ nodeId: source, sources: sourcesOf(source), next: 0, depth: 1 });
     }
   }
-  return { cycles, depth: Math.max(0, ...depths.values()) };
+}
+
+function deepen(step: Step | undefined, sourceDepth: number): void {
+  if (step !== undefined) step.depth = Math.max(step.depth, sourceDepth + 1);
 }
