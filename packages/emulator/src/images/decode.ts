@@ -1,17 +1,10 @@
 // Decodes a picture file into frames of RGB bytes plus alpha, the way Pillow presents it to ComfyUI: turned upright by
 // its EXIF orientation, no colour management, colours under transparent pixels kept. Called by the loading nodes.
-import sharp, { type Metadata, type Sharp } from 'sharp';
+import type { Metadata, Sharp } from 'sharp';
 import { decodeBmp, isBmp } from './bmp.ts';
+import type { Frame } from './frame.ts';
 import { findGifTransparency } from './gif-header.pure.ts';
 import { pngHasOnlyTransparentColor } from './png-header.pure.ts';
-
-export interface Frame {
-  width: number;
-  height: number;
-  /** RGB, three bytes a pixel. */
-  colors: Uint8Array;
-  alpha: Uint8Array | undefined;
-}
 
 const OPTIONS = { ignoreIcc: true, failOn: 'none', limitInputPixels: false, unlimited: true } as const;
 /** Formats whose pages are an animation on one canvas, decoded as one tall picture. */
@@ -24,7 +17,8 @@ export async function decodeFrames(bytes: Buffer): Promise<Frame[] | undefined> 
     return frame && [frame];
   }
   try {
-    const frames = await decodePages(bytes, await sharp(bytes, OPTIONS).metadata());
+    const sharp = await loadSharp();
+    const frames = await decodePages(sharp, bytes, await sharp(bytes, OPTIONS).metadata());
     return frames.map((frame) => keepAsPillow(bytes, frame));
   } catch {
     // Whatever the decoder's complaint, ComfyUI says only that the file cannot be identified.
@@ -32,9 +26,17 @@ export async function decodeFrames(bytes: Buffer): Promise<Frame[] | undefined> 
   }
 }
 
-async function decodePages(bytes: Buffer, metadata: Metadata): Promise<Frame[]> {
+// Loaded on first use: the server's main thread knows the nodes too, and starts without the native library.
+async function loadSharp() {
+  const { default: sharp } = await import('sharp');
+  return sharp;
+}
+
+type LoadedSharp = Awaited<ReturnType<typeof loadSharp>>;
+
+async function decodePages(sharp: LoadedSharp, bytes: Buffer, metadata: Metadata): Promise<Frame[]> {
   const { pages = 1, format } = metadata;
-  if (pages > 1 && ANIMATED.has(format)) return await decodeAnimation(bytes, pages);
+  if (pages > 1 && ANIMATED.has(format)) return await decodeAnimation(sharp, bytes, pages);
   const frames: Frame[] = [];
   for (let page = 0; page < (format === 'tiff' ? pages : 1); page += 1) {
     const picture = sharp(bytes, page === 0 ? OPTIONS : { ...OPTIONS, page }).autoOrient();
@@ -54,7 +56,7 @@ async function decodePicture(picture: Sharp, { space, channels }: Metadata): Pro
   return separate(await readRaw(picture.toColourspace('srgb')), plainColor);
 }
 
-async function decodeAnimation(bytes: Buffer, pages: number): Promise<Frame[]> {
+async function decodeAnimation(sharp: LoadedSharp, bytes: Buffer, pages: number): Promise<Frame[]> {
   const strip = await readRaw(sharp(bytes, { ...OPTIONS, animated: true }).toColourspace('srgb'));
   const size = strip.data.length / pages;
   const height = strip.height / pages;
