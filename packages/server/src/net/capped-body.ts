@@ -1,5 +1,5 @@
 // A reply's bytes under three caps: on the wire, after decompression, and one encoding at most. For safe-fetch.ts.
-import { pipeline, type Readable, Transform } from 'node:stream';
+import { pipeline, Readable, Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import { FetchFailure, toFetchFailure } from './fetch-failure.ts';
@@ -47,16 +47,22 @@ function decoderFor(reply: Dispatcher.ResponseData, url: URL): Transform | undef
   return make();
 }
 
+async function* translated(source: Readable, url: URL): AsyncGenerator<Buffer> {
+  try {
+    yield* source;
+  } catch (error) {
+    throw toFetchFailure(error, url);
+  }
+}
+
 // The stream fails with a FetchFailure, whatever broke.
 export function cappedBody(reply: Dispatcher.ResponseData, url: URL, maxBytes: number): Readable {
   const announcedBytes = Number(headerText(reply.headers['content-length']) || 0);
   if (announcedBytes > maxBytes) throw tooLarge(url, maxBytes);
   const decoder = decoderFor(reply, url);
   const stages = decoder ? [cap(url, maxBytes), decoder, cap(url, maxBytes)] : [cap(url, maxBytes)];
-  const last = new Transform({
-    transform: (chunk, _encoding, done) => done(null, chunk),
-    destroy: (error, done) => done(error ? toFetchFailure(error, url) : null),
-  });
-  // The stream's consumer sees the failure; pipeline's own callback has nothing to add.
-  return pipeline([reply.body, ...stages, last], () => {}) as unknown as Readable;
+  // pipeline closes every stage when one fails; the reader learns of it below.
+  const last = pipeline([reply.body, ...stages], () => {}) as unknown as Readable;
+  const body = Readable.from(translated(last, url), { objectMode: false });
+  return body.once('close', () => last.destroy());
 }
