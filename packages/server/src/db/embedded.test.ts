@@ -151,6 +151,16 @@ test('a killed server is started again and has every committed row', async () =>
   expect(await ask(connection, sql`select number from kept`)).toEqual([{ number: 7 }]);
 });
 
+test('a service that is stopped while it restarts the server leaves none behind', async () => {
+  const dataDir = join(root, 'stopped');
+  const service = run(dataDir);
+  const { pid } = await startedConnection(service);
+  process.kill(pid, 'SIGKILL');
+  expect(await service.next()).toEqual({ event: 'down' });
+  await end(service, 'SIGTERM');
+  expect(findPostmaster(join(dataDir, 'postgres'))).toBeUndefined();
+});
+
 test('Ctrl-C in the terminal of the service does not reach the server', async () => {
   const service = run(join(root, 'group'));
   const { connection, pid } = await startedConnection(service);

@@ -7,6 +7,7 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ConnectionParts, DatabaseLog } from './connection.ts';
 import { attachToServer } from './embedded/attach.ts';
 import { prepareBinaries } from './embedded/binaries.ts';
 import { type Cluster, ensureCluster, PORT, SUPERUSER } from './embedded/cluster.ts';
@@ -15,7 +16,6 @@ import { ensureDatabase } from './embedded/guard.ts';
 import { findPostmaster, stopPostmaster } from './embedded/postmaster.ts';
 import { removeSocketLink, socketFolder } from './embedded/socket-folder.ts';
 import { canReach, chooseSystemUser, type SystemUser } from './embedded/system-user.ts';
-import type { ConnectionParts, DatabaseLog } from './connection.ts';
 
 export interface EmbeddedPostgres {
   readonly connection: ConnectionParts;
@@ -61,10 +61,13 @@ async function supervise(deps: EmbeddedPostgresDeps, server: Server): Promise<Em
   const { dir } = server.cluster;
   const database = deps.database ?? 'comfleet';
   const stopping = new AbortController();
+  let recovering: Promise<void> | undefined;
 
   const attach = async (patience: 'first-start' | 'forever'): Promise<void> => {
     const { client, isAdopted } = await attachToServer({ ...server, log, patience, signal: stopping.signal });
-    client.once('end', () => void recover());
+    client.once('end', () => {
+      recovering = recover();
+    });
     if (patience === 'first-start') await ensureDatabase(client, database);
     log.info({ pid: findPostmaster(dir), isAdopted }, 'embedded PostgreSQL is up');
   };
@@ -90,6 +93,7 @@ async function supervise(deps: EmbeddedPostgresDeps, server: Server): Promise<Em
     stop: async () => {
       if (stopping.signal.aborted) return;
       stopping.abort();
+      await recovering;
       // The guard's connection ends with the server: let go of earlier, another service could adopt what is stopping.
       const pid = findPostmaster(dir);
       if (pid !== undefined) await stopPostmaster(pid, dir);

@@ -2,7 +2,7 @@
 // After a gap each channel is called with undefined: something may have been missed, so look for yourself.
 import pg from 'pg';
 import type { DatabaseLog } from './connection.ts';
-import { DatabaseUnavailable, isConnectionLoss } from './database-unavailable.ts';
+import { isConnectionLoss } from './database-unavailable.ts';
 
 type OnNotify = (payload: string | undefined) => void;
 
@@ -21,14 +21,7 @@ export function createListener(deps: { config: pg.ClientConfig; log: DatabaseLog
   let timer: NodeJS.Timeout | undefined;
 
   const connect = async (): Promise<pg.Client> => {
-    const fresh = new pg.Client(deps.config);
-    fresh.on('notification', ({ channel, payload }) => {
-      for (const call of channels.get(channel) ?? []) call(payload ?? '');
-    });
-    // 'end' follows every 'error'; reconnecting belongs to 'end' alone.
-    fresh.on('error', (error) => deps.log.warn({ err: error }, 'the listening connection was lost'));
-    await fresh.connect();
-    for (const channel of channels.keys()) await fresh.query(`listen ${pg.escapeIdentifier(channel)}`);
+    const fresh = await openClient(deps, channels);
     fresh.once('end', () => reconnectAfter(FIRST_PAUSE_MS));
     return fresh;
   };
@@ -42,8 +35,8 @@ export function createListener(deps: { config: pg.ClientConfig; log: DatabaseLog
       try {
         await attempt;
       } catch {
-        // Said by the pool's availability; here only try on.
-        reconnectAfter(Math.min(pauseMs * 2, LONGEST_PAUSE_MS));
+        // Said by the pool's availability; here only try on. (Unless a `listen` that waited for it does so already.)
+        if (client === attempt) reconnectAfter(Math.min(pauseMs * 2, LONGEST_PAUSE_MS));
         return;
       }
       for (const calls of channels.values()) for (const call of calls) call(undefined);
@@ -65,16 +58,19 @@ export function createListener(deps: { config: pg.ClientConfig; log: DatabaseLog
       const calls = channels.get(channel) ?? new Set();
       calls.add(onNotify);
       channels.set(channel, calls);
+      client ??= connect();
+      const attempt = client;
       try {
-        client ??= connect();
-        await (await client).query(`listen ${pg.escapeIdentifier(channel)}`);
+        await (await attempt).query(`listen ${pg.escapeIdentifier(channel)}`);
       } catch (error) {
         if (!isConnectionLoss(error)) throw error;
-        deps.log.warn(
-          { err: new DatabaseUnavailable(false, { cause: error }) },
-          'listening starts when the database is back',
+        deps.log.warn({ err: error }, 'listening starts when the database is back');
+        // A connection that was there reconnects at its end; one that never was does not.
+        const wasConnected = await attempt.then(
+          () => true,
+          () => false,
         );
-        reconnectAfter(FIRST_PAUSE_MS);
+        if (!wasConnected && client === attempt) reconnectAfter(FIRST_PAUSE_MS);
       }
       return () => unlisten(channel, onNotify);
     },
@@ -85,4 +81,18 @@ export function createListener(deps: { config: pg.ClientConfig; log: DatabaseLog
       await connected?.end();
     },
   };
+}
+
+type Channels = ReadonlyMap<string, ReadonlySet<OnNotify>>;
+
+async function openClient(deps: { config: pg.ClientConfig; log: DatabaseLog }, channels: Channels): Promise<pg.Client> {
+  const client = new pg.Client(deps.config);
+  client.on('notification', ({ channel, payload }) => {
+    for (const call of channels.get(channel) ?? []) call(payload ?? '');
+  });
+  // 'end' follows every 'error'; reconnecting belongs to 'end' alone.
+  client.on('error', (error) => deps.log.warn({ err: error }, 'the listening connection was lost'));
+  await client.connect();
+  for (const channel of channels.keys()) await client.query(`listen ${pg.escapeIdentifier(channel)}`);
+  return client;
 }

@@ -1,8 +1,9 @@
 // Carries wake-ups between replicas on one database: what is woken here is notified once a turn of the event loop, with
 // all its topics; what another replica notifies wakes the listeners here. Made in app.ts when there is a DATABASE_URL.
+
+import type { DatabaseLog } from './connection.ts';
 import type { Database } from './database.ts';
 import { isDatabaseUnavailable } from './database-unavailable.ts';
-import type { DatabaseLog } from './connection.ts';
 import { sql } from './sql.ts';
 import type { Waker } from './wake.ts';
 

@@ -33,7 +33,10 @@ export async function attachToServer(deps: AttachDeps): Promise<{ client: pg.Cli
   const patience = createPatience(deps);
   let dialPauseMs = FIRST_DIAL_PAUSE_MS;
   for (;;) {
-    if (deps.signal.aborted) throw new Error('stopped while the database was starting');
+    if (deps.signal.aborted) {
+      starter.abandon();
+      throw new Error('stopped while the database was starting');
+    }
     const attempt = await tryGuard(deps.host);
     if (attempt.kind === 'held-by-us') return { client: attempt.client, isAdopted: starter.starts() === 0 };
     patience.see(attempt);
@@ -78,6 +81,7 @@ interface Starter {
   starts(): number;
   /** True when a server was started now. */
   startIfGone(): Promise<boolean>;
+  abandon(): void;
 }
 
 function createStarter(deps: AttachDeps): Starter {
@@ -105,6 +109,8 @@ function createStarter(deps: AttachDeps): Starter {
       child = spawnPostmaster(cluster, deps.logPath);
       return true;
     },
+    // It may not have written its pid yet, so nobody else could find it to stop it.
+    abandon: () => void child?.kill('SIGINT'),
   };
 }
 

@@ -1,11 +1,13 @@
 // Gives a folder name through which the server's socket can be dialled. The socket is always in the cluster's folder;
 // a socket's path may have 107 bytes at most (103 on macOS), so a longer one goes through a short symbolic link.
-import { lstatSync, mkdtempSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+
 import { createHash } from 'node:crypto';
+import { lstatSync, mkdtempSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { PORT } from './cluster.ts';
 
+const OWN_LINK = 'db';
 const MOST_BYTES = process.platform === 'linux' ? 107 : 103;
 
 export function socketFolder(clusterDir: string): string {
@@ -19,13 +21,15 @@ export function socketFolder(clusterDir: string): string {
     // It is there from an earlier start, or it is somebody else's.
     if (lstatSync(link).uid === process.getuid?.() && readlinkSync(link) === clusterDir) return link;
   }
-  const ownLink = join(mkdtempSync(join(tmpdir(), 'comfleet-')), 'db');
+  const ownLink = join(mkdtempSync(join(tmpdir(), 'comfleet-')), OWN_LINK);
   symlinkSync(clusterDir, ownLink);
   return ownLink;
 }
 
 export function removeSocketLink(folder: string, clusterDir: string): void {
-  if (folder !== clusterDir) rmSync(folder, { force: true });
+  if (folder === clusterDir) return;
+  rmSync(folder, { force: true });
+  if (basename(folder) === OWN_LINK) rmSync(dirname(folder), { recursive: true, force: true });
 }
 
 const fits = (dir: string): boolean => Buffer.byteLength(join(dir, `.s.PGSQL.${PORT}`)) <= MOST_BYTES;
