@@ -1,6 +1,6 @@
 // Decodes uncompressed Windows bitmaps (8-bit palette, 24 and 32 bits), which the image library in use does not know.
 // Called by decode.ts.
-import type { Frame } from './decode.ts';
+import type { Frame } from './frame.ts';
 
 interface Header {
   width: number;

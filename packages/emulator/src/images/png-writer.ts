@@ -1,6 +1,7 @@
 // Writes 8-bit PNG files with text chunks, which the image library in use cannot write. Called by the saving nodes.
-import { crc32, deflate } from 'node:zlib';
+
 import { promisify } from 'node:util';
+import { crc32, deflate } from 'node:zlib';
 
 const deflateBytes = promisify(deflate);
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);

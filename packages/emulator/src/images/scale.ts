@@ -1,7 +1,8 @@
 // Scales an image by one of ComfyUI's methods, cutting it to the target's aspect first when asked to.
 // Called by the scale nodes, and by nodes that bring two images to one size.
-import { PythonError } from '../python/errors.ts';
+
 import type { ImageTensor } from '../nodes/node.ts';
+import { PythonError } from '../python/errors.ts';
 import { scaleArea } from './area-scale.ts';
 import { scaleLanczos } from './lanczos-scale.ts';
 import { scaleNearest } from './nearest-scale.ts';

@@ -1,7 +1,8 @@
 // Reads a node's inputs as the types the node expects. A link may bring anything (validation only compares declared
 // types), so a wrong value fails as it would in Python. Called by every node.
-import { isNumber, toDouble } from '../python/numbers.pure.ts';
+
 import { PythonError } from '../python/errors.ts';
+import { isNumber, toDouble } from '../python/numbers.pure.ts';
 import { typeName } from '../python/text.pure.ts';
 import type { ImageTensor, MaskTensor, NodeInputs } from './node.ts';
 

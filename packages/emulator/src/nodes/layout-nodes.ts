@@ -1,6 +1,7 @@
 // ImageCrop, ImagePadForOutpaint, ImageBatch and ImageCompositeMasked: put pictures beside, into and over each other.
-import { compositeImages } from '../images/composite.ts';
+
 import { matchChannels } from '../images/blend.ts';
+import { compositeImages } from '../images/composite.ts';
 import { padForOutpaint } from '../images/outpaint.ts';
 import { scaleImage } from '../images/scale.ts';
 import { scaleBilinear } from '../images/taps-scale.ts';

@@ -1,9 +1,10 @@
 // LoadImage and LoadImageMask: pictures enter the graph from the input folder (or output, temp by annotation).
-import { decodeFrames, type Frame } from '../images/decode.ts';
+import { decodeFrames } from '../images/decode.ts';
+import type { Frame } from '../images/frame.ts';
 import { fromBytes, mapSamples, newImage, newMask } from '../images/tensor.ts';
 import { PythonError } from '../python/errors.ts';
-import { readText } from './inputs.ts';
 import { hashInputFile, inputFileExists, listInputFiles, locateInputFile, readInputFile } from './input-file.ts';
+import { readText } from './inputs.ts';
 import type { ImageTensor, MaskTensor, NodeDefinition, NodeDirectories, NodeInputs } from './node.ts';
 import { nodeInfo, withOptions } from './node-info.ts';
 

@@ -1,5 +1,5 @@
 // Runs an API graph through the node definitions alone, without queue or cache. For tests that look at node results.
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { NODES } from '../index.ts';
@@ -7,25 +7,37 @@ import type { NodeContext, NodeInputs, NodeResult } from '../node.ts';
 
 export type TestGraph = Record<string, { class_type: string; inputs: Record<string, unknown> }>;
 
-export async function createTestContext(changes: Partial<NodeContext> = {}): Promise<NodeContext> {
+type Cleanup = () => Promise<void>;
+
+/** A context whose folders are one temporary folder; `onDone` (vitest's onTestFinished, say) is given its removal. */
+export async function createTestContext(
+  onDone: (cleanup: Cleanup) => void,
+  changes: Partial<NodeContext> = {},
+): Promise<NodeContext> {
   const root = await mkdtemp(path.join(os.tmpdir(), 'emulator-nodes-'));
-  return {
-    nodeId: '1',
-    promptId: 'test',
-    inputDir: root,
-    outputDir: root,
-    tempDir: root,
-    prompt: {},
-    progress: () => {},
-    signal: new AbortController().signal,
-    ...changes,
-  };
+  onDone(() => rm(root, { recursive: true, force: true }));
+  return { ...bareContext, inputDir: root, outputDir: root, tempDir: root, ...changes };
 }
 
-export async function runNode(classType: string, inputs: NodeInputs, context?: NodeContext): Promise<NodeResult> {
+const bareContext: NodeContext = {
+  nodeId: '1',
+  promptId: 'test',
+  inputDir: '/nowhere',
+  outputDir: '/nowhere',
+  tempDir: '/nowhere',
+  prompt: {},
+  progress: () => {},
+  signal: new AbortController().signal,
+};
+
+export async function runNode(
+  classType: string,
+  inputs: NodeInputs,
+  context: NodeContext = bareContext,
+): Promise<NodeResult> {
   const node = NODES.get(classType);
   if (!node) throw new Error(`no such node: ${classType}`);
-  return await node.run(inputs, context ?? (await createTestContext()));
+  return await node.run(inputs, context);
 }
 
 /** The results of every node, by id. */
