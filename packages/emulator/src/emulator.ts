@@ -1,11 +1,13 @@
 // Builds the emulator: every part is created here and stopped in the reverse order. Used by main.ts, by tests, and by
 // whoever wants a ComfyUI look-alike inside the own process.
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ObjectInfo } from '@comfleet/comfyui';
-import { directoriesBelow, prepareDirectories } from './directories.ts';
+import { type Directories, directoriesBelow, prepareDirectories } from './directories.ts';
 import { ensureExampleImage } from './example-image.ts';
+import type { Executor } from './execution/protocol.ts';
 import { randomPicture } from './execution/random-output.ts';
-import { createExecutions, type Execution } from './executions.ts';
+import { createExecutions, type Execution, type Executions } from './executions.ts';
 import { createFaultControl, type FaultControl } from './faults/fault-control.ts';
 import { statusFrame } from './frames.ts';
 import { emulatorRoutes } from './http/emulator-routes.ts';
@@ -13,15 +15,17 @@ import { createHttpServer } from './http/http-server.ts';
 import { infoRoutes } from './http/info-routes.ts';
 import { promptRoutes } from './http/prompt-routes.ts';
 import { queueRoutes } from './http/queue-routes.ts';
+import type { Route } from './http/router.ts';
 import { uploadRoutes } from './http/upload-routes.ts';
-import { pretendedPicture, viewRoutes } from './http/view-routes.ts';
+import { viewRoutes } from './http/view-routes.ts';
 import { loadNodeClasses, type NodeClasses } from './node-classes.ts';
 import { createNullExecutor } from './null-executor.ts';
 import { createHistory } from './queue/history.ts';
 import { createPromptQueue } from './queue/prompt-queue.ts';
-import { type Crash, createRunner, type Runner } from './runner.ts';
+import { type Crash, createRunner, type Runner, type RunnerDeps } from './runner.ts';
 import { createSockets, type Sockets } from './sockets.ts';
 import { createThreadExecutor } from './thread-executor.ts';
+import { TINY_PNG } from './tiny-images.ts';
 
 export interface EmulatorOptions {
   /** Holds input/, output/, temp/ and models/. */
@@ -29,6 +33,7 @@ export interface EmulatorOptions {
   /** 0 takes a free port. */
   port?: number;
   host?: string;
+  /** As for POST /emulator/faults. */
   faults?: unknown;
   /** Runs no nodes: constant outputs, no disk. */
   nullExec?: boolean;
@@ -49,15 +54,57 @@ export interface Emulator {
   executions(): Execution[];
 }
 
+interface Parts extends RunnerDeps {
+  options: EmulatorOptions;
+  dirs: Directories;
+  runner: Runner;
+  nodeClasses(): Promise<NodeClasses>;
+}
+
 export function createEmulator(options: EmulatorOptions): Emulator {
-  const { host = '127.0.0.1', port = 0, nullExec = false } = options;
-  const dirs = directoriesBelow(options.baseDir);
+  const { host = '127.0.0.1', port = 0 } = options;
   const faults = createFaultControl();
   const problem = options.faults === undefined ? undefined : faults.merge(options.faults);
   if (problem !== undefined) throw new Error(`faults: ${problem}`);
-  const executor = nullExec ? createNullExecutor() : createThreadExecutor({ dirs });
   const executions = createExecutions({ now: Date.now, file: options.executionsFile });
-  const history = createHistory();
+  let stopNow = () => {};
+  let stopExecutor = () => Promise.resolve();
+
+  return {
+    faults,
+    executions: executions.list,
+    async start() {
+      const slowStart = faults.take('startMs');
+      if (slowStart) await new Promise((resolve) => setTimeout(resolve, slowStart.ms));
+      const dirs = directoriesBelow(options.baseDir);
+      await prepareDirectories(dirs);
+      await ensureExampleImage(dirs.inputDir);
+      const executor = options.nullExec ? createNullExecutor() : createThreadExecutor({ dirs });
+      stopExecutor = executor.stop;
+      const parts = createParts({ options, faults, executions, executor, dirs, abandon: () => stopNow() });
+      const server = createHttpServer({ faults, sockets: parts.sockets, routes: allRoutes(parts) });
+      stopNow = () => abandon(server, parts.sockets);
+      await listen(server, { port, host });
+      parts.runner.start();
+      return { port: (server.address() as AddressInfo).port };
+    },
+    async stop() {
+      stopNow();
+      await stopExecutor();
+    },
+  };
+}
+
+interface PartsDeps {
+  options: EmulatorOptions;
+  faults: FaultControl;
+  executions: Executions;
+  executor: Executor;
+  dirs: Directories;
+  abandon(): void;
+}
+
+function createParts({ options, faults, executions, executor, dirs, abandon: abandonAll }: PartsDeps): Parts {
   const queue = createPromptQueue({ onChange: () => sockets.send(statusFrame(queue.remaining()), undefined) });
   const sockets: Sockets = createSockets({
     faults,
@@ -65,56 +112,48 @@ export function createEmulator(options: EmulatorOptions): Emulator {
     runningNode: (clientId) => runner.runningNode(clientId),
     onCountChange: () => options.onSockets?.(sockets.count()),
   });
-  const crash = (how: Crash): void => (options.onCrash ? options.onCrash(how) : abandon());
-  const runner: Runner = createRunner({ queue, history, sockets, executor, faults, executions, now: Date.now, crash });
+  const crash = (how: Crash) => {
+    if (options.onCrash) options.onCrash(how);
+    else abandonAll();
+    return new Promise<never>(() => {});
+  };
+  const runnerDeps = { queue, history: createHistory(), sockets, executor, faults, executions, now: Date.now, crash };
+  const runner: Runner = createRunner(runnerDeps);
   let loading: Promise<NodeClasses> | undefined;
   const nodeClasses = () => {
     loading ??= loadNodeClasses({ dirs, extra: options.extraObjectInfo ?? {} });
     return loading;
   };
-  const server = createHttpServer({
-    faults,
-    sockets,
-    routes: [
-      ...promptRoutes({ queue, faults, nodeClasses, crash }),
-      ...queueRoutes({ queue, history, runner, executor }),
-      ...infoRoutes({ dirs, nodeClasses, argv: [] }),
-      ...viewRoutes({ dirs, faults, ...(nullExec ? { pretended: () => pretend(faults) } : {}) }),
-      ...uploadRoutes({ dirs }),
-      ...emulatorRoutes({ faults, executions }),
-    ],
-  });
-
-  function abandon(): void {
-    server.close();
-    server.closeAllConnections();
-    sockets.closeAll();
-  }
-
-  return {
-    faults,
-    executions: () => executions.list(),
-    async start() {
-      const slowStart = faults.take('startMs');
-      if (slowStart) await new Promise((resolve) => setTimeout(resolve, slowStart.ms));
-      await prepareDirectories(dirs);
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(port, host, () => resolve());
-      });
-      runner.start();
-      void nodeClasses();
-      await ensureExampleImage(dirs.inputDir);
-      return { port: (server.address() as AddressInfo).port };
-    },
-    async stop() {
-      abandon();
-      await executor.stop();
-    },
-  };
+  return { ...runnerDeps, options, dirs, runner, nodeClasses };
 }
 
-function pretend(faults: FaultControl): Buffer {
+function allRoutes(parts: Parts): Route[] {
+  const { options, faults } = parts;
+  const pretended = options.nullExec ? { pretended: () => pretendedPicture(faults) } : {};
+  return [
+    ...promptRoutes(parts),
+    ...queueRoutes(parts),
+    ...infoRoutes(parts),
+    ...viewRoutes({ ...parts, ...pretended }),
+    ...uploadRoutes(parts),
+    ...emulatorRoutes(parts),
+  ];
+}
+
+function pretendedPicture(faults: FaultControl): Buffer {
   const size = faults.current().outputBytes;
-  return size ? randomPicture(size.bytes, size.seed ?? 0) : pretendedPicture();
+  return size ? randomPicture(size.bytes, size.seed ?? 0) : TINY_PNG;
+}
+
+function listen(server: Server, at: { port: number; host: string }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(at.port, at.host, () => resolve());
+  });
+}
+
+function abandon(server: Server, sockets: Sockets): void {
+  server.close();
+  server.closeAllConnections();
+  sockets.closeAll();
 }

@@ -5,9 +5,7 @@ import { stringifyJson } from '@comfleet/comfyui';
 import type { Graph, GraphNode } from './graph.ts';
 import { readLink } from './is-link.pure.ts';
 
-export interface FingerprintOf {
-  (node: GraphNode): Promise<string>;
-}
+export type FingerprintOf = (node: GraphNode) => Promise<string>;
 
 export async function computeCacheKeys(graph: Graph, fingerprintOf: FingerprintOf): Promise<Map<string, string>> {
   const own = new Map<string, string>();

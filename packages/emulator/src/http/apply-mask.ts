@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Directories } from '../directories.ts';
-import { SERVER_ERROR } from './exchange.ts';
+import { serverError } from './exchange.ts';
 import type { FormPart } from './multipart.ts';
 
 /** Undefined when the original is not there or not allowed. */
@@ -28,12 +28,12 @@ export async function applyMask(form: ReadonlyMap<string, FormPart>, dirs: Direc
 }
 
 function locateOriginal(reference: string | undefined, dirs: Directories): string | undefined {
-  if (reference === undefined) throw SERVER_ERROR;
+  if (reference === undefined) throw serverError();
   let parsed: { filename?: unknown; subfolder?: unknown; type?: unknown };
   try {
     parsed = JSON.parse(reference);
-  } catch {
-    throw SERVER_ERROR; // json.loads is not guarded in ComfyUI either
+  } catch (cause) {
+    throw serverError(cause); // json.loads is not guarded in ComfyUI either
   }
   const { filename, subfolder = '', type = 'output' } = parsed;
   if (typeof filename !== 'string' || filename === '' || filename.startsWith('/') || filename.includes('..')) {

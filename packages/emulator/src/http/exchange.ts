@@ -17,13 +17,16 @@ export interface Exchange {
 export class HttpFailure extends Error {
   readonly status: number;
 
-  constructor(status: number, text: string) {
-    super(text);
+  constructor(status: number, text: string, options: ErrorOptions = {}) {
+    super(text, options);
     this.status = status;
   }
 }
 
-export const SERVER_ERROR = new HttpFailure(500, '500 Internal Server Error\n\nServer got itself in trouble');
+/** What ComfyUI answers when its own code raises; the cause is not told. */
+export function serverError(cause?: unknown): HttpFailure {
+  return new HttpFailure(500, '500 Internal Server Error\n\nServer got itself in trouble', { cause });
+}
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -70,7 +73,7 @@ export async function readJsonBody(request: IncomingMessage): Promise<JsonValue>
   const body = await readBody(request);
   try {
     return parseJson(body.toString());
-  } catch {
-    throw SERVER_ERROR; // aiohttp's text says nothing of the cause either
+  } catch (cause) {
+    throw serverError(cause);
   }
 }

@@ -6,7 +6,7 @@ import { WebSocketServer } from 'ws';
 import type { FaultControl } from '../faults/fault-control.ts';
 import { PythonError } from '../python/errors.ts';
 import type { Sockets } from '../sockets.ts';
-import { HttpFailure, SERVER_ERROR, sendEmpty, sendText } from './exchange.ts';
+import { HttpFailure, serverError, sendEmpty, sendText } from './exchange.ts';
 import { createRouter, type Route } from './router.ts';
 
 interface HttpServerDeps {
@@ -96,7 +96,7 @@ function answerFailure(response: ServerResponse, error: unknown): void {
     response.destroy();
     return;
   }
-  const failure = error instanceof HttpFailure ? error : SERVER_ERROR;
+  const failure = error instanceof HttpFailure ? error : serverError();
   if (!(error instanceof HttpFailure) && !(error instanceof PythonError)) reportBug(error);
   sendText(response, failure.status, failure.message);
 }

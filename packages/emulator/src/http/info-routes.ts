@@ -11,7 +11,6 @@ import type { Route } from './router.ts';
 interface InfoRoutesDeps {
   dirs: Directories;
   nodeClasses(): Promise<NodeClasses>;
-  argv: readonly string[];
 }
 
 /** Model folders in the order ComfyUI 0.3.64 lists them. */
@@ -37,9 +36,9 @@ const MODEL_FOLDERS = [
   'audio_encoders',
 ];
 
-export function infoRoutes({ dirs, nodeClasses, argv }: InfoRoutesDeps): Route[] {
+export function infoRoutes({ dirs, nodeClasses }: InfoRoutesDeps): Route[] {
   return [
-    { method: 'GET', path: '/system_stats', handler: ({ response }) => sendJson(response, systemStats(argv)) },
+    { method: 'GET', path: '/system_stats', handler: ({ response }) => sendJson(response, systemStats()) },
     { method: 'GET', path: '/features', handler: ({ response }) => sendJson(response, SERVER_FEATURES) },
     {
       method: 'GET',
@@ -102,7 +101,7 @@ export function infoRoutes({ dirs, nodeClasses, argv }: InfoRoutesDeps): Route[]
   ];
 }
 
-function systemStats(argv: readonly string[]): unknown {
+function systemStats(): unknown {
   const total = totalmem();
   const free = freemem();
   return {
@@ -117,7 +116,7 @@ function systemStats(argv: readonly string[]): unknown {
       python_version: '3.11.7 (emulated)',
       pytorch_version: '2.13.0+cpu',
       embedded_python: false,
-      argv: ['main.py', ...argv],
+      argv: ['main.py', '--cpu', '--listen', '127.0.0.1', '--disable-api-nodes', '--preview-method', 'none'],
     },
     devices: [
       {

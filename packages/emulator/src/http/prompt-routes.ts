@@ -1,76 +1,41 @@
 // GET and POST /prompt (server.py:get_prompt, post_prompt): numbers the prompt, judges it, queues it.
 import { randomUUID } from 'node:crypto';
-import { type JsonObject, type JsonValue, LosslessNumber } from '@comfleet/comfyui';
+import type { JsonObject, JsonValue } from '@comfleet/comfyui';
 import type { FaultControl } from '../faults/fault-control.ts';
 import { isJsonObject } from '../json-object.pure.ts';
 import type { NodeClasses } from '../node-classes.ts';
-import { coerce } from '../python/coerce.pure.ts';
-import { toDouble } from '../python/numbers.pure.ts';
+import { coerce, isTruthy } from '../python/coerce.pure.ts';
+import { isNumber, toDouble } from '../python/numbers.pure.ts';
 import { str } from '../python/text.pure.ts';
-import type { PromptQueue } from '../queue/prompt-queue.ts';
-import type { Crash } from '../runner.ts';
+import type { PromptQueue, QueueItem } from '../queue/prompt-queue.ts';
+import type { CrashNow } from '../runner.ts';
 import { promptError } from '../validation/errors.pure.ts';
-import { type PromptVerdict, validatePrompt } from '../validation/validate-prompt.ts';
-import { type Exchange, readJsonBody, SERVER_ERROR, sendJson } from './exchange.ts';
+import { type NodeErrors, validatePrompt } from '../validation/validate-prompt.ts';
+import { type Exchange, readJsonBody, sendJson, serverError } from './exchange.ts';
 import type { Route } from './router.ts';
 
 interface PromptRoutesDeps {
   queue: PromptQueue;
   faults: FaultControl;
   nodeClasses(): Promise<NodeClasses>;
-  crash(how: Crash): void;
+  crash: CrashNow;
 }
 
-interface Numbered {
-  shown: JsonValue;
-  sort: number;
-}
-
-export function promptRoutes({ queue, faults, nodeClasses, crash }: PromptRoutesDeps): Route[] {
-  let counter = 0;
-
-  function numberOf(body: JsonObject): Numbered {
-    const given = body['number'];
-    if (given !== undefined) {
-      const coerced = coerce('FLOAT', given);
-      if (coerced.kind === 'failed') throw SERVER_ERROR;
-      const value = coerced.value;
-      return { shown: value, sort: typeof value === 'number' || value instanceof LosslessNumber ? toDouble(value) : 0 };
-    }
-    const number = body['front'] !== undefined && body['front'] !== false ? -counter : counter;
-    counter += 1;
-    return { shown: number, sort: number };
-  }
+export function promptRoutes(deps: PromptRoutesDeps): Route[] {
+  const { queue } = deps;
+  const numberOf = createNumbering();
 
   async function post({ request, response }: Exchange): Promise<void> {
-    const body = await readJsonBody(request);
-    if (typeof body !== 'object' && typeof body !== 'string') throw SERVER_ERROR;
-    const fields = isJsonObject(body) ? body : {};
+    const fields = fieldsOf(await readJsonBody(request));
     const number = numberOf(fields);
-    const prompt = fields['prompt'];
-    if (prompt === undefined) {
+    if (fields['prompt'] === undefined) {
       const error = promptError('no_prompt', 'No prompt provided', 'No prompt provided');
       sendJson(response, { error, node_errors: {} }, 400);
       return;
     }
-    const behaviour = faults.takeForPrompt(wishesOf(fields));
-    if (behaviour.crash?.at === 'received') crash(behaviour.crash);
-    const classes = await nodeClasses();
-    const verdict = await validatePrompt({ findClass: classes.find }, prompt, fields['partial_execution_targets']);
-    const extraData = extraDataOf(fields);
-    if (verdict.kind === 'refused') {
-      sendJson(response, { error: verdict.error, node_errors: verdict.nodeErrors }, 400);
-      return;
-    }
-    const promptId = fields['prompt_id'] === undefined ? randomUUID() : str(fields['prompt_id']);
-    if (behaviour.forget?.how !== 'queue' && !(behaviour.forget && behaviour.forget.how === undefined)) {
-      const { outputs } = verdict;
-      const item = { number: number.sort, shownNumber: number.shown, promptId, outputs, extraData, behaviour };
-      queue.add({ ...item, prompt: prompt as JsonObject });
-    }
-    if (behaviour.crash?.at === 'queued') crash(behaviour.crash);
-    if (behaviour.replyCut) response.destroy();
-    else sendAccepted(response, { promptId, number, verdict });
+    const judged = await judge(deps, fields, number);
+    if ('refusal' in judged) sendJson(response, judged.refusal, 400);
+    else await accept(deps, response, judged);
   }
 
   return [
@@ -83,29 +48,83 @@ export function promptRoutes({ queue, faults, nodeClasses, crash }: PromptRoutes
   ];
 }
 
-interface Accepted {
-  promptId: string;
-  number: Numbered;
-  verdict: Extract<PromptVerdict, { kind: 'accepted' }>;
+/** `"prompt" in body` also works on a list or a string, and then finds no prompt; on anything else it fails. */
+function fieldsOf(body: JsonValue): JsonObject {
+  if (isJsonObject(body)) return body;
+  if (Array.isArray(body) || typeof body === 'string') return {};
+  throw serverError();
 }
 
-function sendAccepted(response: Exchange['response'], { promptId, number, verdict }: Accepted): void {
-  sendJson(response, { prompt_id: promptId, number: number.shown, node_errors: verdict.nodeErrors });
+interface PromptNumber {
+  shown: JsonValue;
+  sort: number;
 }
 
-function wishesOf(fields: JsonObject): JsonValue | undefined {
-  const extraData = fields['extra_data'];
-  return isJsonObject(extraData) ? extraData['emulator'] : undefined;
+// The counter also moves for prompts that are refused afterwards.
+function createNumbering(): (fields: JsonObject) => PromptNumber {
+  let counter = 0;
+  return (fields) => {
+    const given = fields['number'];
+    if (given === undefined) {
+      const number = isTruthy(fields['front'] ?? null) ? -counter : counter;
+      counter += 1;
+      return { shown: number, sort: number };
+    }
+    const coerced = coerce('FLOAT', given);
+    if (coerced.kind === 'failed' || !isNumber(coerced.value)) throw serverError();
+    return { shown: coerced.value, sort: toDouble(coerced.value) };
+  };
 }
 
-function extraDataOf(fields: JsonObject): JsonObject {
-  const extraData = fields['extra_data'] === undefined ? {} : fields['extra_data'];
+type Judged = { refusal: unknown } | { item: QueueItem; nodeErrors: NodeErrors };
+
+async function judge(deps: PromptRoutesDeps, fields: JsonObject, number: PromptNumber): Promise<Judged> {
+  const classes = await deps.nodeClasses();
+  const prompt = fields['prompt'] ?? null;
+  const verdict = await validatePrompt({ findClass: classes.find }, prompt, fields['partial_execution_targets']);
+  const extraData = extraDataOf(fields);
+  if (verdict.kind === 'refused') return { refusal: { error: verdict.error, node_errors: verdict.nodeErrors } };
+  // Only an object can have passed validation.
+  if (!isJsonObject(prompt)) throw serverError();
+  const item: QueueItem = {
+    number: number.sort,
+    shownNumber: number.shown,
+    promptId: fields['prompt_id'] === undefined ? randomUUID() : str(fields['prompt_id']),
+    prompt,
+    extraData: extraData ?? {},
+    outputs: verdict.outputs,
+    behaviour: deps.faults.takeForPrompt(extraData?.['emulator']),
+  };
+  // Without an object to read, ComfyUI's worker fails before it guards anything.
+  if (extraData === undefined) item.behaviour.zombie = {};
+  return { item, nodeErrors: verdict.nodeErrors };
+}
+
+/** Undefined for an extra_data that is no object, which goes unnoticed as long as no client_id is written into it. */
+function extraDataOf(fields: JsonObject): JsonObject | undefined {
+  const extraData = fields['extra_data'] ?? (fields['extra_data'] === null ? null : {});
   const clientId = fields['client_id'];
-  if (isJsonObject(extraData)) {
-    if (clientId !== undefined) extraData['client_id'] = clientId;
-    return extraData;
-  }
-  // Setting a key on what is no dict fails in python; without a client_id it goes on and fails in the worker.
-  if (clientId !== undefined) throw SERVER_ERROR;
-  return {};
+  if (clientId === undefined) return isJsonObject(extraData) ? extraData : undefined;
+  if (!isJsonObject(extraData)) throw serverError();
+  extraData['client_id'] = clientId;
+  return extraData;
+}
+
+interface Accepted {
+  item: QueueItem;
+  nodeErrors: NodeErrors;
+}
+
+async function accept(
+  { queue, crash }: PromptRoutesDeps,
+  response: Exchange['response'],
+  { item, nodeErrors }: Accepted,
+): Promise<void> {
+  const { crash: crashWish, forget, replyCut } = item.behaviour;
+  if (crashWish?.at === 'received') await crash(crashWish);
+  const isForgotten = forget !== undefined && forget.how !== 'history';
+  if (!isForgotten) queue.add(item);
+  if (crashWish?.at === 'queued') await crash(crashWish);
+  if (replyCut) response.destroy();
+  else sendJson(response, { prompt_id: item.promptId, number: item.shownNumber, node_errors: nodeErrors });
 }

@@ -6,7 +6,7 @@ import { coerce, isTruthy } from '../python/coerce.pure.ts';
 import { type History, queueRow } from '../queue/history.ts';
 import type { PromptQueue } from '../queue/prompt-queue.ts';
 import type { Runner } from '../runner.ts';
-import { type Exchange, readBody, readJsonBody, SERVER_ERROR, sendEmpty, sendJson, sendJsonText } from './exchange.ts';
+import { type Exchange, readBody, readJsonBody, serverError, sendEmpty, sendJson, sendJsonText } from './exchange.ts';
 import type { Route } from './router.ts';
 
 interface QueueRoutesDeps {
@@ -53,7 +53,7 @@ async function change({ request, response }: Exchange, target: Pick<PromptQueue,
   const body = requireObject(await readJsonBody(request));
   if (isTruthy(body['clear'] ?? null)) target.clear();
   const ids = body['delete'] ?? [];
-  if (!Array.isArray(ids)) throw SERVER_ERROR;
+  if (!Array.isArray(ids)) throw serverError();
   for (const id of ids) target.delete(String(id));
   sendEmpty(response);
 }
@@ -80,7 +80,7 @@ async function free({ request, response }: Exchange, executor: Executor): Promis
 }
 
 function requireObject(body: JsonValue): JsonObject {
-  if (!isJsonObject(body)) throw SERVER_ERROR;
+  if (!isJsonObject(body)) throw serverError();
   return body;
 }
 
@@ -88,6 +88,6 @@ function intParam(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null) return undefined;
   const coerced = coerce('INT', text);
-  if (coerced.kind === 'failed') throw SERVER_ERROR;
+  if (coerced.kind === 'failed') throw serverError();
   return Number(coerced.value);
 }

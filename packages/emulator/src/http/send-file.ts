@@ -81,19 +81,22 @@ const TICK_MS = 20;
 
 /** Ends with an error, which breaks the connection, once the fault's byte count is out. */
 function throttled(source: Readable, { bytesPerSecond, cutAfterBytes }: NonNullable<Faults['view']>): Readable {
+  const stepBytes =
+    bytesPerSecond === undefined ? Infinity : Math.max(1, Math.floor((bytesPerSecond * TICK_MS) / 1000));
   async function* pieces(): AsyncGenerator<Buffer> {
-    let left = cutAfterBytes ?? Number.POSITIVE_INFINITY;
-    const step =
-      bytesPerSecond === undefined ? Number.POSITIVE_INFINITY : Math.max(1, (bytesPerSecond * TICK_MS) / 1000);
+    let leftBytes = cutAfterBytes ?? Infinity;
     for await (const chunk of source as AsyncIterable<Buffer>) {
-      for (let at = 0; at < chunk.length; at += step) {
-        const piece = chunk.subarray(at, Math.min(chunk.length, at + step, at + left));
-        left -= piece.length;
-        yield piece;
-        if (left <= 0) throw new Error('cut by the view fault');
+      for (const piece of split(chunk, stepBytes)) {
+        yield piece.subarray(0, Math.min(piece.length, leftBytes));
+        leftBytes -= piece.length;
+        if (leftBytes <= 0) throw new Error('cut by the view fault');
         if (bytesPerSecond !== undefined) await new Promise((resolve) => setTimeout(resolve, TICK_MS));
       }
     }
   }
   return Readable.from(pieces(), { objectMode: false });
+}
+
+function* split(chunk: Buffer, stepBytes: number): Generator<Buffer> {
+  for (let at = 0; at < chunk.length; at += stepBytes) yield chunk.subarray(at, Math.min(chunk.length, at + stepBytes));
 }

@@ -3,7 +3,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Directories } from '../directories.ts';
-import { type Exchange, readBody, SERVER_ERROR, sendEmpty, sendJson } from './exchange.ts';
+import { type Exchange, readBody, serverError, sendEmpty, sendJson } from './exchange.ts';
 import { applyMask } from './apply-mask.ts';
 import { type FormPart, readForm } from './multipart.ts';
 import type { Route } from './router.ts';
@@ -63,7 +63,7 @@ function locate(dirs: Directories, form: Form): Target | undefined {
   const base = dirs.byType(type);
   // An unknown type leaves a variable unset in ComfyUI; a text field in the file's place has no file attribute.
   const image = form.get('image');
-  if (base === undefined || (image && image.filename === undefined)) throw SERVER_ERROR;
+  if (base === undefined || (image && image.filename === undefined)) throw serverError();
   if (!image?.filename) return undefined;
   const subfolder = text(form, 'subfolder') ?? '';
   const file = path.resolve(base, path.normalize(subfolder), image.filename);

@@ -3,7 +3,6 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Directories } from '../directories.ts';
 import type { FaultControl } from '../faults/fault-control.ts';
-import { TINY_PNG } from '../tiny-images.ts';
 import { type Exchange, sendEmpty } from './exchange.ts';
 import { contentTypeOf } from './media-types.ts';
 import { convertImage, type Conversion } from './convert-image.ts';
@@ -93,8 +92,6 @@ function sendBuffer({ response }: Exchange, bytes: Buffer): void {
   response.writeHead(200, { 'Content-Type': 'image/png', 'Content-Length': bytes.length });
   response.end(bytes);
 }
-
-export const pretendedPicture = () => TINY_PNG;
 
 /** Header values are latin-1; aiohttp sends UTF-8 bytes, which read the same after this. */
 const headerText = (text: string) => Buffer.from(text).toString('latin1');
