@@ -39,19 +39,21 @@ function mirrored(length: number, radius: number): Int32Array {
 
 function blurAcross(image: ImageTensor, positions: Int32Array, kernel: Float64Array): ImageTensor {
   const out = newImage(image);
-  const { width, channels } = image;
+  const { width, channels, data } = image;
+  const sums = new Float64Array(width * channels);
   for (let row = 0; row < image.batch * image.height; row += 1) {
     const base = row * width * channels;
-    for (let x = 0; x < width; x += 1) {
-      for (let channel = 0; channel < channels; channel += 1) {
-        let sum = 0;
-        for (let tap = 0; tap < kernel.length; tap += 1) {
-          const from = base + (positions[x + tap] as number) * channels + channel;
-          sum += sample(image.data, from) * (kernel[tap] as number);
+    sums.fill(0);
+    for (let tap = 0; tap < kernel.length; tap += 1) {
+      const weight = kernel[tap] as number;
+      for (let x = 0, to = 0; x < width; x += 1) {
+        const from = base + (positions[x + tap] as number) * channels;
+        for (let channel = 0; channel < channels; channel += 1, to += 1) {
+          sums[to] = (sums[to] as number) + sample(data, from + channel) * weight;
         }
-        out.data[base + x * channels + channel] = sum;
       }
     }
+    out.data.set(sums, base);
   }
   return out;
 }

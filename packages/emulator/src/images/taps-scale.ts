@@ -81,19 +81,25 @@ function weighAxes(image: ImageTensor, across: Taps, down: Taps): ImageTensor {
   return out;
 }
 
+// The second tap is rounded by itself and goes first; the others are added to it unrounded.
+function tapOrder(count: number): number[] {
+  return Array.from({ length: count }, (_, tap) => (tap < 2 ? 1 - tap : tap));
+}
+
 function weighRow({ image, strip, row }: { image: ImageTensor; strip: ImageTensor; row: number }, taps: Taps): void {
   const { count, indexes, weights } = taps;
-  const { channels } = image;
+  const { channels, data } = image;
+  const out = strip.data;
   const fromAt = row * image.width * channels;
-  const toAt = row * strip.width * channels;
-  for (let x = 0; x < strip.width; x += 1) {
-    for (let channel = 0; channel < channels; channel += 1) {
-      const first = x * count;
-      const product = (tap: number): number =>
-        sample(image.data, fromAt + (indexes[tap] as number) * channels + channel) * sample(weights, tap);
-      let sum = f(product(first) + f(product(first + 1)));
-      for (let tap = first + 2; tap < first + count; tap += 1) sum = f(sum + product(tap));
-      strip.data[toAt + x * channels + channel] = sum;
+  for (const first of tapOrder(count)) {
+    let to = row * strip.width * channels;
+    for (let tap = first; tap < indexes.length; tap += count) {
+      const weight = sample(weights, tap);
+      const from = fromAt + (indexes[tap] as number) * channels;
+      for (let channel = 0; channel < channels; channel += 1) {
+        out[to] = sample(out, to) + sample(data, from + channel) * weight;
+        to += 1;
+      }
     }
   }
 }
@@ -108,9 +114,8 @@ interface ColumnMove {
 function addRows({ strip, out, frame, row }: ColumnMove, taps: Taps): void {
   const length = strip.width * strip.channels;
   const toAt = (frame * out.height + row) * length;
-  // The second tap is rounded by itself and goes first; the others are added to it unrounded.
-  const order = Array.from({ length: taps.count }, (_, tap) => row * taps.count + (tap < 2 ? 1 - tap : tap));
-  for (const tap of order) {
+  for (const offset of tapOrder(taps.count)) {
+    const tap = row * taps.count + offset;
     const weight = sample(taps.weights, tap);
     const fromAt = (frame * strip.height + (taps.indexes[tap] as number)) * length;
     for (let index = 0; index < length; index += 1) {
