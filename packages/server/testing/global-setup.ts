@@ -1,6 +1,6 @@
 // Runs once for each vitest run, in vitest's main process: one embedded PostgreSQL for all test files, with a template
 // database that has every migration. It starts when the first test file asks, so runs without database tests pay nothing.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import type { ConnectionParts } from '../src/db/connection.ts';
 import { createDatabase } from '../src/db/database.ts';
+import { findPostmaster, stopPostmaster } from '../src/db/embedded/postmaster.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../src/db/embedded.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { sql } from '../src/db/sql.ts';
@@ -21,6 +22,8 @@ declare module 'vitest' {
 export const EMPTY_TEMPLATE = 'template_empty';
 export const MIGRATED_TEMPLATE = 'template_migrated';
 
+const KEPT_NOTE = 'kept-databases';
+
 const silent = (): void => {};
 const log = { info: silent, warn: silent, error: silent };
 
@@ -30,7 +33,8 @@ interface TestPostgres {
 }
 
 async function startTestPostgres(): Promise<TestPostgres> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'comfleet-test-'));
+  await clearAbandoned();
+  const dataDir = mkdtempSync(join(tmpdir(), `comfleet-test-${process.pid}-`));
   const postgres = await startEmbeddedPostgres({
     dataDir,
     log,
@@ -47,6 +51,27 @@ async function startTestPostgres(): Promise<TestPostgres> {
     await db.stop();
   }
   return { dataDir, postgres };
+}
+
+/** A run that was killed leaves its server and its folder; a run that kept a failed test's database has left a note. */
+async function clearAbandoned(): Promise<void> {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^comfleet-test-(\d+)-/.exec(name)?.[1];
+    const dataDir = join(tmpdir(), name);
+    if (pid === undefined || isRunning(Number(pid)) || existsSync(join(dataDir, KEPT_NOTE))) continue;
+    const clusterDir = join(dataDir, 'postgres');
+    const postmaster = findPostmaster(clusterDir);
+    if (postmaster !== undefined) await stopPostmaster(postmaster, clusterDir);
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
 }
 
 async function makeTemplate(connection: ConnectionParts, name: string): Promise<void> {
@@ -79,6 +104,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await started?.postgres.stop();
     if (started && kept.length === 0) rmSync(started.dataDir, { recursive: true, force: true });
     if (started && kept.length > 0) {
+      writeFileSync(join(started.dataDir, KEPT_NOTE), `${kept.join('\n')}\n`);
       process.stderr.write(`Databases of failed tests are kept in ${started.dataDir}: ${kept.join(', ')}\n`);
     }
   };

@@ -53,6 +53,8 @@ export function createDatabase(deps: DatabaseDeps): Database {
   const pool = new pg.Pool({
     ...clientConfig(deps, settings),
     max: deps.poolSize ?? DEFAULT_POOL_SIZE,
+    // The first request after a quiet night does not wait for a connection.
+    min: 2,
     idleTimeoutMillis: 60_000,
   });
   const availability = createAvailability({ probe: () => pool.query(PROBE), log });

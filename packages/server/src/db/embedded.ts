@@ -48,7 +48,7 @@ export async function startEmbeddedPostgres(deps: EmbeddedPostgresDeps): Promise
 }
 
 const copyDirs = (dataDir: string, user: SystemUser | undefined): string[] =>
-  user && !canReach(dataDir, user) ? ['/var/lib/comfleet', join(tmpdir(), 'comfleet')] : [dataDir];
+  user && !canReach(dataDir, user) ? ['/var/lib/comfleet', tmpdir()] : [dataDir];
 
 interface Server {
   readonly cluster: Cluster;

@@ -44,7 +44,7 @@ test('links that the install script did not make are made, also by two processes
 test('a path that a shell would read is not used: the programs are copied', async () => {
   const { require } = installPackage('my "$HOME" project');
   const { initdb } = await prepareBinaries({ user: undefined, copyDirs: [join(root, 'copies')], require });
-  expect(initdb.startsWith(join(root, 'copies', 'postgres-18'))).toBe(true);
+  expect(initdb.startsWith(join(root, 'copies', 'comfleet-postgres-18'))).toBe(true);
 });
 
 test.runIf(isRoot)('programs in a private folder are copied once to where the unprivileged user gets to', async () => {

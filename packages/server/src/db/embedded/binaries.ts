@@ -41,7 +41,7 @@ export async function prepareBinaries({ user, copyDirs, require }: BinariesWante
   const reasons = [`${nativeDir}: ${inPlace}`];
   for (const copyDir of copyDirs) {
     try {
-      const copied = copyPackage(nativeDir, join(copyDir, `postgres-${version}`));
+      const copied = copyPackage(nativeDir, join(copyDir, `comfleet-postgres-${version}`));
       const reason = await whyUnusable(copied, user);
       if (reason === undefined) return binariesIn(copied, version);
       reasons.push(`${copied}: ${reason}`);

@@ -111,6 +111,7 @@ export function pathForServer(dir: string, user: SystemUser | undefined): { path
 export function serverArguments(pathArgument: string): string[] {
   const settings: Record<string, string | number> = {
     port: PORT,
+    cluster_name: 'comfleet',
     listen_addresses: '',
     // Relative to the cluster's folder: no limit of length and nothing to quote.
     unix_socket_directories: '.',
