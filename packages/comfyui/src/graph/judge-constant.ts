@@ -5,7 +5,7 @@ import type { JsonValue } from '../json.ts';
 import { type InputSpec, mediaKind } from '../object-info.ts';
 import { checkFileName } from './file-name.ts';
 import { isLink, unwrapValue } from './links.ts';
-import { nearestNames } from './nearest.ts';
+import { nearestFor } from './nearest.ts';
 import { describeFit, exceptionType, type Findings, inputProblem, type NodeContext } from './node-context.ts';
 import type { Problem } from './problem.ts';
 import { equalsPython, holdsNonFinite, repr, reprFloat, str, toComparable, toFloat, toInt } from './python-value.ts';
@@ -117,18 +117,18 @@ function judgeOptions(node: NodeContext, spec: InputSpec, { value, found }: Case
   const problem = inputProblem(node, spec.name, {
     type: 'value_not_in_list',
     input: value,
-    ...listMessage(spec, value),
+    ...listMessage(spec, value, found.problems.length + found.doubts.length),
   });
   // ComfyUI 0.3.64 takes any value for the new form; later releases check it.
   if (spec.isOldCombo) report(node, found, problem);
   else found.doubts.push(problem);
 }
 
-function listMessage(spec: InputSpec, value: JsonValue): { msg: string; nearest?: string[] } {
+function listMessage(spec: InputSpec, value: JsonValue, problemsSoFar: number): { msg: string; nearest?: string[] } {
   const options = spec.options ?? [];
   const list = options.length > SHOWN_OPTIONS ? `(list of length ${options.length})` : repr(options);
   const names = options.filter((option) => typeof option === 'string');
-  const nearest = typeof value === 'string' ? nearestNames(value, names) : [];
+  const nearest = typeof value === 'string' ? nearestFor(problemsSoFar, value, () => names) : [];
   const hint = nearest.length > 0 ? ` Did you mean ${nearest.map((name) => repr(name)).join(' or ')}?` : '';
   const msg = `Value not in list: ${spec.name}: ${shorten(repr(value))} not in ${shorten(list, 1_000)}.${hint}`;
   return nearest.length > 0 ? { msg, nearest } : { msg };

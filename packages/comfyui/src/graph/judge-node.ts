@@ -7,7 +7,7 @@ import { LENIENT_STAR_INPUTS } from './core-validators.ts';
 import type { NodeInputs } from './dynamic-inputs.ts';
 import { judgeConstant, nonFinite } from './judge-constant.ts';
 import { linkedNode, matchTypes } from './links.ts';
-import { nearestNames } from './nearest.ts';
+import { nearestFor } from './nearest.ts';
 import { describeFit, exceptionType, type Findings, inputProblem, type NodeContext } from './node-context.ts';
 import type { Graph, GraphNode } from './parse.ts';
 import { holdsNonFinite, repr } from './python-value.ts';
@@ -127,7 +127,10 @@ function judgeLinkType(
 
 function missingSource(at: NodeCase, name: string, link: JsonValue[]): Findings['problems'][number] {
   const sourceId = link[0] ?? null;
-  const nearest = typeof sourceId === 'object' ? [] : nearestNames(String(sourceId), Object.keys(at.graph));
+  const nearest =
+    typeof sourceId === 'object'
+      ? []
+      : nearestFor(at.found.problems.length, String(sourceId), () => Object.keys(at.graph));
   const kind = typeof sourceId === 'string' ? '' : ' Node ids are strings.';
   const hint = nearest.length > 0 ? ` Existing nodes near it: ${nearest.join(', ')}.` : '';
   const msg = `Exception when validating node: ${repr(sourceId)}. ${name} links to node ${repr(sourceId).slice(0, 80)}, which is not in the graph.${kind}${hint}`;
@@ -139,7 +142,7 @@ function missingSource(at: NodeCase, name: string, link: JsonValue[]): Findings[
 function judgeTarget(at: NodeCase, name: string, value: JsonValue): void {
   const target = linkedNode(value);
   if (target === undefined || Object.hasOwn(at.graph, target)) return;
-  const nearest = nearestNames(target, Object.keys(at.graph));
+  const nearest = nearestFor(at.found.problems.length, target, () => Object.keys(at.graph));
   const msg = `${name} holds a link to node ${repr(target).slice(0, 80)}, which is not in the graph; ComfyUI would accept it and then die of it.`;
   const problem = { type: 'unknown_node', msg, input: value };
   at.found.problems.push(inputProblem(at.node, name, nearest.length > 0 ? { ...problem, nearest } : problem));

@@ -2,11 +2,14 @@
 
 const MAX_NAMES = 5_000;
 const MAX_CHARS = 80;
+const MAX_DISTANCE = 5;
+// A request may hold ten thousand unknown names; the first ones are enough to learn from.
+const MAX_ANSWERS = 20;
 
 /** Up to three of `names` that `wanted` may have been meant for, closest first. */
 export function nearestNames(wanted: string, names: Iterable<string>): string[] {
   const target = wanted.slice(0, MAX_CHARS).toLowerCase();
-  const limit = Math.max(1, Math.floor(target.length / 3));
+  const limit = Math.max(1, Math.min(MAX_DISTANCE, Math.floor(target.length / 3)));
   const found: { name: string; distance: number }[] = [];
   let seen = 0;
   for (const name of names) {
@@ -20,6 +23,11 @@ export function nearestNames(wanted: string, names: Iterable<string>): string[] 
   }
   found.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
   return found.slice(0, 3).map(({ name }) => name);
+}
+
+/** The same for the next of many problems: nothing once enough of them are answered. */
+export function nearestFor(problemsSoFar: number, wanted: string, listNames: () => Iterable<string>): string[] {
+  return problemsSoFar < MAX_ANSWERS ? nearestNames(wanted, listNames()) : [];
 }
 
 /** Letters to add, drop, change or swap to get from one to the other; `limit + 1` when it takes more than `limit`. */

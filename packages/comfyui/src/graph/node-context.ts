@@ -23,6 +23,9 @@ export interface Findings {
   doubts: Problem[];
 }
 
+// A data URI of megabytes is not sent back whole.
+const SHOWN_CHARS = 1_000;
+
 export function makeContext(nodeId: string, classType: string, info: NodeInfo): NodeContext {
   const isCustom = isCustomNode(info);
   return {
@@ -40,7 +43,9 @@ export function inputProblem(
   name: string,
   problem: { type: string; msg: string; input?: JsonValue; nearest?: string[] },
 ): Problem {
-  return { loc: [nodeId, 'inputs', name], ...problem };
+  const { input } = problem;
+  const shown = typeof input === 'string' && input.length > SHOWN_CHARS ? `${input.slice(0, SHOWN_CHARS)}…` : input;
+  return { loc: [nodeId, 'inputs', name], ...problem, ...(shown === undefined ? {} : { input: shown }) };
 }
 
 /** ComfyUI's type for an exception inside a check: it depends on how the node is reached. */

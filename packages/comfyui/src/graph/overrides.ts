@@ -4,7 +4,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../json.ts';
 import { findNodeInfo, type InputSpec, listInputs, type NodeInfo, type ObjectInfo } from '../object-info.ts';
 import { isDynamicType, resolveInputs } from './dynamic-inputs.ts';
-import { nearestNames } from './nearest.ts';
+import { nearestFor } from './nearest.ts';
 import { type Graph, type GraphNode, isForbiddenKey } from './parse.ts';
 import type { Problem } from './problem.ts';
 import { repr } from './python-value.ts';
@@ -50,7 +50,7 @@ function mergeNode(merge: Merge, nodeId: string, override: JsonValue): GraphNode
   const node = !isForbiddenKey(nodeId) && Object.hasOwn(merge.graph, nodeId) ? merge.graph[nodeId] : undefined;
   const loc = ['overrides', nodeId];
   if (node === undefined) {
-    const nearest = nearestNames(nodeId, Object.keys(merge.graph));
+    const nearest = nearestFor(merge.problems.length, nodeId, () => Object.keys(merge.graph));
     const msg = `There is no node ${repr(nodeId)} in the graph.${hint(nearest)}`;
     merge.problems.push(withNearest<Problem>({ loc, msg, type: 'unknown_node' }, nearest));
     return undefined;
@@ -97,7 +97,7 @@ function judgeName(at: Naming, name: string, value: JsonValue): Omit<Problem, 'l
   const spec = specs.find((each) => each.name === name);
   if (isForbiddenKey(name) || (!isPresent && spec === undefined && !isUnderDynamic(at.nodeInfo, name))) {
     const known = [...new Set([...specs.map((each) => each.name), ...Object.keys(at.node.inputs)])];
-    const near = nearestNames(name, known);
+    const near = nearestFor(at.merge.problems.length, name, () => known);
     const all = known.length > 0 ? ` It has: ${known.slice(0, 30).join(', ')}.` : ' It has no inputs.';
     const msg = `${at.node.class_type} has no input ${repr(name)}.${near.length > 0 ? hint(near) : all}`;
     return withNearest<Omit<Problem, 'loc'>>({ msg, type: 'unknown_input', input: value }, near);

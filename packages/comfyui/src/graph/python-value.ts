@@ -134,8 +134,10 @@ export function str(value: JsonValue): string {
 export function reprFloat(value: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value < 0 ? '-inf' : 'inf';
-  if (Number.isInteger(value) && Math.abs(value) < 1e16) return Object.is(value, -0) ? '-0.0' : `${value}.0`;
-  return String(value).replace(/e([+-])(\d)$/, 'e$10$2');
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-4 || size >= 1e16)) return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
+  if (!Number.isInteger(value)) return String(value);
+  return Object.is(value, -0) ? '-0.0' : `${value}.0`;
 }
 
 function reprText(text: string): string {

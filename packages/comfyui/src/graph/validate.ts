@@ -5,7 +5,7 @@ import { findNodeInfo, type ObjectInfo } from '../object-info.ts';
 import { type NodeInputs, resolveInputs } from './dynamic-inputs.ts';
 import { judgeNode } from './judge-node.ts';
 import { linkedNode } from './links.ts';
-import { nearestNames } from './nearest.ts';
+import { nearestFor } from './nearest.ts';
 import { type Findings, makeContext } from './node-context.ts';
 import type { Graph } from './parse.ts';
 import type { Problem } from './problem.ts';
@@ -37,7 +37,7 @@ function listUnknownClasses(graph: Graph, info: ObjectInfo): Problem[] {
   const problems: Problem[] = [];
   for (const [nodeId, { class_type: classType }] of Object.entries(graph)) {
     if (findNodeInfo(info, classType) !== undefined) continue;
-    const nearest = nearestNames(classType, Object.keys(info));
+    const nearest = nearestFor(problems.length, classType, () => Object.keys(info));
     const hint =
       nearest.length > 0 ? ` Did you mean ${nearest.join(' or ')}?` : ' Its custom node pack may not be installed.';
     const msg = `Cannot execute because node ${classType.slice(0, 200)} does not exist. Node ID '#${nodeId}'.${hint}`;
