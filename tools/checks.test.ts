@@ -52,6 +52,10 @@ describe('the boundary check', () => {
     [`${server}/files/back.ts`]: "import '../accounts/leaf.ts';",
     [`${server}/accounts/leaf.ts`]: '',
     [`${server}/requests/reads.pure.ts`]: "import 'node:fs';",
+    [`${server}/requests/calls.pure.ts`]:
+      "import { type Row, read } from './rows.sql.ts';\nexport const x = read as Row;",
+    [`${server}/requests/speaks.pure.ts`]: "import type { Row } from './rows.sql.ts';\nexport type X = Row;",
+    [`${server}/requests/rows.sql.ts`]: 'export type Row = 1;\nexport const read = 1;',
     [`${server}/requests/right.ts`]: "import '../dispatch/leaf.ts';",
     [`${server}/dispatch/leaf.ts`]: '',
     [`${server}/requests/query.ts`]: "import '../db/sql.ts';",
@@ -79,6 +83,7 @@ describe('the boundary check', () => {
     `no-circular: ${server}/requests/ring-`,
     `no-circular-folders: ${server}/accounts → ${server}/files`,
     `pure-imports-only-pure: ${server}/requests/reads.pure.ts`,
+    `pure-imports-only-pure: ${server}/requests/calls.pure.ts → ${server}/requests/rows.sql.ts`,
     `requests-imports-leftwards: ${server}/requests/right.ts`,
     `sql-only-in-sql-files: ${server}/requests/query.ts`,
     `sql-files-import-only-db: ${server}/files/wide.sql.ts`,
@@ -95,6 +100,10 @@ describe('the boundary check', () => {
   ])('reports %s', (line) => {
     expect(report.text).toContain(line);
     expect(report.code).toBe(1);
+  });
+
+  it('lets a pure file speak of a type that stands in another kind of file', () => {
+    expect(report.text).not.toContain('speaks.pure.ts');
   });
 });
 
