@@ -1,1 +1,3 @@
-export {};
+// The package's door: the process for the command line, the settings for the docs.
+export { SETTINGS, type Setting, type StartArgs } from './config.ts';
+export { type RunServerOptions, runServer } from './run-server.ts';

@@ -1,0 +1,211 @@
+// The composition root: from a Config to a service that can be started and stopped. Every create…() is called here, in
+// one order whose reverse is the stop order. main (run-server.ts) and tests call it.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DEFAULT_LIMITS } from '@comfleet/api';
+import { createAuthenticator } from './accounts/authenticate.ts';
+import { ensureFirstAccount } from './accounts/first-account.ts';
+import { registerAccountRoutes } from './accounts/routes.ts';
+import type { Config } from './config.ts';
+import { createDatabase } from './db/database.ts';
+import { migrate } from './db/migrate.ts';
+import { createWaker } from './db/wake.ts';
+import { openDatabase } from './db/open-database.ts';
+import { createDeploymentDirectory } from './deployments/directory.ts';
+import { registerDeploymentRoutes } from './deployments/routes.ts';
+import { createDeadlines } from './dispatch/deadlines.ts';
+import { createDispatcher } from './dispatch/loop.ts';
+import { recoverRequests } from './dispatch/recover.ts';
+import { WATCH_TIMES, type WatchTimes } from './execution/watch.ts';
+import { createInputCache } from './files/input-cache.ts';
+import { createDiskStore } from './files/stores/disk.ts';
+import { registerHealth } from './http/health.ts';
+import { createRouteServer } from './http/serve-route.ts';
+import { createHttpServer } from './http/server.ts';
+import { createFleet } from './instances/fleet.ts';
+import type { Provider } from './instances/provider.ts';
+import { createProcessProvider } from './instances/providers/process.ts';
+import { createStaticProvider } from './instances/providers/static.ts';
+import { createSafeFetch, type SafeFetch } from './net/safe-fetch.ts';
+import { endRefused } from './requests/end-refused.ts';
+import { createLiveIndex } from './requests/live.ts';
+import { createRequestLookup } from './requests/lookup.ts';
+import { createRetention } from './requests/retention.ts';
+import { registerRequestRoutes } from './requests/routes.ts';
+import { createRequestWrites } from './requests/writes.ts';
+import { type Clock, systemClock } from './telemetry/clock.ts';
+import { createLog, describeError, type Log } from './telemetry/log.ts';
+import { createIdSource } from './telemetry/new-id.ts';
+import { createObjectInfos } from './workflows/object-infos.ts';
+import { registerWorkflowRoutes } from './workflows/routes.ts';
+import { createVersions } from './workflows/versions.ts';
+
+/** What a test replaces: time, the back ends, the way out to the internet. */
+export interface AppOverrides {
+  readonly clock?: Clock;
+  readonly log?: Log;
+  readonly providers?: (deps: { db: Parameters<typeof createStaticProvider>[0]['db']; newId: () => string }) => Provider[];
+  readonly safeFetch?: SafeFetch;
+  readonly watchTimes?: WatchTimes;
+  readonly maxDataUriBytes?: number;
+}
+
+export interface App {
+  readonly url: string;
+  /** Set when this start made the first account. */
+  readonly newAdminToken: string | undefined;
+  stop(): Promise<void>;
+}
+
+export interface AppDeps {
+  readonly config: Config;
+  readonly version: string;
+  /** The command line of the embedded back end; used when no ComfyUI URL is configured. */
+  readonly emulatorCommand: readonly string[] | undefined;
+  /** The database is gone for good, or another process took over: this process must end. */
+  readonly onFatal: (error: Error) => void;
+  readonly overrides?: AppOverrides;
+}
+
+export async function startApp({ config, version, emulatorCommand, onFatal, overrides = {} }: AppDeps): Promise<App> {
+  const clock = overrides.clock ?? systemClock;
+  const log = overrides.log ?? createLog(config.logLevel);
+  const newId = createIdSource(() => Date.now());
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  const filesDir = join(config.dataDir, 'files');
+  mkdirSync(filesDir, { recursive: true });
+
+  const opened = await openDatabase({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, log, onFatal });
+  const db = createDatabase({ ...opened.location, log });
+  await migrate(db);
+  const newAdminToken = await ensureFirstAccount({ db, newId, dataDir: config.dataDir, configuredToken: config.adminToken });
+
+  const waker = createWaker<'deployments'>();
+  const storage = createDiskStore({ dir: filesDir });
+  const inputCache = createInputCache({ storage, now: () => clock.now() });
+  const safeFetch =
+    overrides.safeFetch ?? createSafeFetch({ allowPrivateHosts: config.allowPrivateHosts, userAgent: `comfleet/${version}` });
+
+  const providers = overrides.providers?.({ db, newId }) ?? chooseProviders();
+  const fleet = createFleet({ providers, now: () => clock.now(), log });
+  const { captureObjectInfo } = fleet;
+  const objectInfos = createObjectInfos({ db });
+  const versions = createVersions({ db, objectInfos, captureObjectInfo });
+  const directory = createDeploymentDirectory({ db, clock });
+  const live = createLiveIndex();
+  const writes = createRequestWrites({ db, log });
+  const dispatcher = createDispatcher({
+    fleet,
+    directory,
+    newId,
+    execution: {
+      db,
+      clock,
+      log,
+      live,
+      writes,
+      versions,
+      inputCache,
+      safeFetch,
+      store: { storage, newId, maxFileBytes: DEFAULT_LIMITS.outputFileBytes },
+      watchTimes: overrides.watchTimes ?? WATCH_TIMES,
+      limits: {
+        runTimeoutMs: config.runTimeoutMs,
+        maxFetchBytes: DEFAULT_LIMITS.fetchedFileBytes,
+        fetchTimeoutMs: DEFAULT_LIMITS.fetchMs,
+        maxAttempts: 3,
+      },
+    },
+  });
+  const { stopRequest } = dispatcher;
+  const deadlines = createDeadlines({ clock, live, fleet, dispatcher, startTimeoutMs: config.startTimeoutMs });
+  const retention = createRetention({ db, clock, storage, inputCache, log, retentionDays: config.retentionDays });
+  const endOfRefused = () =>
+    void endRefused({ live, directory, stop: stopRequest }).catch((error) => log.error(describeError(error), 'ending the requests of a closed deployment'));
+  const stopWaking = waker.on('deployments', endOfRefused);
+
+  let isReady = false;
+  const http = createHttpServer({ log, newId, bodyLimitBytes: config.bodyLimitBytes, errorStatus: config.errorStatus });
+  const routes = createRouteServer({
+    app: http,
+    authenticate: createAuthenticator({ db, clock }),
+    publicUrl: { publicUrl: config.publicUrl, allowedHosts: config.allowedHosts, trustedProxies: config.trustedProxies },
+  });
+  registerHealth(routes, {
+    version,
+    notReady: () => (isReady ? (db.ready() ? undefined : 'the database cannot be reached') : 'the service is starting or stopping'),
+  });
+  registerAccountRoutes(routes, { hasInstance: () => fleet.ready().length > 0 });
+  registerWorkflowRoutes(routes, { db, newId, objectInfos, captureObjectInfo });
+  registerDeploymentRoutes(routes, {
+    db,
+    newId,
+    waker,
+    directory,
+    versions,
+    objectInfos,
+    statusOf: (row) => (row.is_enabled ? statusOfFleet() : 'disabled'),
+  });
+  registerRequestRoutes(routes, {
+    db,
+    clock,
+    newId,
+    log,
+    directory,
+    versions,
+    inputCache,
+    live,
+    writes,
+    queue: dispatcher,
+    limits: { maxDataUriBytes: overrides.maxDataUriBytes ?? DEFAULT_LIMITS.dataUriBytes, queueLimit: config.queueLimit },
+    lookup: createRequestLookup({ db, live, directory }),
+    storage,
+    cancelledWord: config.cancelledWord,
+    position: dispatcher.position,
+    stop: stopRequest,
+  });
+
+  function chooseProviders(): Provider[] {
+    if (config.comfyuiUrls.length > 0) return [createStaticProvider({ db, newId, urls: config.comfyuiUrls })];
+    if (emulatorCommand === undefined) return [];
+    return [createProcessProvider({ command: emulatorCommand, dataDir: config.dataDir, newId, log })];
+  }
+
+  function statusOfFleet() {
+    if (fleet.ready().length > 0) return 'running' as const;
+    return fleet.all().some((instance) => instance.phase === 'lost') ? ('error' as const) : ('starting' as const);
+  }
+
+  await fleet.start();
+  await recoverRequests({ db, clock, log, live, fleet, writes, dispatcher });
+  endOfRefused();
+  dispatcher.start();
+  deadlines.start();
+  retention.start();
+  const url = await http.listen({ port: config.port, host: config.host });
+  isReady = true;
+
+  let stopping: Promise<void> | undefined;
+  async function stop() {
+    isReady = false;
+    deadlines.stop();
+    retention.stop();
+    stopWaking();
+    // New calls are refused from here; what is under way gets its time.
+    const closed = http.close();
+    await dispatcher.drain(config.stopGraceMs);
+    await closed;
+    await writes.stop();
+    await fleet.stop();
+    await db.stop();
+    await opened.stop();
+  }
+  return {
+    url,
+    newAdminToken,
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}

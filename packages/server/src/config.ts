@@ -1,0 +1,222 @@
+// Environment, configuration file and command line → one frozen Config. The only reader of process.env.
+// Every bad value is reported at once; SETTINGS is also the source of .env.example and the README table.
+import { readFileSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
+
+export interface Setting {
+  readonly name: string;
+  readonly default: string;
+  readonly unit?: string;
+  readonly what: string;
+}
+
+export const SETTINGS: readonly Setting[] = [
+  { name: 'PORT', default: '7788', what: 'port the API listens on (0 takes a free one)' },
+  { name: 'HOST', default: '127.0.0.1', what: 'address the API listens on; a public one is announced at start' },
+  {
+    name: 'COMFLEET_DATA',
+    default: './.comfleet',
+    what: 'folder of the embedded database, the files and the admin token',
+  },
+  { name: 'COMFLEET_ADMIN_TOKEN', default: 'made at the first start', what: "the first account's token" },
+  { name: 'COMFLEET_PUBLIC_URL', default: 'from the request on loopback', what: 'what URLs in answers begin with' },
+  { name: 'COMFLEET_ALLOWED_HOSTS', default: 'loopback', what: 'comma list of Host names honoured without a public URL' },
+  {
+    name: 'COMFLEET_TRUSTED_PROXIES',
+    default: 'none',
+    what: 'comma list of addresses or CIDR blocks whose X-Forwarded-* headers count',
+  },
+  { name: 'DATABASE_URL', default: 'embedded PostgreSQL', what: "one's own PostgreSQL (14 or later)" },
+  {
+    name: 'COMFLEET_COMFYUI',
+    default: 'the embedded emulator',
+    what: 'comma list of ComfyUI URLs (also --comfyui URL, repeatable)',
+  },
+  {
+    name: 'COMFLEET_ALLOW_PRIVATE_HOSTS',
+    default: '',
+    what: 'comma list of host:port (IPv6 as [::1]:port) that media fetches may reach although private',
+  },
+  {
+    name: 'COMFLEET_CANCELLED_WORD',
+    default: 'by version',
+    what: 'canceled or cancelled, whatever version the caller uses',
+  },
+  { name: 'COMFLEET_ERROR_STATUS', default: 'real', what: '200 answers errors with HTTP 200, for old programs' },
+  { name: 'COMFLEET_RETENTION_DAYS', default: '7', unit: 'days', what: 'how long result files are kept' },
+  {
+    name: 'COMFLEET_QUEUE_LIMIT',
+    default: '10000',
+    unit: 'requests',
+    what: 'waiting requests a deployment may have',
+  },
+  {
+    name: 'COMFLEET_START_TIMEOUT_SECONDS',
+    default: '900',
+    unit: 'seconds',
+    what: 'how long a request waits while no instance can be reached',
+  },
+  {
+    name: 'COMFLEET_RUN_TIMEOUT_SECONDS',
+    default: '3600',
+    unit: 'seconds',
+    what: 'how long one run may take on an instance',
+  },
+  { name: 'COMFLEET_STOP_GRACE_SECONDS', default: '10', unit: 'seconds', what: 'how long a stop waits for work under way' },
+  { name: 'COMFLEET_BODY_LIMIT_BYTES', default: '67108864', unit: 'bytes', what: 'largest request body' },
+  { name: 'COMFLEET_LOG_LEVEL', default: 'info', what: 'debug, info, warn, error or silent' },
+];
+
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  readonly dataDir: string;
+  readonly adminToken: string | undefined;
+  readonly publicUrl: string | undefined;
+  readonly allowedHosts: readonly string[];
+  readonly trustedProxies: readonly string[];
+  readonly databaseUrl: string | undefined;
+  readonly comfyuiUrls: readonly string[];
+  readonly allowPrivateHosts: readonly string[];
+  readonly cancelledWord: 'canceled' | 'cancelled' | undefined;
+  readonly errorStatus: 'real' | '200';
+  readonly retentionDays: number;
+  readonly queueLimit: number;
+  readonly startTimeoutMs: number;
+  readonly runTimeoutMs: number;
+  readonly stopGraceMs: number;
+  readonly bodyLimitBytes: number;
+  readonly logLevel: string;
+}
+
+export interface StartArgs {
+  readonly comfyui?: readonly string[] | undefined;
+  readonly port?: number | undefined;
+  readonly host?: string | undefined;
+  readonly dataDir?: string | undefined;
+  readonly sandbox?: boolean | undefined;
+}
+
+export type ConfigResult = { kind: 'ok'; config: Config } | { kind: 'bad'; problems: string[] };
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Reads every setting; `cwd` is where relative paths and `comfleet.config.json` are looked up. */
+export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult {
+  const reader = createReader(env, readConfigFile(cwd));
+  const { problems } = reader;
+  const dataDir = args.dataDir ?? reader.text('COMFLEET_DATA') ?? './.comfleet';
+  const config: Config = {
+    port: args.port ?? reader.number('PORT', 7788, { min: 0, max: 65_535, whole: true }),
+    host: args.host ?? reader.text('HOST') ?? '127.0.0.1',
+    dataDir: isAbsolute(dataDir) ? dataDir : resolve(cwd, dataDir),
+    adminToken: reader.matching('COMFLEET_ADMIN_TOKEN', /^[\x21-\x7e]{16,200}$/, '16 to 200 visible ASCII characters'),
+    publicUrl: reader.url('COMFLEET_PUBLIC_URL', ['http:', 'https:'])?.replace(/\/+$/, ''),
+    allowedHosts: reader.list('COMFLEET_ALLOWED_HOSTS'),
+    trustedProxies: reader.list('COMFLEET_TRUSTED_PROXIES'),
+    databaseUrl: reader.url('DATABASE_URL', ['postgres:', 'postgresql:']),
+    comfyuiUrls: readComfyuiUrls(args.comfyui ?? reader.list('COMFLEET_COMFYUI'), problems),
+    allowPrivateHosts: reader.list('COMFLEET_ALLOW_PRIVATE_HOSTS'),
+    cancelledWord: reader.choice('COMFLEET_CANCELLED_WORD', ['canceled', 'cancelled']),
+    errorStatus: reader.choice('COMFLEET_ERROR_STATUS', ['real', '200']) ?? 'real',
+    retentionDays: reader.number('COMFLEET_RETENTION_DAYS', 7, { min: 0 }),
+    queueLimit: reader.number('COMFLEET_QUEUE_LIMIT', 10_000, { min: 1, whole: true }),
+    startTimeoutMs: reader.number('COMFLEET_START_TIMEOUT_SECONDS', 900, { min: 0 }) * 1000,
+    runTimeoutMs: reader.number('COMFLEET_RUN_TIMEOUT_SECONDS', 3600, { min: 0.001 }) * 1000,
+    stopGraceMs: reader.number('COMFLEET_STOP_GRACE_SECONDS', 10, { min: 0 }) * 1000,
+    bodyLimitBytes: reader.number('COMFLEET_BODY_LIMIT_BYTES', 64 * 1024 * 1024, { min: 1024, whole: true }),
+    logLevel: reader.choice('COMFLEET_LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent']) ?? 'info',
+  };
+  return problems.length > 0 ? { kind: 'bad', problems } : { kind: 'ok', config: Object.freeze(config) };
+}
+
+function readConfigFile(cwd: string): { values: Env; problems: string[] } {
+  const path = join(cwd, 'comfleet.config.json');
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    return { values: {}, problems: [] }; // no file is the usual case
+  }
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) throw new Error('it is no JSON object');
+    const entries = Object.entries(parsed).map(([key, value]): [string, string] => [
+      key,
+      Array.isArray(value) ? value.join(',') : String(value),
+    ]);
+    return { values: Object.fromEntries(entries), problems: [] };
+  } catch (error) {
+    return { values: {}, problems: [`comfleet.config.json cannot be read: ${(error as Error).message}`] };
+  }
+}
+
+interface NumberRule {
+  readonly min?: number;
+  readonly max?: number;
+  readonly whole?: boolean;
+}
+
+function createReader(env: Env, file: { values: Env; problems: string[] }) {
+  const problems = [...file.problems];
+  const text = (name: string): string | undefined => {
+    const value = env[name] ?? file.values[name];
+    return value === undefined || value.trim() === '' ? undefined : value.trim();
+  };
+  return {
+    problems,
+    text,
+    list: (name: string): string[] =>
+      (text(name) ?? '')
+        .split(',')
+        .map((entry) => entry.trim())
+        .filter((entry) => entry !== ''),
+    number(name: string, fallback: number, rule: NumberRule): number {
+      const raw = text(name);
+      if (raw === undefined) return fallback;
+      const value = Number(raw);
+      const fits =
+        Number.isFinite(value) &&
+        value >= (rule.min ?? -Infinity) &&
+        value <= (rule.max ?? Infinity) &&
+        (!rule.whole || Number.isInteger(value));
+      if (!fits) problems.push(`${name}=${raw}: expected ${describeNumber(rule)} (default ${fallback})`);
+      return fits ? value : fallback;
+    },
+    choice<T extends string>(name: string, options: readonly T[]): T | undefined {
+      const raw = text(name);
+      if (raw === undefined) return undefined;
+      const found = options.find((option) => option === raw);
+      if (found === undefined) problems.push(`${name}=${raw}: expected one of ${options.join(', ')}`);
+      return found;
+    },
+    matching(name: string, pattern: RegExp, what: string): string | undefined {
+      const raw = text(name);
+      if (raw !== undefined && !pattern.test(raw)) problems.push(`${name}: expected ${what}`);
+      return raw;
+    },
+    url(name: string, schemes: readonly string[]): string | undefined {
+      const raw = text(name);
+      if (raw === undefined) return undefined;
+      const fits = URL.canParse(raw) && schemes.includes(new URL(raw).protocol);
+      // The value is not repeated: a database URL holds a password.
+      if (!fits) problems.push(`${name}: expected a URL that begins with ${schemes.map((s) => `${s}//`).join(' or ')}`);
+      return raw;
+    },
+  };
+}
+
+function describeNumber(rule: NumberRule): string {
+  const kind = rule.whole ? 'a whole number' : 'a number';
+  if (rule.min !== undefined && rule.max !== undefined) return `${kind} from ${rule.min} to ${rule.max}`;
+  return rule.min === undefined ? kind : `${kind} of at least ${rule.min}`;
+}
+
+function readComfyuiUrls(urls: readonly string[], problems: string[]): string[] {
+  const good: string[] = [];
+  for (const url of urls) {
+    if (URL.canParse(url) && ['http:', 'https:'].includes(new URL(url).protocol)) good.push(url.replace(/\/+$/, ''));
+    else problems.push(`--comfyui ${url}: expected a URL such as http://127.0.0.1:8188`);
+  }
+  return [...new Set(good)];
+}

@@ -1,0 +1,126 @@
+// Creating, editing, disabling and deleting a deployment. Called by routes.ts.
+// Ending a deployment's requests is the right-hand domains' work: this file writes the fact and wakes them.
+import { ApiError, type Problem, validationError } from '@comfleet/api';
+import type { Database, Queryable } from '../db/database.ts';
+import type { Waker } from '../db/wake.ts';
+import { findLatestVersion, findVersion, findWorkflow } from '../workflows/workflows.sql.ts';
+import {
+  type DeploymentFields,
+  type DeploymentRow,
+  deleteDeployment,
+  insertDeployment,
+  lockDeployment,
+  updateDeployment,
+} from './deployments.sql.ts';
+import type { DeploymentDirectory } from './directory.ts';
+
+/** What a caller may set, already checked against the schema; what is undefined keeps its value or default. */
+export interface DeploymentWish {
+  readonly name?: string | undefined;
+  readonly workflowId?: string | undefined;
+  readonly workflowVersion?: string | undefined;
+  readonly hardware?: string | undefined;
+  readonly minInstances?: number | undefined;
+  readonly maxInstances?: number | undefined;
+  readonly queueSize?: number | undefined;
+  readonly keepWarmSeconds?: number | undefined;
+  readonly isEnabled?: boolean | undefined;
+}
+
+interface Deps {
+  readonly db: Database;
+  readonly newId: () => string;
+  readonly waker: Waker;
+  readonly directory: DeploymentDirectory;
+}
+
+export interface DeploymentDefaults {
+  readonly hardware: string;
+}
+
+export async function createDeployment(
+  deps: Deps & { defaults: DeploymentDefaults },
+  accountId: string,
+  wish: DeploymentWish,
+): Promise<DeploymentRow> {
+  const version = await resolveVersion(deps.db, accountId, wish.workflowId ?? '', wish.workflowVersion ?? '');
+  const fields: DeploymentFields = {
+    name: wish.name ?? '',
+    workflowId: version.workflowId,
+    versionId: version.id,
+    versionNumber: version.number,
+    hardware: wish.hardware ?? deps.defaults.hardware,
+    minInstances: wish.minInstances ?? 0,
+    maxInstances: wish.maxInstances ?? Math.max(1, wish.minInstances ?? 0),
+    queueSize: wish.queueSize ?? 1,
+    keepWarmSeconds: wish.keepWarmSeconds ?? 60,
+    isEnabled: true,
+  };
+  requireMinBelowMax(fields);
+  const row = await insertDeployment(deps.db, { id: deps.newId(), accountId, fields });
+  if (row === undefined) throw new Error('insert of a deployment returned no row');
+  return row;
+}
+
+export async function changeDeployment(deps: Deps, id: string, wish: DeploymentWish): Promise<DeploymentRow> {
+  const row = await deps.db.transaction(async (tx) => {
+    const now = await lockDeployment(tx, id);
+    if (now === undefined) throw new ApiError(404001, `There is no deployment ${id}.`);
+    if (now.deleted_at !== null) throw new ApiError(10003);
+    const fields = await mergeWish(tx, now, wish);
+    requireMinBelowMax(fields);
+    return await updateDeployment(tx, { id, fields });
+  });
+  deps.directory.forget(id);
+  deps.waker.wake('deployments');
+  if (row === undefined) throw new ApiError(10003);
+  return row;
+}
+
+export async function removeDeployment(deps: Deps, id: string): Promise<void> {
+  await deleteDeployment(deps.db, id);
+  deps.directory.forget(id);
+  deps.waker.wake('deployments');
+}
+
+async function mergeWish(tx: Queryable, now: DeploymentRow, wish: DeploymentWish): Promise<DeploymentFields> {
+  const moves = wish.workflowId !== undefined || wish.workflowVersion !== undefined;
+  const version = moves
+    ? await resolveVersion(tx, now.account_id, wish.workflowId ?? now.workflow_id, wish.workflowVersion ?? 'latest')
+    : { workflowId: now.workflow_id, id: now.version_id, number: now.version_number };
+  return {
+    name: wish.name ?? now.name,
+    workflowId: version.workflowId,
+    versionId: version.id,
+    versionNumber: version.number,
+    hardware: wish.hardware ?? now.hardware,
+    minInstances: wish.minInstances ?? now.min_instances,
+    maxInstances: wish.maxInstances ?? now.max_instances,
+    queueSize: wish.queueSize ?? now.queue_size,
+    keepWarmSeconds: wish.keepWarmSeconds ?? now.keep_warm_seconds,
+    isEnabled: wish.isEnabled ?? now.is_enabled,
+  };
+}
+
+function requireMinBelowMax(fields: DeploymentFields) {
+  if (fields.minInstances <= fields.maxInstances) return;
+  const msg = `max_instances (${fields.maxInstances}) must be at least min_instances (${fields.minInstances}).`;
+  throw validationError([{ loc: ['body', 'max_instances'], msg, type: 'less_than_min', input: fields.maxInstances }]);
+}
+
+async function resolveVersion(db: Queryable, accountId: string, workflowId: string, version: string) {
+  const workflow = await findWorkflow(db, workflowId);
+  if (workflow === undefined) throw refusal('workflow_id', `There is no workflow ${workflowId}.`, workflowId);
+  if (workflow.account_id !== accountId) throw new ApiError(403003, `The token's account does not own workflow ${workflowId}.`);
+  const number = /^v?(\d{1,9})$/.exec(version)?.[1];
+  const row =
+    version === 'latest' ? await findLatestVersion(db, workflowId) : number === undefined ? undefined : await findVersion(db, workflowId, Number(number));
+  if (row !== undefined) return { workflowId, id: row.id, number: row.number };
+  const last = workflow.last_version === 0 ? 'It has no version yet.' : `Its newest is v${workflow.last_version}; "latest" takes that one.`;
+  throw refusal('workflow_version', `Workflow ${workflowId} has no version "${version.slice(0, 50)}". ${last}`, version);
+}
+
+function refusal(field: string, msg: string, input: string): ApiError {
+  const problem: Problem = { loc: ['body', field], msg, type: 'unknown_reference', input: input.slice(0, 200) };
+  return validationError([problem]);
+}

@@ -1,0 +1,69 @@
+// The deployments in memory, read through from the database. Called by every route below a deployment and by dispatch.
+// One process writes deployments here, so an entry is dropped when it is changed; the age bound is for other writers.
+import { ApiError } from '@comfleet/api';
+import type { Queryable } from '../db/database.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import { isUuid } from '../telemetry/new-id.ts';
+import { type DeploymentRow, findDeployment } from './deployments.sql.ts';
+import { type GatedDeployment, judgeAccess } from './gate.pure.ts';
+
+export interface Deployment extends GatedDeployment {
+  readonly name: string;
+  readonly versionId: string;
+  readonly maxInstances: number;
+  readonly row: DeploymentRow;
+}
+
+const KEPT_MS = 2_000;
+const KEPT = 20_000;
+
+export interface DeploymentDirectory {
+  find(id: string): Promise<Deployment | undefined>;
+  /** The deployment, if this account may use it; throws the error that the caller is to see. */
+  require(id: string, accountId: string): Promise<Deployment>;
+  forget(id: string): void;
+}
+
+export function createDeploymentDirectory({ db, clock }: { db: Queryable; clock: Clock }): DeploymentDirectory {
+  const kept = new Map<string, { deployment: Deployment; loadedAt: number }>();
+
+  async function find(id: string): Promise<Deployment | undefined> {
+    if (!isUuid(id)) return undefined;
+    const key = id.toLowerCase();
+    const known = kept.get(key);
+    if (known && clock.now() - known.loadedAt < KEPT_MS) return known.deployment;
+    const row = await findDeployment(db, key);
+    if (row === undefined) return undefined;
+    const deployment = toDeployment(row);
+    if (kept.size >= KEPT) kept.clear();
+    kept.set(key, { deployment, loadedAt: clock.now() });
+    return deployment;
+  }
+
+  return {
+    find,
+    async require(id, accountId) {
+      const deployment = await find(id);
+      const gate = judgeAccess(deployment, id.slice(0, 100), accountId);
+      if (gate.kind === 'refuse') throw new ApiError(gate.code, gate.message);
+      if (deployment === undefined) throw new ApiError(404001);
+      return deployment;
+    },
+    forget: (id) => {
+      kept.delete(id.toLowerCase());
+    },
+  };
+}
+
+export function toDeployment(row: DeploymentRow): Deployment {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    name: row.name,
+    isEnabled: row.is_enabled,
+    deletedAt: row.deleted_at,
+    versionId: row.version_id,
+    maxInstances: row.max_instances,
+    row,
+  };
+}

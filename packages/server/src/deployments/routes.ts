@@ -1,0 +1,110 @@
+// HTTP in and out of deployments.
+import {
+  ApiError,
+  DEFAULT_HARDWARE,
+  DEFAULT_SKU,
+  DeploymentListQuery,
+  DeploymentQuery,
+  readDeploymentCreate,
+  readDeploymentPatch,
+  readQuery,
+  validationError,
+} from '@comfleet/api';
+import type { Database } from '../db/database.ts';
+import type { Waker } from '../db/wake.ts';
+import { readBody } from '../http/read-body.ts';
+import type { AccountCall, Caller, RouteServer } from '../http/serve-route.ts';
+import { isUuid } from '../telemetry/new-id.ts';
+import { changeDeployment, createDeployment, type DeploymentWish, removeDeployment } from './change.ts';
+import { type DeploymentRow, listDeployments } from './deployments.sql.ts';
+import type { DeploymentDirectory } from './directory.ts';
+import { type Includes, type ViewDeps, viewDeployment } from './view.ts';
+
+interface Deps extends ViewDeps {
+  readonly db: Database;
+  readonly newId: () => string;
+  readonly waker: Waker;
+  readonly directory: DeploymentDirectory;
+}
+
+const WHOLE: Includes = { payload: true, readme: false };
+const KNOWN_SKUS = DEFAULT_HARDWARE.map(({ sku }) => sku);
+
+export function registerDeploymentRoutes<A extends Caller>(routes: RouteServer<A>, deps: Deps) {
+  routes.serve('createDeployment', async (call) => {
+    const body = readDeploymentCreate(readBody(call.request.body), { knownSkus: KNOWN_SKUS });
+    if (body.kind === 'refused') throw validationError(body.problems);
+    const row = await createDeployment({ ...deps, defaults: { hardware: DEFAULT_SKU } }, call.account.id, toWish(body.value));
+    return await answer(deps, call, row, WHOLE);
+  });
+  routes.serve('listDeployments', async (call) => {
+    const query = readQuery(DeploymentListQuery, call.query);
+    if (query.kind === 'refused') throw validationError(query.problems);
+    // An id that is none of ours names nothing: the others are listed.
+    const ids = query.value.ids?.filter(isUuid);
+    const rows = await listDeployments(deps.db, { accountId: call.account.id, ids });
+    const includes = toIncludes(query.value.includes);
+    const views = await Promise.all(rows.map((row) => viewDeployment(deps, row, { includes, base: call.base() })));
+    return { body: `[${views.join(',')}]` };
+  });
+  routes.serve('getDeployment', async (call) => {
+    const query = readQuery(DeploymentQuery, call.query);
+    if (query.kind === 'refused') throw validationError(query.problems);
+    const { row } = await requireDeployment(deps, call);
+    return await answer(deps, call, row, toIncludes(query.value.includes));
+  });
+  routes.serve('changeDeployment', async (call) => {
+    const { row: before } = await requireDeployment(deps, call);
+    const body = readDeploymentPatch(readBody(call.request.body));
+    if (body.kind === 'refused') throw validationError(body.problems);
+    const { hardware } = body.value;
+    if (hardware !== undefined && !KNOWN_SKUS.includes(hardware)) {
+      const msg = `There is no hardware "${hardware}"; there are ${KNOWN_SKUS.join(', ')}.`;
+      throw validationError([{ loc: ['body', 'hardware', 0], msg, type: 'unknown_hardware', input: hardware }]);
+    }
+    return await answer(deps, call, await changeDeployment(deps, before.id, toWish(body.value)), WHOLE);
+  });
+  routes.serve('deleteDeployment', async (call) => {
+    const { row } = await requireDeployment(deps, call);
+    await removeDeployment(deps, row.id);
+    return { body: { id: row.id, deleted: true } };
+  });
+}
+
+async function answer(deps: Deps, call: AccountCall<Caller>, row: DeploymentRow, includes: Includes) {
+  return { body: await viewDeployment(deps, row, { includes, base: call.base() }) };
+}
+
+async function requireDeployment(deps: Deps, { params, account }: AccountCall<Caller>) {
+  const id = params['deployment_id'] ?? '';
+  if (!isUuid(id)) throw new ApiError(404001, `There is no deployment ${id.slice(0, 100)}.`);
+  return await deps.directory.require(id, account.id);
+}
+
+function toIncludes(names: readonly string[] | undefined): Includes {
+  return { payload: names?.includes('payload') ?? false, readme: names?.includes('readme') ?? false };
+}
+
+function toWish(input: {
+  name?: string;
+  workflow_id?: string;
+  workflow_version?: string;
+  hardware?: string;
+  min_instances?: number;
+  max_instances?: number;
+  queue_size?: number;
+  keep_warm_duration_in_seconds?: number;
+  is_enabled?: boolean;
+}): DeploymentWish {
+  return {
+    name: input.name,
+    workflowId: input.workflow_id,
+    workflowVersion: input.workflow_version,
+    hardware: input.hardware,
+    minInstances: input.min_instances,
+    maxInstances: input.max_instances,
+    queueSize: input.queue_size,
+    keepWarmSeconds: input.keep_warm_duration_in_seconds,
+    isEnabled: input.is_enabled,
+  };
+}

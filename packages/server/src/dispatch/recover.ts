@@ -1,0 +1,87 @@
+// After a start: the requests that have not ended are read from the database and go on where they were. Called by app.ts
+// before anything is dispatched.
+import type { Fleet } from '../instances/fleet.ts';
+import type { LiveIndex, LiveRequest } from '../requests/live.ts';
+import { type LiveRow, listLiveRequests } from '../requests/requests.sql.ts';
+import type { RequestWrites } from '../requests/writes.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Database } from '../db/database.ts';
+import type { Dispatcher } from './loop.ts';
+
+interface Deps {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly live: LiveIndex;
+  readonly fleet: Fleet;
+  readonly writes: RequestWrites;
+  readonly dispatcher: Dispatcher;
+}
+
+export async function recoverRequests(deps: Deps): Promise<void> {
+  const rows = await listLiveRequests(deps.db);
+  let resumed = 0;
+  for (const row of rows) {
+    const request = toLiveRequest(row);
+    deps.live.add(request);
+    if (row.state === 'queued') deps.dispatcher.restoreWaiting(request);
+    else {
+      await resumeLeased(deps, row, request);
+      resumed += 1;
+    }
+  }
+  if (rows.length > 0) deps.log.info({ waiting: rows.length - resumed, leased: resumed }, 'requests of an earlier start go on');
+}
+
+async function resumeLeased(deps: Deps, row: LiveRow, request: LiveRequest): Promise<void> {
+  const instance = row.instance_id === null ? undefined : deps.fleet.get(row.instance_id);
+  if (instance && row.prompt_id !== null) {
+    deps.dispatcher.resumeOn(request, instance);
+    return;
+  }
+  // Its instance ended while the service was down: the run, if there was one, is lost.
+  const losses = row.losses + 1;
+  await deps.writes.returnLease({
+    requestId: row.id,
+    epoch: row.epoch,
+    losses,
+    instanceId: row.instance_id ?? undefined,
+    promptId: row.prompt_id ?? undefined,
+    startedAt: row.leased_at ?? undefined,
+    endedAt: deps.clock.now(),
+    cause: 'the instance ended while the service was down',
+  });
+  request.phase = 'queued';
+  request.losses = losses;
+  request.instanceId = undefined;
+  request.promptId = undefined;
+  deps.dispatcher.restoreWaiting(request);
+}
+
+function toLiveRequest(row: LiveRow): LiveRequest {
+  const isLeased = row.state === 'active';
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    deploymentId: row.deployment_id,
+    versionId: row.version_id,
+    priority: row.priority,
+    createdAt: row.created_at,
+    startBy: row.start_by ?? undefined,
+    runWithinMs: row.run_within_seconds === null ? undefined : row.run_within_seconds * 1000,
+    phase: isLeased ? 'leased' : 'queued',
+    epoch: row.epoch,
+    losses: row.losses,
+    instanceId: row.instance_id ?? undefined,
+    promptId: row.prompt_id ?? undefined,
+    leasedAt: row.leased_at ?? undefined,
+    isOnInstance: false,
+    // The lease is the best that is known of when it went to the instance.
+    startedAt: isLeased ? (row.leased_at ?? undefined) : undefined,
+    payload: undefined,
+    stop: row.cancel_requested_at === null ? undefined : { kind: 'cancel' },
+    onStop: undefined,
+    laneIndex: -1,
+  };
+}

@@ -1,0 +1,52 @@
+// What each instance has to do: the attempts it was given, and how many more it may be given ahead. Kept by dispatch/loop.ts.
+import type { Attempt } from '../execution/attempt.ts';
+import { createTurn, type Turn } from '../execution/turn.ts';
+import type { Instance } from '../instances/fleet.ts';
+
+export interface Slots {
+  readonly instance: Instance;
+  readonly turn: Turn;
+  readonly attempts: Set<Attempt>;
+  /** Given and not yet over on the instance, reserved ones included. */
+  pending: number;
+  /** Live requests of each deployment here. */
+  readonly deployments: Map<string, number>;
+  meanRunMs: number;
+}
+
+const UNKNOWN_RUN_MS = 1_000;
+const WEIGHT = 0.1;
+
+export function createSlots(instance: Instance): Slots {
+  return { instance, turn: createTurn(1), attempts: new Set(), pending: 0, deployments: new Map(), meanRunMs: UNKNOWN_RUN_MS };
+}
+
+// One ahead hides its preparation behind the current run. Where runs are so short that a lease costs as much, more are
+// leased in one statement; they are ours until they are sent, so a cancel still takes them back.
+export function capacity(slots: Slots): number {
+  if (slots.meanRunMs < 100) return 9;
+  return slots.meanRunMs < 1_000 ? 3 : 2;
+}
+
+/** How many to give now: in groups where runs are short, so that their leases share a statement. */
+export function room(slots: Slots): number {
+  const free = capacity(slots) - slots.pending;
+  const isWorthIt = slots.pending <= 2 || slots.pending <= capacity(slots) / 2;
+  return isWorthIt ? Math.max(0, free) : 0;
+}
+
+export function enter(slots: Slots, deploymentId: string) {
+  slots.pending += 1;
+  slots.deployments.set(deploymentId, (slots.deployments.get(deploymentId) ?? 0) + 1);
+}
+
+export function leave(slots: Slots, deploymentId: string) {
+  slots.pending -= 1;
+  const count = (slots.deployments.get(deploymentId) ?? 1) - 1;
+  if (count === 0) slots.deployments.delete(deploymentId);
+  else slots.deployments.set(deploymentId, count);
+}
+
+export function learnRun(slots: Slots, runMs: number) {
+  slots.meanRunMs += (runMs - slots.meanRunMs) * (slots.meanRunMs === UNKNOWN_RUN_MS ? 1 : WEIGHT);
+}

@@ -1,0 +1,24 @@
+// Instance time used by each account, fading with time: what fairness between accounts goes by. Kept by dispatch/loop.ts.
+
+const HALF_LIFE_MS = 60_000;
+
+export interface Usage {
+  usedMs(accountId: string): number;
+  add(accountId: string, ms: number): void;
+}
+
+export function createUsage(now: () => number): Usage {
+  const used = new Map<string, { ms: number; at: number }>();
+  const fadedMs = (entry: { ms: number; at: number }) => entry.ms * 2 ** ((entry.at - now()) / HALF_LIFE_MS);
+  return {
+    usedMs(accountId) {
+      const entry = used.get(accountId);
+      return entry === undefined ? 0 : fadedMs(entry);
+    },
+    add(accountId, ms) {
+      const entry = used.get(accountId);
+      const before = entry === undefined ? 0 : fadedMs(entry);
+      used.set(accountId, { ms: before + Math.max(0, ms), at: now() });
+    },
+  };
+}

@@ -1,0 +1,106 @@
+// What an attempt is made of. Built by dispatch, carried through run.ts, settle.ts and their neighbours.
+import type { InputCache } from '../files/input-cache.ts';
+import type { Instance } from '../instances/fleet.ts';
+import type { SafeFetch } from '../net/safe-fetch.ts';
+import type { Database } from '../db/database.ts';
+import type { LiveIndex, LiveRequest } from '../requests/live.ts';
+import type { RequestWrites } from '../requests/writes.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Versions } from '../workflows/versions.ts';
+import { type Collector, createCollector } from './collect.ts';
+import type { Cause } from './outcome.pure.ts';
+import type { OutputStore } from './store-output.ts';
+import type { Turn } from './turn.ts';
+import type { WatchTimes } from './watch.ts';
+
+export interface ExecutionDeps {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly live: LiveIndex;
+  readonly writes: RequestWrites;
+  readonly versions: Versions;
+  readonly inputCache: InputCache;
+  readonly safeFetch: SafeFetch;
+  readonly store: OutputStore;
+  readonly watchTimes: WatchTimes;
+  readonly limits: {
+    readonly runTimeoutMs: number;
+    readonly maxFetchBytes: number;
+    readonly fetchTimeoutMs: number;
+    readonly maxAttempts: number;
+  };
+  /** The attempt was lost: the request waits again, at the head of its queue. */
+  readonly requeue: (request: LiveRequest) => void;
+}
+
+export interface Attempt {
+  readonly request: LiveRequest;
+  readonly instance: Instance;
+  readonly turn: Turn;
+  readonly promptId: string;
+  readonly isResumed: boolean;
+  /** The folder below the instance's output folder that this attempt's files go to: runs are never answered with each other's files. */
+  readonly folder: string;
+  readonly collector: Collector;
+  /** Aborts what was not sent yet: a stop wish, or the instance went away. */
+  readonly signal: AbortSignal;
+  /** Why the signal was aborted, when it was not the request's own stop wish. */
+  leaveReason: string | undefined;
+  /** From the moment its prompt may be on the instance, until it is over there. */
+  isWatched: boolean;
+  /** The instance is certainly gone. Set by run.ts once it watches. */
+  onGone: ((reason: string) => void) | undefined;
+  onRunOver(): void;
+  leave(reason: string): void;
+}
+
+interface AttemptInput {
+  readonly request: LiveRequest;
+  readonly instance: Instance;
+  readonly turn: Turn;
+  readonly store: OutputStore;
+  readonly isResumed: boolean;
+  readonly onRunOver: () => void;
+}
+
+/** The request must hold its lease: epoch, instance and prompt id are read from it. */
+export function createAttempt(input: AttemptInput): Attempt {
+  const { request, instance } = input;
+  const controller = new AbortController();
+  const folder = request.epoch <= 1 ? request.id : `${request.id}-${request.epoch}`;
+  const { promptId } = request;
+  if (promptId === undefined) throw new Error('an attempt needs a prompt id');
+  const attempt: Attempt = {
+    request,
+    instance,
+    turn: input.turn,
+    promptId,
+    isResumed: input.isResumed,
+    folder,
+    collector: createCollector({ store: input.store, instance, requestId: request.id, folder }),
+    signal: controller.signal,
+    leaveReason: undefined,
+    isWatched: input.isResumed,
+    onGone: undefined,
+    onRunOver: input.onRunOver,
+    leave(reason) {
+      attempt.leaveReason = reason;
+      controller.abort();
+    },
+  };
+  if (!input.isResumed) {
+    if (request.stop) controller.abort();
+    request.onStop = () => controller.abort();
+  }
+  return attempt;
+}
+
+/** Why an attempt that was not sent ended. */
+export function stopCause(attempt: Attempt): Cause {
+  const { stop } = attempt.request;
+  if (stop?.kind === 'cancel') return { kind: 'cancelled' };
+  if (stop?.kind === 'fail') return { kind: 'closed', code: stop.code, details: stop.details };
+  return { kind: 'not_sent', reason: attempt.leaveReason ?? 'the instance went away' };
+}

@@ -1,0 +1,33 @@
+// ComfyUI's own words about a refused prompt or a failed node → the entry of the result's error array. Called by run.ts.
+import { classifyExecutionError, type ExecutionError, type NodeErrors, type PromptError } from '@comfleet/comfyui';
+import type { Failure } from './outcome.pure.ts';
+
+const DEBUG_CHARACTERS = 20_000;
+
+export function describeRefusal(
+  error: PromptError,
+  nodeErrors: ReadonlyMap<string, NodeErrors>,
+): { details: string; debugInfo: string } {
+  const lines = [...nodeErrors].flatMap(([nodeId, node]) =>
+    node.errors.map((e) => `node ${nodeId} (${node.classType ?? 'unknown class'}): ${e.message}${e.details ? `: ${e.details}` : ''}`),
+  );
+  const head = `ComfyUI refused the prompt: ${[error.message, error.details].filter(Boolean).join(': ')}`;
+  const details = [head, ...lines].join('\n').slice(0, 4_000);
+  const debugInfo = JSON.stringify({ error, node_errors: Object.fromEntries(nodeErrors) }, replaceBig);
+  return { details, debugInfo: debugInfo.slice(0, DEBUG_CHARACTERS) };
+}
+
+export function nodeFailure(error: ExecutionError): Failure {
+  const where = `Node ${error.nodeId ?? '?'} (${error.nodeType ?? 'unknown class'})`;
+  const kind = classifyExecutionError(error);
+  const why = kind === 'out_of_memory' ? 'ran out of memory' : 'raised';
+  const details = `${where} ${why}: ${error.exceptionType}: ${error.exceptionMessage}`.slice(0, 4_000);
+  const debugInfo = [`${error.exceptionType}: ${error.exceptionMessage}`, ...error.traceback].join('\n');
+  return { kind: 'node_failed', details, debugInfo: debugInfo.slice(0, DEBUG_CHARACTERS) };
+}
+
+function replaceBig(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value === 'object' && value !== null && 'text' in value && Object.keys(value).length === 1) return String(value.text);
+  return value;
+}

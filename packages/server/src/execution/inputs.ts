@@ -1,0 +1,111 @@
+// Brings a request's media to an instance: fetched or from the cache, judged by its bytes, uploaded once per instance
+// and content. Called by run.ts before the attempt takes its turn.
+import type { Readable } from 'node:stream';
+import type { InputCache } from '../files/input-cache.ts';
+import { fits } from '../files/media-type.ts';
+import { StorageError } from '../files/storage.ts';
+import type { Instance } from '../instances/fleet.ts';
+import type { SafeFetch } from '../net/safe-fetch.ts';
+import { type MediaSource, type RequestMedia, toStored } from '../requests/payload.ts';
+import { inputKey } from '../requests/payload.ts';
+import type { Failure } from './outcome.pure.ts';
+
+interface Deps {
+  readonly inputCache: InputCache;
+  readonly safeFetch: SafeFetch;
+  readonly limits: { readonly maxFetchBytes: number; readonly fetchTimeoutMs: number };
+}
+
+type Stored = Extract<MediaSource, { kind: 'stored' }>;
+
+export type Inputs = { kind: 'ok'; names: Map<string, string> } | { kind: 'failed'; failure: Failure };
+
+const UPLOAD_FOLDER = 'comfleet';
+
+export async function bringInputs(
+  deps: Deps,
+  given: { media: readonly RequestMedia[]; instance: Instance; signal: AbortSignal },
+): Promise<Inputs> {
+  const names = new Map<string, string>();
+  for (const media of given.media) {
+    const stored = await storeMedia(deps, media, given.signal);
+    if ('failure' in stored) return { kind: 'failed', failure: stored.failure };
+    const uploaded = await uploadOnce(deps, { media, stored, instance: given.instance, signal: given.signal });
+    if ('failure' in uploaded) return { kind: 'failed', failure: uploaded.failure };
+    names.set(inputKey(media), uploaded.name);
+  }
+  return { kind: 'ok', names };
+}
+
+async function storeMedia(deps: Deps, media: RequestMedia, signal: AbortSignal): Promise<Stored | { failure: Failure }> {
+  const { source } = media;
+  if (source.kind === 'stored') return source;
+  const reply = await deps.safeFetch.get(source.url, {
+    maxBytes: deps.limits.maxFetchBytes,
+    timeoutMs: deps.limits.fetchTimeoutMs,
+    signal,
+  });
+  const url = shownUrl(source.url);
+  if (reply.kind === 'refused') return { failure: mediaFailed(media, url, reply.message) };
+  try {
+    const kept = await deps.inputCache.keep(reply.stream as Readable, { maxBytes: deps.limits.maxFetchBytes, signal });
+    if (fits(media.mediaKind, kept)) return toStored(kept);
+    const what = kept.mime === 'application/octet-stream' ? 'no known media type' : kept.mime;
+    return { failure: mediaFailed(media, url, `what came is ${what}, the input takes ${media.mediaKind}`) };
+  } catch (error) {
+    return { failure: mediaFailed(media, url, describe(error)) };
+  }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof StorageError && error.kind === 'source' && error.cause instanceof Error) return error.cause.message;
+  return error instanceof Error ? error.message : String(error);
+}
+
+function mediaFailed(media: RequestMedia, url: string, why: string): Failure {
+  const details = `Node ${media.nodeId}, input ${media.name}: the media at ${url} could not be used: ${why}.`.replace(/\.\.$/, '.');
+  return { kind: 'media_failed', details, debugInfo: '' };
+}
+
+/** Without its query string and userinfo: they may hold keys. */
+function shownUrl(text: string): string {
+  const url = new URL(text);
+  return `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+interface UploadInput {
+  readonly media: RequestMedia;
+  readonly stored: Stored;
+  readonly instance: Instance;
+  readonly signal: AbortSignal;
+}
+
+async function uploadOnce(deps: Deps, input: UploadInput): Promise<{ name: string } | { failure: Failure }> {
+  const { stored, instance } = input;
+  const known = instance.uploaded.get(stored.sha256);
+  if (known !== undefined) return { name: known };
+  const opened = await deps.inputCache.open(stored.sha256);
+  if (opened === undefined) {
+    const { media } = input;
+    const details = `Node ${media.nodeId}, input ${media.name}: the stored media is no longer there; submit again.`;
+    return { failure: { kind: 'media_failed', details, debugInfo: '' } };
+  }
+  try {
+    const uploaded = await instance.connection.client.upload({
+      stream: opened.stream,
+      sizeBytes: opened.sizeBytes,
+      filename: `${stored.sha256}.${stored.ext}`,
+      subfolder: UPLOAD_FOLDER,
+      type: 'input',
+      overwrite: true,
+      contentType: stored.mime,
+      signal: input.signal,
+    });
+    const name = uploaded.subfolder === '' ? uploaded.name : `${uploaded.subfolder}/${uploaded.name}`;
+    instance.uploaded.set(stored.sha256, name);
+    return { name };
+  } catch (error) {
+    // The instance, not the media, is at fault: another try, here or elsewhere, can do better.
+    return { failure: { kind: 'not_sent', reason: `an input could not be uploaded: ${describe(error)}` } };
+  }
+}

@@ -1,0 +1,74 @@
+// Why an attempt ended → what becomes of its request. Total: a new cause does not compile until it has an answer here.
+import type { ErrorCode } from '@comfleet/api';
+
+/** Everything that can end an attempt short of its outputs being stored. */
+export type Failure =
+  | { kind: 'media_failed'; details: string; debugInfo: string }
+  | { kind: 'not_sent'; reason: string }
+  | { kind: 'prompt_refused'; details: string; debugInfo: string }
+  | { kind: 'queue_unexpected'; details: string; debugInfo: string }
+  | { kind: 'node_failed'; details: string; debugInfo: string }
+  | { kind: 'run_timeout'; afterMs: number }
+  | { kind: 'interrupted_elsewhere' }
+  | { kind: 'lost'; reason: string }
+  | { kind: 'outputs_unreadable'; details: string; debugInfo: string }
+  | { kind: 'unexpected'; details: string; debugInfo: string };
+
+export type Cause = Failure | { kind: 'cancelled' } | { kind: 'closed'; code: ErrorCode; details: string };
+
+export type Outcome =
+  /** `isCounted`: the back end may have run it, so it counts against the attempts that a request has. */
+  | { kind: 'retry'; because: string; isCounted: boolean }
+  | { kind: 'fail'; code: ErrorCode; details: string; debugInfo: string }
+  | { kind: 'cancel' };
+
+export interface AttemptHistory {
+  /** Attempts of this request that were lost before, this one not among them. */
+  readonly losses: number;
+  readonly maxAttempts: number;
+}
+
+export function decideOutcome(cause: Cause, history: AttemptHistory): Outcome {
+  switch (cause.kind) {
+    case 'cancelled':
+      return { kind: 'cancel' };
+    case 'closed':
+      return fail(cause.code, cause.details);
+    case 'not_sent':
+      return { kind: 'retry', because: cause.reason, isCounted: false };
+    case 'lost':
+      return decideLoss(cause.reason, history);
+    case 'media_failed':
+      return fail(10009, cause.details, cause.debugInfo);
+    case 'prompt_refused':
+      return fail(10008, cause.details, cause.debugInfo);
+    case 'queue_unexpected':
+      return fail(10004, cause.details, cause.debugInfo);
+    case 'node_failed':
+      return fail(10011, cause.details, cause.debugInfo);
+    case 'run_timeout':
+      return fail(10011, `The run was stopped: it took longer than its limit of ${Math.round(cause.afterMs / 100) / 10} s.`);
+    case 'interrupted_elsewhere':
+      return fail(10011, 'The run was interrupted on its instance by somebody other than this service.');
+    case 'outputs_unreadable':
+      return fail(10006, cause.details, cause.debugInfo);
+    case 'unexpected':
+      return fail(10000, cause.details, cause.debugInfo);
+    default:
+      return assertNever(cause);
+  }
+}
+
+function decideLoss(reason: string, history: AttemptHistory): Outcome {
+  const attempts = history.losses + 1;
+  if (attempts < history.maxAttempts) return { kind: 'retry', because: reason, isCounted: true };
+  return fail(10012, `The instance lost the request ${attempts} times; the last time: ${reason}.`);
+}
+
+function fail(code: ErrorCode, details: string, debugInfo = ''): Outcome {
+  return { kind: 'fail', code, details, debugInfo };
+}
+
+function assertNever(cause: never): never {
+  throw new Error(`no outcome for ${JSON.stringify(cause)}`);
+}

@@ -1,0 +1,59 @@
+// A run that ended well → its stored outputs, or why they could not be had. Called by run.ts.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { JsonValue } from '@comfleet/comfyui';
+import type { Attempt, ExecutionDeps } from './attempt.ts';
+import type { Settled } from './settle.ts';
+import type { RunEnd } from './watch.ts';
+
+type Success = Extract<RunEnd, { kind: 'success' }>;
+
+const HISTORY_WITHIN_MS = 5_000;
+
+export async function collectRun(deps: ExecutionDeps, attempt: Attempt, end: Success): Promise<Settled> {
+  const outputs = end.isComplete ? end.seen : await readOutputs(deps, attempt, end);
+  const collected = await attempt.collector.finish(outputs);
+  if (collected.kind === 'failed') {
+    const details = `The run finished, but its outputs could not be stored: ${collected.reason}.`;
+    return { kind: 'outputs_unreadable', details, debugInfo: '' };
+  }
+  if (collected.missing.length > 0) return judgeMissing(collected, end);
+  if (collected.outputs === '{}' && collected.files.length === 0) return nothingCame();
+  return { kind: 'succeeded', outputs: collected.outputs, files: collected.files, note: undefined };
+}
+
+/** Entries whose files are gone: an identical, older run's (200001), or a lie of the instance's (10006). */
+function judgeMissing(
+  collected: { outputs: string; files: Extract<Settled, { kind: 'succeeded' }>['files']; missing: string[] },
+  end: Success,
+): Settled {
+  if (collected.missing.every((nodeId) => end.cached.has(nodeId))) {
+    const note = `Nothing new was written by node ${collected.missing.join(', ')}: an identical run had produced its files already, and they are gone. Change a seed or another input to run again.`;
+    return { kind: 'succeeded', outputs: collected.outputs, files: collected.files, note };
+  }
+  const details = `The run finished, but files that node ${collected.missing.join(', ')} reported are not on the instance.`;
+  return { kind: 'outputs_unreadable', details, debugInfo: '' };
+}
+
+function nothingCame(): Settled {
+  const details =
+    'The run finished and no output came of it. Usual causes: no output node ran (its branch was blocked or bypassed), or virtual links ("Use Everywhere") of the editor were not made real before the workflow was exported in API format.';
+  return { kind: 'outputs_unreadable', details, debugInfo: '' };
+}
+
+// History is written a moment after execution_success. What the frames told stands in when it cannot be had any more.
+async function readOutputs(deps: ExecutionDeps, attempt: Attempt, end: Success): Promise<ReadonlyMap<string, JsonValue>> {
+  if (end.entry) return end.entry.outputs;
+  const until = performance.now() + HISTORY_WITHIN_MS;
+  let pauseMs = 2;
+  while (performance.now() < until) {
+    try {
+      const entry = await attempt.instance.connection.client.history(attempt.promptId);
+      if (entry) return entry.outputs;
+    } catch (error) {
+      deps.log.debug({ requestId: attempt.request.id, err: error }, 'history could not be read; trying again');
+    }
+    await sleep(pauseMs);
+    pauseMs = Math.min(pauseMs * 2, 250);
+  }
+  return end.seen;
+}

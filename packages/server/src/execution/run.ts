@@ -1,0 +1,176 @@
+// One attempt of a request on one instance, top to bottom: inputs → turn → prompt → watch → collect → finish.
+// Started by dispatch for a leased request, or by recovery for one whose prompt may still be running.
+import type { StopWish } from '../requests/live.ts';
+import { type Attempt, type ExecutionDeps, stopCause } from './attempt.ts';
+import { describeRefusal, nodeFailure } from './describe-failure.ts';
+import { bringInputs, type Inputs } from './inputs.ts';
+import { interruptUntilOver } from './interrupt.ts';
+import type { Cause } from './outcome.pure.ts';
+import { buildPrompt, loadPayload } from './prompt-body.ts';
+import { collectRun } from './run-outputs.ts';
+import { settle, type Settled } from './settle.ts';
+import { type RunEnd, type Watch, watchPrompt } from './watch.ts';
+
+export async function runAttempt(deps: ExecutionDeps, attempt: Attempt): Promise<void> {
+  let settled: Settled;
+  try {
+    settled = attempt.isResumed ? await resume(deps, attempt) : await execute(deps, attempt);
+  } catch (error) {
+    deps.log.error({ requestId: attempt.request.id, err: error }, 'an attempt failed unexpectedly');
+    const details = error instanceof Error ? error.message : String(error);
+    settled = { kind: 'unexpected', details: `Unexpected failure: ${details}`, debugInfo: '' };
+  } finally {
+    attempt.request.onStop = undefined;
+  }
+  await settle(deps, attempt, settled);
+}
+
+async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> {
+  const { request, instance, signal } = attempt;
+  const payload = request.payload ?? (await loadPayload(deps, request));
+  let inputs: Inputs = { kind: 'ok', names: new Map() };
+  if (payload.media.length > 0) inputs = await bringInputs(deps, { media: payload.media, instance, signal });
+  if (signal.aborted) return stopCause(attempt);
+  if (inputs.kind === 'failed') return inputs.failure;
+  const graphJson = buildPrompt(payload, { names: inputs.names, folder: attempt.folder });
+  const release = await attempt.turn.take(signal);
+  if (release === undefined) return stopCause(attempt);
+  const clientId = instance.connection.clientId();
+  if (clientId === undefined) {
+    release();
+    return { kind: 'not_sent', reason: instance.connection.lastCause() ?? 'the instance is not connected' };
+  }
+  const watch = startWatch(deps, attempt, release);
+  const outcome = await instance.connection.client.submit({
+    promptId: attempt.promptId,
+    clientId,
+    graphJson,
+    ...(payload.extraData === undefined ? {} : { extraDataJson: payload.extraData }),
+  });
+  switch (outcome.kind) {
+    case 'queued':
+      if (outcome.nodeErrors.size > 0) return await refuseHalfGraph(attempt, watch, outcome.nodeErrors);
+      break;
+    case 'refused':
+      watch.stop();
+      return { kind: 'prompt_refused', ...describeRefusal(outcome.error, outcome.nodeErrors) };
+    case 'unreachable':
+      if (!outcome.mayHaveArrived) {
+        watch.stop();
+        return { kind: 'not_sent', reason: outcome.cause.message };
+      }
+      watch.ask();
+      break;
+    case 'unexpected':
+      if (!(await isKnownThere(attempt))) {
+        watch.stop();
+        const details = `The instance answered the prompt with status ${outcome.status}, which is no verdict of ComfyUI's.`;
+        return { kind: 'queue_unexpected', details, debugInfo: outcome.body };
+      }
+      watch.ask();
+      break;
+  }
+  return await follow(deps, attempt, watch);
+}
+
+/** The prompt was sent by an earlier life of this service, or was about to be: find out and go on from there. */
+async function resume(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> {
+  const watch = startWatch(deps, attempt, attempt.turn.force());
+  watch.ask();
+  const settled = await follow(deps, attempt, watch);
+  const end = await Promise.race([watch.ended, undefined]);
+  // The instance lived through the crash of this service and knows nothing of it: it was never sent.
+  if (settled.kind === 'lost' && end?.kind === 'lost' && end.isAbsent) return { kind: 'not_sent', reason: end.reason };
+  return settled;
+}
+
+function startWatch(deps: ExecutionDeps, attempt: Attempt, release: () => void): Watch {
+  const { request, collector } = attempt;
+  attempt.isWatched = true;
+  request.phase = 'running';
+  request.isOnInstance = true;
+  request.startedAt ??= deps.clock.now();
+  const watch = watchPrompt({
+    connection: attempt.instance.connection,
+    promptId: attempt.promptId,
+    times: deps.watchTimes,
+    onStarted: () => undefined,
+    onExecuted: (nodeId, output) => collector.begin(nodeId, output),
+    onPreview: (nodeId, image, contentType) => collector.keepPreview(nodeId, image, contentType),
+    onOver() {
+      release();
+      attempt.onRunOver();
+    },
+  });
+  attempt.onGone = (reason) => watch.giveUp(reason);
+  return watch;
+}
+
+async function follow(deps: ExecutionDeps, attempt: Attempt, watch: Watch): Promise<Settled> {
+  const limitMs = Math.min(attempt.request.runWithinMs ?? Number.POSITIVE_INFINITY, deps.limits.runTimeoutMs);
+  const stopped = await waitForEndOrStop(attempt, watch, limitMs);
+  if (stopped === 'over') return await judgeEnd(deps, attempt, await watch.ended);
+  const cause: Cause = stopped === 'timeout' ? { kind: 'run_timeout', afterMs: limitMs } : wishCause(stopped);
+  const end = await interruptUntilOver({ attempt, watch });
+  // It was faster than the interrupt: what is finished stays finished.
+  if (end?.kind === 'success' && stopped !== 'timeout') return await judgeEnd(deps, attempt, end);
+  return cause;
+}
+
+type Stop = 'over' | 'timeout' | StopWish;
+
+async function waitForEndOrStop(attempt: Attempt, watch: Watch, limitMs: number): Promise<Stop> {
+  const { request } = attempt;
+  if (request.stop) return request.stop;
+  let timer: NodeJS.Timeout | undefined;
+  const stopped = new Promise<Stop>((resolve) => {
+    request.onStop = () => resolve(request.stop ?? 'over');
+    // setTimeout counts in 32 bits; a longer limit is no limit.
+    if (limitMs < 2 ** 31) timer = setTimeout(() => resolve('timeout'), limitMs);
+  });
+  try {
+    return await Promise.race([watch.ended.then((): Stop => 'over'), stopped]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function wishCause(wish: StopWish): Cause {
+  return wish.kind === 'cancel' ? { kind: 'cancelled' } : { kind: 'closed', code: wish.code, details: wish.details };
+}
+
+async function judgeEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): Promise<Settled> {
+  switch (end.kind) {
+    case 'success':
+      attempt.request.phase = 'collecting';
+      return await collectRun(deps, attempt, end);
+    case 'error':
+      return nodeFailure(end.error);
+    case 'interrupted':
+      return attempt.request.stop ? wishCause(attempt.request.stop) : { kind: 'interrupted_elsewhere' };
+    case 'lost':
+      return { kind: 'lost', reason: end.reason };
+  }
+}
+
+// ComfyUI queued the good outputs and dropped the others silently. All or nothing: the caller asked for all of them.
+async function refuseHalfGraph(
+  attempt: Attempt,
+  watch: Watch,
+  nodeErrors: Parameters<typeof describeRefusal>[1],
+): Promise<Settled> {
+  await interruptUntilOver({ attempt, watch });
+  const error = { type: 'prompt_outputs_failed_validation', message: 'Some outputs failed validation', details: '', extraInfo: {} };
+  return { kind: 'prompt_refused', ...describeRefusal(error, nodeErrors) };
+}
+
+async function isKnownThere(attempt: Attempt): Promise<boolean> {
+  const { client } = attempt.instance.connection;
+  try {
+    const { running, pending } = await client.queue();
+    if (running.includes(attempt.promptId) || pending.includes(attempt.promptId)) return true;
+    return (await client.history(attempt.promptId)) !== undefined;
+  } catch {
+    return true; // not known: the watch asks until it is
+  }
+}

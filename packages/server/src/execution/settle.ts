@@ -1,0 +1,59 @@
+// Writes what became of an attempt: the request ends, or waits again. The last step of run.ts.
+import { finishRequest } from '../requests/finish.ts';
+import type { StoredFile } from '../requests/finish.sql.ts';
+import type { Attempt, ExecutionDeps } from './attempt.ts';
+import { type Cause, decideOutcome } from './outcome.pure.ts';
+
+export type Settled = Cause | { kind: 'succeeded'; outputs: string; files: readonly StoredFile[]; note: string | undefined };
+
+export async function settle(deps: ExecutionDeps, attempt: Attempt, settled: Settled): Promise<void> {
+  const { request } = attempt;
+  if (settled.kind === 'succeeded') {
+    await finishRequest(deps, request, settled);
+    return;
+  }
+  const outcome = decideOutcome(settled, { losses: request.losses, maxAttempts: deps.limits.maxAttempts });
+  switch (outcome.kind) {
+    case 'cancel':
+      await finishRequest(deps, request, { kind: 'cancelled' });
+      return;
+    case 'fail':
+      await finishRequest(deps, request, { ...outcome, kind: 'failed' });
+      return;
+    case 'retry':
+      await giveBack(deps, attempt, outcome);
+      return;
+  }
+}
+
+async function giveBack(
+  deps: ExecutionDeps,
+  attempt: Attempt,
+  outcome: { because: string; isCounted: boolean },
+): Promise<void> {
+  const { request } = attempt;
+  const losses = request.losses + (outcome.isCounted ? 1 : 0);
+  const returned = await deps.writes.returnLease({
+    requestId: request.id,
+    epoch: request.epoch,
+    losses,
+    instanceId: request.instanceId,
+    promptId: request.promptId,
+    startedAt: request.startedAt,
+    endedAt: deps.clock.now(),
+    cause: outcome.because,
+  });
+  deps.log.warn(
+    { requestId: request.id, epoch: request.epoch, instanceId: request.instanceId, because: outcome.because },
+    'attempt lost; the request waits again',
+  );
+  if (!returned) return;
+  request.losses = losses;
+  request.phase = 'queued';
+  request.instanceId = undefined;
+  request.promptId = undefined;
+  request.leasedAt = undefined;
+  request.startedAt = undefined;
+  request.isOnInstance = false;
+  deps.requeue(request);
+}

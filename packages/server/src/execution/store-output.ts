@@ -1,0 +1,79 @@
+// Stores one output: small ones go into the finish row, larger ones stream to the storage, hashed in the same pass.
+// Called by collect.ts. A broken transfer is tried again; what is stored is whole or it is not there (I7).
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LocalRead } from '../files/local-output.ts';
+import { outputContentType } from '../files/output-content-type.ts';
+import type { Storage } from '../files/storage.ts';
+import { StorageError } from '../files/storage.ts';
+import type { StoredFile } from '../requests/finish.sql.ts';
+
+export interface FileSource {
+  open(maxBytes: number): Promise<LocalRead | { kind: 'stream'; stream: Readable; sizeBytes: number | undefined }>;
+}
+
+export interface OutputStore {
+  readonly storage: Storage;
+  readonly newId: () => string;
+  readonly maxFileBytes: number;
+}
+
+export type StoredContent = Pick<StoredFile, 'sizeBytes' | 'sha256' | 'contentType' | 'storageKey' | 'content'>;
+export type StoreResult =
+  | { kind: 'stored'; stored: StoredContent }
+  | { kind: 'missing'; reason: string }
+  | { kind: 'failed'; reason: string };
+
+/** Measured: a row up to this size costs less than a file with its flush. */
+const INLINE_BYTES = 16 * 1024;
+const TRIES = 3;
+const PAUSE_MS = 200;
+
+interface StoreInput {
+  readonly source: FileSource;
+  readonly filename: string;
+  readonly requestId: string;
+}
+
+export async function storeOutput(store: OutputStore, input: StoreInput): Promise<StoreResult> {
+  let reason = '';
+  for (let attempt = 1; attempt <= TRIES; attempt += 1) {
+    try {
+      const opened = await input.source.open(store.maxFileBytes);
+      if (opened.kind === 'missing') return { kind: 'missing', reason: `${input.filename} is not on the instance` };
+      if (opened.kind === 'refused') reason = `${input.filename} could not be read: ${opened.reason.replaceAll('_', ' ')}`;
+      else return { kind: 'stored', stored: await storeOpened(store, input, opened) };
+    } catch (error) {
+      reason = `${input.filename}: ${error instanceof Error ? error.message : String(error)}`;
+      if (error instanceof StorageError && error.kind === 'too_large') break;
+    }
+    await sleep(PAUSE_MS * attempt);
+  }
+  return { kind: 'failed', reason };
+}
+
+type Opened = { kind: 'bytes'; bytes: Buffer } | { kind: 'stream'; stream: Readable; sizeBytes: number | undefined };
+
+async function storeOpened(store: OutputStore, input: StoreInput, opened: Opened): Promise<StoredContent> {
+  const bytes = opened.kind === 'bytes' ? opened.bytes : await readSmall(opened);
+  if (bytes !== undefined && bytes.length <= INLINE_BYTES) {
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const contentType = await outputContentType(input.filename, bytes);
+    return { sizeBytes: bytes.length, sha256, contentType, storageKey: undefined, content: bytes };
+  }
+  const storageKey = `out-${input.requestId}-${store.newId()}`;
+  const source = bytes ?? (opened.kind === 'stream' ? opened.stream : opened.bytes);
+  const stored = await store.storage.put(storageKey, source, { maxBytes: store.maxFileBytes });
+  const contentType = await outputContentType(input.filename, stored.head);
+  return { sizeBytes: stored.sizeBytes, sha256: stored.sha256, contentType, storageKey, content: undefined };
+}
+
+async function readSmall(opened: Extract<Opened, { kind: 'stream' }>): Promise<Buffer | undefined> {
+  if (opened.sizeBytes === undefined || opened.sizeBytes > INLINE_BYTES) return undefined;
+  const chunks: Buffer[] = [];
+  for await (const chunk of opened.stream) chunks.push(chunk as Buffer);
+  const bytes = Buffer.concat(chunks);
+  if (bytes.length !== opened.sizeBytes) throw new Error(`${bytes.length} bytes came instead of ${opened.sizeBytes}`);
+  return bytes;
+}

@@ -1,0 +1,19 @@
+// Liveness, readiness and the contract itself. Registered by app.ts.
+import { ApiError, createOpenApi } from '@comfleet/api';
+import type { RouteServer } from './serve-route.ts';
+
+interface Deps {
+  readonly version: string;
+  /** Undefined when calls can be taken; otherwise what is missing. */
+  readonly notReady: () => string | undefined;
+}
+
+export function registerHealth(routes: RouteServer, { version, notReady }: Deps) {
+  routes.servePublic('getLiveness', async () => ({ status: 'ok', version }));
+  routes.servePublic('getReadiness', async () => {
+    const missing = notReady();
+    if (missing !== undefined) throw new ApiError(503001, `Not ready: ${missing}.`);
+    return { status: 'ok', version };
+  });
+  routes.servePublic('getOpenApi', async (call) => createOpenApi({ version, publicUrl: call.base() }));
+}

@@ -1,0 +1,119 @@
+// Registers a route of the contract's table: under both versions where it has them, authenticated before its body is
+// read. Called by every routes.ts.
+import { API_VERSIONS, ApiError, type RouteId, routeOf } from '@comfleet/api';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { PublicUrlSettings } from './public-url.ts';
+import { createPublicUrl } from './public-url.ts';
+
+/** Who calls; the domain says what is known of an account beyond its id. */
+export interface Caller {
+  readonly id: string;
+}
+
+export type Authenticate<Account extends Caller> = (
+  header: string | undefined,
+) => Promise<{ kind: 'ok'; account: Account } | { kind: 'refused'; reason: string }>;
+
+/** One call, as a handler sees it. */
+export interface Call {
+  readonly request: FastifyRequest;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly version: 'v1' | 'v2';
+  /** What URLs in the answer begin with. */
+  base(): string;
+}
+
+export interface AccountCall<Account extends Caller> extends Call {
+  readonly account: Account;
+}
+
+/** An object is written as JSON; a string is JSON text already. */
+export interface Answer {
+  readonly status?: number;
+  readonly body: object | string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface RouteServer<Account extends Caller = Caller> {
+  serve(id: RouteId, handle: (call: AccountCall<Account>) => Promise<Answer>): void;
+  servePublic(id: RouteId, handle: (call: Call, reply: FastifyReply) => Promise<unknown>): void;
+}
+
+interface Deps<Account extends Caller> {
+  readonly app: FastifyInstance;
+  readonly authenticate: Authenticate<Account>;
+  readonly publicUrl: PublicUrlSettings;
+}
+
+export function createRouteServer<Account extends Caller>(deps: Deps<Account>): RouteServer<Account> {
+  const { app, authenticate, publicUrl } = deps;
+  const toBase = createPublicUrl(publicUrl);
+  const accounts = new WeakMap<FastifyRequest, Account>();
+
+  // Before the body is read: a caller without a token must not make us take 64 MiB.
+  async function requireAccount(request: FastifyRequest) {
+    const result = await authenticate(request.headers.authorization);
+    if (result.kind === 'refused') {
+      throw new ApiError(401001, `${result.reason} Send the header "Authorization: Bearer <token>".`);
+    }
+    accounts.set(request, result.account);
+  }
+
+  function toCall(request: FastifyRequest, version: 'v1' | 'v2'): Call {
+    return {
+      request,
+      params: request.params as Record<string, string>,
+      query: request.query as Record<string, unknown>,
+      version,
+      base: () =>
+        toBase({
+          host: request.headers.host,
+          remoteAddress: request.socket.remoteAddress,
+          forwardedHost: one(request.headers['x-forwarded-host']),
+          forwardedProto: one(request.headers['x-forwarded-proto']),
+        }),
+    };
+  }
+
+  function pathsOf(id: RouteId): { url: string; version: 'v1' | 'v2' }[] {
+    const route = routeOf(id);
+    if (route.base === 'root') return [{ url: route.path, version: 'v2' }];
+    return API_VERSIONS.map((version) => ({ url: `/prod/${version}${route.path}`, version }));
+  }
+
+  return {
+    serve(id, handle) {
+      for (const { url, version } of pathsOf(id)) {
+        app.route({
+          method: routeOf(id).method,
+          url,
+          onRequest: requireAccount,
+          async handler(request, reply) {
+            const account = accounts.get(request);
+            if (account === undefined) throw new Error('a route ran without its account');
+            const answer = await handle({ ...toCall(request, version), account });
+            if (answer.headers) reply.headers(answer.headers);
+            const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body);
+            return reply.code(answer.status ?? 200).type('application/json; charset=utf-8').send(text);
+          },
+        });
+      }
+    },
+    servePublic(id, handle) {
+      for (const { url, version } of pathsOf(id)) {
+        const { method } = routeOf(id);
+        app.route({
+          method,
+          url,
+          exposeHeadRoute: method === 'GET' && id !== 'getFile',
+          handler: async (request, reply) => await handle(toCall(request, version), reply),
+        });
+      }
+    },
+  };
+}
+
+function one(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
+}

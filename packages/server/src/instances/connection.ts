@@ -1,0 +1,111 @@
+// The line to one ComfyUI: its client, its websocket, and the frames handed to whoever runs a prompt there.
+//
+//   connecting ──answers and socket open──▶ ready ──socket lost──▶ connecting ──▶ …   closed ends it from anywhere
+//
+// After a socket loss nothing is replayed: attempts are told, and look their prompts up themselves (execution/watch.ts).
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ComfyClient, type ComfySocket, createComfyClient, type Frame, type Malformed } from '@comfleet/comfyui';
+import type { Log } from '../telemetry/log.ts';
+
+export interface PromptListener {
+  onFrame(frame: Frame): void;
+  /** Frames may be missing from now on; the prompt itself goes on or is gone. */
+  onSocketLost(): void;
+}
+
+export interface InstanceConnection {
+  readonly client: ComfyClient;
+  readonly baseUrl: string;
+  isReady(): boolean;
+  /** The open socket's id, to be sent with each prompt; undefined while there is none. */
+  clientId(): string | undefined;
+  /** Why it is not ready, in words for a person. */
+  lastCause(): string | undefined;
+  /** When it was last known to answer. */
+  lastSeenAt(): number;
+  listen(promptId: string, listener: PromptListener): () => void;
+  close(): Promise<void>;
+}
+
+interface Deps {
+  readonly baseUrl: string;
+  readonly now: () => number;
+  readonly log: Log;
+  readonly onReady: () => void;
+  readonly onLost: (cause: string) => void;
+}
+
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 1_000;
+
+export function createConnection(deps: Deps): InstanceConnection {
+  const client = createComfyClient({ baseUrl: deps.baseUrl, clientIdPrefix: 'comfleet-' });
+  const listeners = new Map<string, PromptListener>();
+  const closing = new AbortController();
+  let socket: ComfySocket | undefined;
+  let lastCause: string | undefined;
+  let lastSeenAt = 0;
+  /** Previews of the old form carry no prompt id: they belong to what is executing. */
+  let executing: string | undefined;
+
+  function deliver(frame: Frame | Malformed) {
+    lastSeenAt = deps.now();
+    if (frame.type === 'malformed') return deps.log.debug({ reason: frame.reason }, 'an unreadable frame was passed over');
+    if (frame.type === 'execution_start') executing = frame.promptId;
+    const promptId = 'promptId' in frame ? (frame.promptId ?? executing) : undefined;
+    if (promptId !== undefined) listeners.get(promptId)?.onFrame(frame);
+  }
+
+  function lose(cause: string) {
+    socket = undefined;
+    lastCause = cause;
+    if (closing.signal.aborted) return;
+    deps.onLost(cause);
+    for (const listener of [...listeners.values()]) listener.onSocketLost();
+    void stayConnected();
+  }
+
+  async function stayConnected() {
+    let pauseMs = FIRST_PAUSE_MS;
+    while (!closing.signal.aborted && socket === undefined) {
+      try {
+        await client.promptCount();
+        socket = await client.connect({ onFrame: deliver, onClose: (cause) => lose(describeClose(cause)) });
+        lastSeenAt = deps.now();
+        lastCause = undefined;
+        if (closing.signal.aborted) return socket.close();
+        deps.onReady();
+        return;
+      } catch (error) {
+        lastCause = error instanceof Error ? error.message : String(error);
+        await sleep(pauseMs, undefined, { signal: closing.signal }).catch(() => undefined); // closed while waiting
+        pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+      }
+    }
+  }
+
+  void stayConnected();
+  return {
+    client,
+    baseUrl: deps.baseUrl,
+    isReady: () => socket !== undefined,
+    clientId: () => socket?.clientId,
+    lastCause: () => lastCause,
+    lastSeenAt: () => lastSeenAt,
+    listen(promptId, listener) {
+      listeners.set(promptId, listener);
+      return () => void listeners.delete(promptId);
+    },
+    async close() {
+      closing.abort();
+      socket?.close();
+      await client.close();
+    },
+  };
+}
+
+function describeClose(cause: { kind: string; code?: number; reason?: string; silentMs?: number; error?: Error }): string {
+  if (cause.kind === 'remote') return `the instance closed its websocket (code ${cause.code})`;
+  if (cause.kind === 'silent') return `nothing was heard from the instance for ${Math.round((cause.silentMs ?? 0) / 1000)} s`;
+  return cause.error?.message ?? 'the websocket was closed';
+}

@@ -1,0 +1,23 @@
+// What makes instances exist. Providers are told to start and stop; they tell what became of an instance. Called by fleet.ts.
+
+/** An instance as its provider knows it: an address, and for local ones the folder that its outputs appear in. */
+export interface ProvidedInstance {
+  readonly id: string;
+  readonly baseUrl: string;
+  /** The output and temp folders when they are on this machine: files are then read, not fetched. */
+  readonly folders: { readonly output: string; readonly temp: string } | undefined;
+}
+
+export interface ProviderEvents {
+  /** It exists; whether it answers is for the connection to find out. */
+  onStarted(instance: ProvidedInstance): void;
+  /** It is certainly gone: nothing that ran there goes on. */
+  onGone(instanceId: string, cause: string): void;
+}
+
+export interface Provider {
+  readonly kind: 'static' | 'process';
+  start(events: ProviderEvents): Promise<void>;
+  /** `keep`: leaves instances running for the next start of this service to adopt. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,23 @@
+// Instances at fixed URLs: somebody else starts and stops them, we only know the address. Called by fleet.ts.
+import type { Queryable } from '../../db/database.ts';
+import { takeInstanceId } from '../instances.sql.ts';
+import type { Provider } from '../provider.ts';
+
+interface Deps {
+  readonly db: Queryable;
+  readonly newId: () => string;
+  readonly urls: readonly string[];
+}
+
+export function createStaticProvider({ db, newId, urls }: Deps): Provider {
+  return {
+    kind: 'static',
+    async start(events) {
+      for (const baseUrl of urls) {
+        const id = await takeInstanceId(db, { id: newId(), provider: 'static', address: baseUrl });
+        events.onStarted({ id, baseUrl, folders: undefined });
+      }
+    },
+    stop: async () => undefined,
+  };
+}

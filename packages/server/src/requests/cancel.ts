@@ -1,0 +1,22 @@
+// The cancel use case. Durable before it is acknowledged: after the 202 a waiting request never runs (I8).
+import type { Database } from '../db/database.ts';
+import type { LiveIndex, LiveRequest, StopWish } from './live.ts';
+import { recordCancelWish } from './requests.sql.ts';
+
+interface Deps {
+  readonly db: Database;
+  readonly live: LiveIndex;
+  readonly stop: (request: LiveRequest, wish: StopWish) => void;
+}
+
+/** `ended`: it was terminal already, or is by now. */
+export async function cancelRequest(deps: Deps, requestId: string): Promise<'requested' | 'ended'> {
+  const request = deps.live.get(requestId);
+  if (request === undefined) return 'ended';
+  await recordCancelWish(deps.db, requestId);
+  // It may have ended while the wish was written; then the end stands.
+  const now = deps.live.get(requestId);
+  if (now === undefined) return 'ended';
+  deps.stop(now, { kind: 'cancel' });
+  return 'requested';
+}

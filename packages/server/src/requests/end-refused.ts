@@ -1,0 +1,33 @@
+// Ends the live requests of deployments that were disabled or deleted. Woken by `deployments` (the fact is in the table);
+// a slow sweep stands behind it. Started by app.ts.
+import type { Deployment, DeploymentDirectory } from '../deployments/directory.ts';
+import type { LiveIndex, LiveRequest, StopWish } from './live.ts';
+
+/** What a deployment's state means for its accepted requests; undefined: go on. */
+export function judgeRunning(deployment: Pick<Deployment, 'id' | 'isEnabled' | 'deletedAt'>): StopWish | undefined {
+  if (deployment.deletedAt !== null) {
+    return { kind: 'fail', code: 10003, details: `Deployment ${deployment.id} was deleted while this request was live.` };
+  }
+  if (deployment.isEnabled) return undefined;
+  const details = `Deployment ${deployment.id} was disabled while this request was live. Enable it with PATCH {"is_enabled": true} and submit again.`;
+  return { kind: 'fail', code: 10002, details };
+}
+
+interface Deps {
+  readonly live: LiveIndex;
+  readonly directory: DeploymentDirectory;
+  /** Ends one request early: out of the queue, or interrupted where it runs. */
+  readonly stop: (request: LiveRequest, wish: StopWish) => void;
+}
+
+export async function endRefused(deps: Deps): Promise<void> {
+  const wishes = new Map<string, StopWish | undefined>();
+  for (const request of deps.live.all()) {
+    if (!wishes.has(request.deploymentId)) {
+      const deployment = await deps.directory.find(request.deploymentId);
+      wishes.set(request.deploymentId, deployment && judgeRunning(deployment));
+    }
+    const wish = wishes.get(request.deploymentId);
+    if (wish && request.stop === undefined) deps.stop(request, wish);
+  }
+}

@@ -1,0 +1,75 @@
+// The one statement that ends requests: state, result, attempt and files together, fenced by the epoch (I1, I5, I7).
+import type { Queryable } from '../db/database.ts';
+import { byteaArray, float8Array, int4Array, textArray, uuidArray } from '../db/binary-arrays.ts';
+import { sql } from '../db/sql.ts';
+
+export interface StoredFile {
+  readonly kind: 'output' | 'temp';
+  /** Subfolder and name as the caller sees them. */
+  readonly path: string;
+  readonly nodeId: string | undefined;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly contentType: string;
+  readonly storageKey: string | undefined;
+  readonly content: Buffer | undefined;
+}
+
+export interface FinishedRequest {
+  readonly id: string;
+  readonly epoch: number;
+  readonly state: 'succeeded' | 'failed' | 'cancelled';
+  readonly instanceId: string | undefined;
+  readonly promptId: string | undefined;
+  readonly startedAt: number | undefined;
+  readonly finishedAt: number;
+  readonly outputs: string | undefined;
+  readonly error: string | undefined;
+  readonly cause: string;
+  readonly files: readonly StoredFile[];
+}
+
+/** Ids that this statement, or an earlier try of it, ended under their epoch. */
+export async function finishRequests(db: Queryable, ended: readonly FinishedRequest[]): Promise<Set<string>> {
+  const files = ended.flatMap((request) => request.files.map((file) => ({ requestId: request.id, ...file })));
+  const rows = await db.query<{ id: string }>(sql.named('finish_requests')`
+    with input as (
+      select * from unnest(${uuidArray(ended.map((r) => r.id))}::uuid[], ${int4Array(ended.map((r) => r.epoch))}::int4[],
+        ${textArray(ended.map((r) => r.state))}::text[], ${uuidArray(ended.map((r) => r.instanceId ?? null))}::uuid[],
+        ${uuidArray(ended.map((r) => r.promptId ?? null))}::uuid[], ${float8Array(ended.map((r) => r.startedAt ?? null))}::float8[],
+        ${float8Array(ended.map((r) => r.finishedAt))}::float8[], ${textArray(ended.map((r) => r.outputs ?? null))}::text[],
+        ${textArray(ended.map((r) => r.error ?? null))}::text[], ${textArray(ended.map((r) => r.cause))}::text[])
+      as t (id, epoch, state, instance_id, prompt_id, started_ms, finished_ms, outputs, error, cause)),
+    ended as (
+      update requests r set state = i.state, instance_id = i.instance_id, started_at = to_timestamp(i.started_ms / 1000),
+        finished_at = to_timestamp(i.finished_ms / 1000), outputs = i.outputs, error = i.error
+      from input i where r.id = i.id and r.epoch = i.epoch and r.state in ('queued', 'active') returning r.id),
+    recorded as (
+      insert into attempts (request_id, epoch, instance_id, prompt_id, started_at, ended_at, outcome, cause)
+      select i.id, i.epoch, i.instance_id, i.prompt_id, to_timestamp(i.started_ms / 1000),
+        to_timestamp(i.finished_ms / 1000), i.state, i.cause
+      from input i join ended using (id) where i.epoch > 0 on conflict do nothing),
+    stored as (
+      insert into request_files (request_id, kind, path, node_id, size_bytes, sha256, content_type, storage_key, content,
+        created_at)
+      select f.request_id, f.kind, f.path, f.node_id, f.size_bytes, f.sha256, f.content_type, f.storage_key, f.content,
+        to_timestamp(i.finished_ms / 1000)
+      from unnest(${uuidArray(files.map((f) => f.requestId))}::uuid[], ${textArray(files.map((f) => f.kind))}::text[],
+        ${textArray(files.map((f) => f.path))}::text[], ${textArray(files.map((f) => f.nodeId ?? null))}::text[],
+        ${float8Array(files.map((f) => f.sizeBytes))}::float8[], ${textArray(files.map((f) => f.sha256))}::text[],
+        ${textArray(files.map((f) => f.contentType))}::text[], ${textArray(files.map((f) => f.storageKey ?? null))}::text[],
+        ${byteaArray(files.map((f) => f.content ?? null))}::bytea[])
+      as f (request_id, kind, path, node_id, size_bytes, sha256, content_type, storage_key, content)
+      join ended e on e.id = f.request_id join input i on i.id = f.request_id on conflict do nothing)
+    select id from ended
+    union
+    select r.id from requests r join input i on r.id = i.id
+    where r.epoch = i.epoch and r.state = i.state and r.finished_at = to_timestamp(i.finished_ms / 1000)`);
+  return new Set(rows.map((row) => row.id));
+}
+
+/** Forgets the secrets that came with a request; they are of no use once it has ended. */
+export async function clearExtraData(db: Queryable, ids: readonly string[]): Promise<void> {
+  await db.query(sql`
+    update request_payloads set extra_data = null where request_id = any(${uuidArray(ids)}::uuid[]) and extra_data is not null`);
+}

@@ -1,0 +1,69 @@
+// Ends a request: its last state, its result, its attempt and its files in one transaction. Called by execution for
+// attempts and by dispatch for requests that end while they wait.
+import { type ErrorCode, resultError } from '@comfleet/api';
+import type { Clock } from '../telemetry/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { StoredFile } from './finish.sql.ts';
+import type { LiveIndex, LiveRequest } from './live.ts';
+import type { RequestWrites } from './writes.ts';
+
+/** How a request ends. `outputs` is the JSON text of the result's field, its urls as paths. */
+export type Ending =
+  | { kind: 'succeeded'; outputs: string; files: readonly StoredFile[]; note: string | undefined }
+  | { kind: 'failed'; code: ErrorCode; details: string; debugInfo: string }
+  | { kind: 'cancelled' };
+
+interface Deps {
+  readonly clock: Clock;
+  readonly live: LiveIndex;
+  readonly writes: RequestWrites;
+  readonly log: Log;
+}
+
+/** False when a later epoch owns the request: then nothing was written and memory was left alone (I5). */
+export async function finishRequest(deps: Deps, request: LiveRequest, ending: Ending): Promise<boolean> {
+  const finishedAt = Math.max(deps.clock.now(), request.createdAt);
+  const { epoch } = request;
+  const written = await deps.writes.finish({
+    id: request.id,
+    epoch,
+    state: ending.kind,
+    instanceId: request.isOnInstance ? request.instanceId : undefined,
+    promptId: request.promptId,
+    startedAt: request.startedAt,
+    finishedAt,
+    outputs: ending.kind === 'succeeded' ? ending.outputs : undefined,
+    error: errorText(ending),
+    cause: describeEnding(ending),
+    files: ending.kind === 'succeeded' ? ending.files : [],
+  });
+  if (!written) {
+    deps.log.warn({ requestId: request.id, epoch }, 'an ended attempt was fenced off by a later one');
+    return false;
+  }
+  deps.live.remove(request.id);
+  deps.log.info(
+    {
+      requestId: request.id,
+      deploymentId: request.deploymentId,
+      outcome: ending.kind,
+      code: ending.kind === 'failed' ? ending.code : undefined,
+      instanceId: request.instanceId,
+      queuedMs: (request.startedAt ?? finishedAt) - request.createdAt,
+      totalMs: finishedAt - request.createdAt,
+    },
+    'request ended',
+  );
+  return true;
+}
+
+function errorText(ending: Ending): string | undefined {
+  if (ending.kind === 'succeeded' && ending.note !== undefined) return JSON.stringify([resultError(200001, ending.note)]);
+  if (ending.kind !== 'failed') return undefined;
+  return JSON.stringify([resultError(ending.code, ending.details, ending.debugInfo)]);
+}
+
+function describeEnding(ending: Ending): string {
+  if (ending.kind === 'failed') return `${ending.code}: ${ending.details}`.slice(0, 2_000);
+  return ending.kind;
+}

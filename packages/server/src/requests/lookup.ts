@@ -1,0 +1,58 @@
+// Finds a request for a poll: from memory while it lives, from the database after that, reads of one turn in one
+// statement. Called by routes.ts.
+import { ApiError } from '@comfleet/api';
+import { createBatcher } from '../db/batch.ts';
+import type { Queryable } from '../db/database.ts';
+import type { DeploymentDirectory } from '../deployments/directory.ts';
+import { isUuid } from '../telemetry/new-id.ts';
+import type { LiveIndex, LiveRequest } from './live.ts';
+import { findRequests, type RequestRow } from './requests.sql.ts';
+
+export type FoundRequest = { kind: 'live'; request: LiveRequest } | { kind: 'ended'; row: RequestRow };
+
+interface Deps {
+  readonly db: Queryable;
+  readonly live: LiveIndex;
+  readonly directory: DeploymentDirectory;
+}
+
+export interface RequestAddress {
+  readonly accountId: string;
+  readonly deploymentId: string;
+  readonly requestId: string;
+}
+
+export interface RequestLookup {
+  /** Throws what the caller is to see: 404001, 403003, 10003. */
+  require(address: RequestAddress): Promise<FoundRequest>;
+}
+
+export function createRequestLookup(deps: Deps): RequestLookup {
+  const reads = createBatcher<string, RequestRow | undefined>({
+    lanes: 4,
+    flush: async (ids) => {
+      const rows = new Map((await findRequests(deps.db, ids)).map((row) => [row.id, row]));
+      return ids.map((id) => rows.get(id));
+    },
+  });
+
+  return {
+    async require({ accountId, deploymentId, requestId }) {
+      const deployment = await deps.directory.require(deploymentId, accountId);
+      const id = requestId.toLowerCase();
+      const live = deps.live.get(id);
+      if (live && live.deploymentId === deployment.id) return { kind: 'live', request: live };
+      const row = isUuid(id) && live === undefined ? await reads.add(id) : undefined;
+      // The owner is in the deployment; a request of another deployment is not told from one that never was.
+      if (row === undefined || row.deployment_id !== deployment.id || row.account_id !== accountId) {
+        throw new ApiError(404001, `There is no request ${requestId.slice(0, 100)} of deployment ${deployment.id}.`);
+      }
+      if (row.state === 'queued' || row.state === 'active') {
+        // It was accepted and has not reached the index: a start that is still loading. The last known state is told.
+        const again = deps.live.get(id);
+        if (again) return { kind: 'live', request: again };
+      }
+      return { kind: 'ended', row };
+    },
+  };
+}

@@ -1,0 +1,213 @@
+// What a request runs: its prepared graph, its media and its secrets. Built from the body at submit, and from the stored
+// text after a restart. Called by submit.ts and by execution when memory let go of it.
+import { ApiError, type Problem, validationError } from '@comfleet/api';
+import {
+  type CompiledGraph,
+  checkFileName,
+  compileGraph,
+  isEditorFormat,
+  type JsonObject,
+  type JsonValue,
+  type MediaInput,
+  type PreparedGraph,
+  parseGraph,
+  parseJson,
+  stringifyJson,
+} from '@comfleet/comfyui';
+import { isDataUri, parseDataUri } from '../files/data-uri.ts';
+import type { CachedInput, InputCache } from '../files/input-cache.ts';
+import { fits } from '../files/media-type.ts';
+import type { LoadedVersion } from '../workflows/versions.ts';
+
+export type MediaSource =
+  | { kind: 'url'; url: string }
+  | { kind: 'stored'; sha256: string; ext: string; mime: string; sizeBytes: number };
+
+/** A media input whose value has to be brought to the instance first; bare file names are not among them. */
+export interface RequestMedia {
+  readonly nodeId: string;
+  readonly name: string;
+  readonly mediaKind: MediaInput['kind'];
+  readonly source: MediaSource;
+}
+
+export interface RequestPayload {
+  readonly prepared: PreparedGraph;
+  readonly media: readonly RequestMedia[];
+  readonly extraData: string | undefined;
+  /** What is stored: enough to build this payload again. */
+  readonly body: string;
+}
+
+/** Stands in the stored text where a data URI was; the bytes are in the input cache. */
+const STORED_MEDIA = 'comfleet-media';
+
+interface Deps {
+  readonly inputCache: InputCache;
+  readonly maxDataUriBytes: number;
+}
+
+/** Throws 422001 with every problem at once, 10013 when there is no graph, 413001 for a data URI over the limit. */
+export async function buildPayload(deps: Deps, version: LoadedVersion, body: JsonObject): Promise<RequestPayload> {
+  const compiled = chooseGraph(version, body);
+  const prepared = compiled.prepare(body['overrides'] ?? {});
+  if ('problems' in prepared) throw validationError(prepared.problems.map(atBody));
+  const { media, kept, problems } = await readMedia(deps, prepared);
+  if (problems.length > 0) throw validationError(problems);
+  const extraData = body['extra_data'] ?? undefined;
+  return {
+    prepared,
+    media,
+    extraData: extraData === undefined ? undefined : stringifyJson(withoutClientId(extraData)),
+    body: storedText(body, kept),
+  };
+}
+
+/** The payload of an accepted request, from what was stored. */
+export function restorePayload(version: LoadedVersion, stored: { body: string; extraData: string | null }): RequestPayload {
+  const body = parseJson(stored.body) as JsonObject;
+  const prepared = chooseGraph(version, body).prepare(body['overrides'] ?? {});
+  if ('problems' in prepared) throw new Error('an accepted request no longer fits its version');
+  const kept = new Map((body['media'] as unknown as [string, MediaSource][] | undefined) ?? []);
+  const media = prepared.mediaInputs().flatMap((input): RequestMedia[] => {
+    const source = kept.get(inputKey(input)) ?? urlSource(input.value);
+    return source ? [{ nodeId: input.nodeId, name: input.name, mediaKind: input.kind, source }] : [];
+  });
+  return { prepared, media, extraData: stored.extraData ?? undefined, body: stored.body };
+}
+
+function chooseGraph(version: LoadedVersion, body: JsonObject): CompiledGraph {
+  const inline = body['workflow_api_json'];
+  if (inline === undefined || inline === null || isEmptyObject(inline)) {
+    if (Object.keys(version.graph).length === 0) {
+      const msg = `Version v${version.number} of workflow ${version.workflowId} has no graph and the body brought none. Save a version with a workflow_api_json, or send one in the body.`;
+      throw new ApiError(10013, msg);
+    }
+    return version.compiled;
+  }
+  const loc = ['body', 'workflow_api_json'];
+  if (isEditorFormat(inline)) {
+    const msg = 'This is the editor\'s format (it has "nodes" and "links"). Export the workflow with "Export (API)" and send that.';
+    throw validationError([{ loc, msg, type: 'editor_format' }]);
+  }
+  const parsed = parseGraph(inline);
+  if ('problems' in parsed) throw validationError(parsed.problems.map((problem) => at(loc, problem)));
+  return compileGraph(parsed.graph, version.info);
+}
+
+function isEmptyObject(value: JsonValue): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
+}
+
+interface ReadMedia {
+  readonly media: RequestMedia[];
+  readonly kept: Map<string, MediaSource>;
+  readonly problems: Problem[];
+}
+
+async function readMedia(deps: Deps, prepared: PreparedGraph): Promise<ReadMedia> {
+  const found: ReadMedia = { media: [], kept: new Map(), problems: [] };
+  for (const input of prepared.mediaInputs()) {
+    const source = await readSource(deps, input);
+    if ('problem' in source) {
+      found.problems.push({
+        loc: ['body', 'overrides', input.nodeId, 'inputs', input.name],
+        msg: source.problem,
+        type: 'invalid_media',
+        input: input.value.slice(0, 100),
+      });
+    } else if (source.kind !== 'name') {
+      found.media.push({ nodeId: input.nodeId, name: input.name, mediaKind: input.kind, source });
+      if (source.kind === 'stored') found.kept.set(inputKey(input), source);
+    }
+  }
+  return found;
+}
+
+async function readSource(deps: Deps, input: MediaInput): Promise<MediaSource | { kind: 'name' } | { problem: string }> {
+  const { value } = input;
+  if (isDataUri(value)) return await keepDataUri(deps, input);
+  const url = urlSource(value);
+  if (url) return url;
+  if (/^\s*[a-z][a-z0-9+.-]{1,20}:/i.test(value)) {
+    return { problem: `"${shorten(value)}" is no address that media can be fetched from: use an https:// URL, a data: URI or a file name.` };
+  }
+  if (value.startsWith(STORED_MEDIA)) return { problem: `"${shorten(value)}" is a reserved name.` };
+  const problem = checkFileName(value);
+  return problem ? { problem: problem.msg } : { kind: 'name' };
+}
+
+async function keepDataUri(deps: Deps, input: MediaInput): Promise<MediaSource | { problem: string }> {
+  const parsed = parseDataUri(input.value, deps.maxDataUriBytes);
+  if (parsed.kind === 'refused') {
+    if (parsed.problem.includes('larger than')) {
+      throw new ApiError(413001, `Node ${input.nodeId}, input ${input.name}: ${parsed.problem}. Send large media as an https:// URL.`);
+    }
+    return { problem: `${parsed.problem}.` };
+  }
+  const cached = await deps.inputCache.keep(parsed.bytes, { maxBytes: deps.maxDataUriBytes });
+  if (fits(input.kind, cached)) return toStored(cached);
+  return { problem: `These bytes are ${describe(cached)}, but the input takes ${input.kind === 'file' ? 'a file' : `a media of kind ${input.kind}`}.` };
+}
+
+export function toStored(cached: CachedInput): Extract<MediaSource, { kind: 'stored' }> {
+  return { kind: 'stored', sha256: cached.sha256, ext: cached.ext, mime: cached.mime, sizeBytes: cached.sizeBytes };
+}
+
+function describe(cached: CachedInput): string {
+  return cached.mime === 'application/octet-stream' ? 'of no known media type' : cached.mime;
+}
+
+function urlSource(value: string): MediaSource | undefined {
+  const text = value.trim();
+  return /^https?:\/\//i.test(text) && URL.canParse(text) ? { kind: 'url', url: text } : undefined;
+}
+
+function storedText(body: JsonObject, kept: Map<string, MediaSource>): string {
+  const overrides = body['overrides'] ?? {};
+  const inline = body['workflow_api_json'];
+  const stored: JsonObject = { overrides };
+  if (inline !== undefined && inline !== null) stored['workflow_api_json'] = inline;
+  if (kept.size === 0) return stringifyJson(stored);
+  stored['media'] = [...kept].map(([key, source]) => [key, { ...source }]);
+  // The text of a data URI appears wherever the caller put it: in an override, or in the inline graph.
+  stored['overrides'] = withoutDataUris(overrides, kept);
+  if (stored['workflow_api_json'] !== undefined) stored['workflow_api_json'] = withoutDataUris(stored['workflow_api_json'], kept);
+  return stringifyJson(stored);
+}
+
+function withoutDataUris(nodes: JsonValue, kept: Map<string, MediaSource>): JsonValue {
+  if (typeof nodes !== 'object' || nodes === null || Array.isArray(nodes)) return nodes;
+  const copy: JsonObject = { ...(nodes as JsonObject) };
+  for (const key of kept.keys()) {
+    const [nodeId = '', name = ''] = key.split('\u0000');
+    const node = copy[nodeId] as JsonObject | undefined;
+    const inputs = node?.['inputs'] as JsonObject | undefined;
+    if (node === undefined || typeof inputs?.[name] !== 'string' || !isDataUri(inputs[name])) continue;
+    copy[nodeId] = { ...node, inputs: { ...inputs, [name]: STORED_MEDIA } };
+  }
+  return copy;
+}
+
+/** A client_id that is no string ends ComfyUI's process; ours is set at dispatch. */
+function withoutClientId(extraData: JsonValue): JsonValue {
+  if (typeof extraData !== 'object' || extraData === null || Array.isArray(extraData)) return {};
+  const { client_id: _, ...rest } = extraData as JsonObject;
+  return rest;
+}
+
+export function inputKey(input: { nodeId: string; name: string }): string {
+  return `${input.nodeId}\u0000${input.name}`;
+}
+
+function at(loc: readonly (string | number)[], problem: { loc: (string | number)[]; msg: string; type: string }): Problem {
+  return { ...problem, loc: [...loc, ...problem.loc] };
+}
+
+function atBody(problem: { loc: (string | number)[]; msg: string; type: string }): Problem {
+  return at(['body'], problem);
+}
+
+function shorten(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}

@@ -1,0 +1,152 @@
+// Statements about requests outside the hot path: what status, result, cancel, recovery and retention need.
+import type { Queryable } from '../db/database.ts';
+import { uuidArray } from '../db/binary-arrays.ts';
+import { sql } from '../db/sql.ts';
+import type { RequestState } from './lifecycle.pure.ts';
+
+export interface RequestRow {
+  readonly id: string;
+  readonly account_id: string;
+  readonly deployment_id: string;
+  readonly state: RequestState;
+  readonly instance_id: string | null;
+  readonly created_at: number;
+  readonly finished_at: number | null;
+  readonly outputs: string | null;
+  readonly error: string | null;
+}
+
+/** Reads many by key in one statement; polls of one turn share it. */
+export async function findRequests(db: Queryable, ids: readonly string[]): Promise<RequestRow[]> {
+  return await db.query<RequestRow>(sql.named('find_requests')`
+    select id, account_id, deployment_id, state, instance_id, created_at, finished_at, outputs, error
+    from requests where id = any(${uuidArray(ids)}::uuid[])`);
+}
+
+export interface LiveRow {
+  readonly id: string;
+  readonly account_id: string;
+  readonly deployment_id: string;
+  readonly version_id: string;
+  readonly state: 'queued' | 'active';
+  readonly priority: number;
+  readonly epoch: number;
+  readonly losses: number;
+  readonly instance_id: string | null;
+  readonly prompt_id: string | null;
+  readonly created_at: number;
+  readonly leased_at: number | null;
+  readonly cancel_requested_at: number | null;
+  readonly start_by: number | null;
+  readonly run_within_seconds: number | null;
+}
+
+/** Everything a restart goes on with, in queue order. */
+export async function listLiveRequests(db: Queryable): Promise<LiveRow[]> {
+  return await db.query<LiveRow>(sql`
+    select id, account_id, deployment_id, version_id, state, priority, epoch, losses, instance_id, prompt_id,
+      created_at, leased_at, cancel_requested_at, start_by, run_within_seconds
+    from requests where state in ('queued', 'active') order by seq`);
+}
+
+export interface PayloadRow {
+  readonly request_id: string;
+  readonly body: string;
+  readonly extra_data: string | null;
+}
+
+export async function findPayload(db: Queryable, requestId: string): Promise<PayloadRow | undefined> {
+  const rows = await db.query<PayloadRow>(sql.named('find_payload')`
+    select request_id, body, extra_data from request_payloads where request_id = ${requestId}`);
+  return rows[0];
+}
+
+/** The wish to cancel a leased request, durable before it is acknowledged. */
+export async function recordCancelWish(db: Queryable, requestId: string): Promise<void> {
+  await db.query(sql`
+    update requests set cancel_requested_at = coalesce(cancel_requested_at, now())
+    where id = ${requestId} and state in ('queued', 'active')`);
+}
+
+/** Rows of submits that were answered with 503 although their commit may have arrived. */
+export async function deleteUnacknowledged(db: Queryable, ids: readonly string[]): Promise<void> {
+  await db.query(sql`
+    with gone as (delete from requests where id = any(${uuidArray(ids)}::uuid[]) and state = 'queued' returning id)
+    delete from request_payloads where request_id in (select id from gone)`);
+}
+
+export interface RequestFileRow {
+  readonly size_bytes: number;
+  readonly sha256: string;
+  readonly content_type: string;
+  readonly storage_key: string | null;
+  readonly content: Buffer | null;
+  readonly created_at: number;
+}
+
+export async function findRequestFile(
+  db: Queryable,
+  file: { requestId: string; kind: 'output' | 'temp'; path: string },
+): Promise<RequestFileRow | undefined> {
+  const rows = await db.query<RequestFileRow>(sql.named('find_request_file')`
+    select size_bytes, sha256, content_type, storage_key, content, created_at
+    from request_files where request_id = ${file.requestId} and kind = ${file.kind} and path = ${file.path}`);
+  return rows[0];
+}
+
+export interface IdempotencyRow {
+  readonly body_sha256: string;
+  readonly request_id: string;
+  readonly created_at: number;
+}
+
+export async function findIdempotencyKey(
+  db: Queryable,
+  key: { accountId: string; key: string },
+): Promise<IdempotencyRow | undefined> {
+  const rows = await db.query<IdempotencyRow>(sql`
+    select body_sha256, request_id, created_at from idempotency_keys
+    where account_id = ${key.accountId} and key = ${key.key}`);
+  return rows[0];
+}
+
+/** True when the key is now this request's; false when another request holds it. Keys older than the bound are taken over. */
+export async function claimIdempotencyKey(
+  tx: Queryable,
+  key: { accountId: string; key: string; bodySha256: string; requestId: string; now: number; staleBefore: number },
+): Promise<boolean> {
+  const rows = await tx.query<{ request_id: string }>(sql`
+    insert into idempotency_keys (account_id, key, body_sha256, request_id, created_at)
+    values (${key.accountId}, ${key.key}, ${key.bodySha256}, ${key.requestId}, to_timestamp(${key.now}::float8 / 1000))
+    on conflict (account_id, key) do update
+      set body_sha256 = excluded.body_sha256, request_id = excluded.request_id, created_at = excluded.created_at
+      where idempotency_keys.created_at < to_timestamp(${key.staleBefore}::float8 / 1000)
+    returning request_id`);
+  return rows[0]?.request_id === key.requestId;
+}
+
+export interface AttemptRow {
+  readonly epoch: number;
+  readonly instance_id: string | null;
+  readonly started_at: number | null;
+  readonly ended_at: number;
+  readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'lost';
+  readonly cause: string;
+}
+
+export async function listAttempts(db: Queryable, requestId: string): Promise<AttemptRow[]> {
+  return await db.query<AttemptRow>(sql`
+    select epoch, instance_id, started_at, ended_at, outcome, cause from attempts
+    where request_id = ${requestId} order by epoch`);
+}
+
+/** Takes a batch of files past their retention out of the table and returns their storage keys. */
+export async function deleteOldFiles(
+  db: Queryable,
+  bound: { before: number; limit: number },
+): Promise<{ storage_key: string | null }[]> {
+  return await db.query<{ storage_key: string | null }>(sql`
+    delete from request_files where ctid in (
+      select ctid from request_files where created_at < to_timestamp(${bound.before}::float8 / 1000) limit ${bound.limit})
+    returning storage_key`);
+}

@@ -1,0 +1,203 @@
+// The submit use case: load, gate, build, insert, hand over. Called by routes.ts; answers once the request is durable.
+import { ApiError, checkSubmitBody, checkSubmitQuery, IDEMPOTENCY_HOURS, numberOf, validationError, webhookOf } from '@comfleet/api';
+import type { JsonObject, JsonValue } from '@comfleet/comfyui';
+import type { Deployment, DeploymentDirectory } from '../deployments/directory.ts';
+import { judgeSubmit } from '../deployments/gate.pure.ts';
+import type { Database } from '../db/database.ts';
+import type { InputCache } from '../files/input-cache.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import type { LoadedVersion, Versions } from '../workflows/versions.ts';
+import type { NewRequest } from './insert.sql.ts';
+import { judgeRunning } from './end-refused.ts';
+import { type LiveIndex, type LiveRequest, wishStop } from './live.ts';
+import { buildPayload, type RequestPayload } from './payload.ts';
+import { findIdempotencyKey } from './requests.sql.ts';
+import type { RequestWrites } from './writes.ts';
+
+/** Where accepted requests go. Implemented by dispatch; only its names are known here. */
+export interface RequestQueue {
+  /** An idle instance that takes this request at once, if there is one; then the row is inserted already leased. */
+  reserve(request: LiveRequest): boolean;
+  /** The insert failed: the instance is free again. */
+  release(request: LiveRequest): void;
+  /** The request is durable: run it where it was reserved, or let it wait. */
+  accept(request: LiveRequest): void;
+}
+
+export interface SubmitDeps {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly directory: DeploymentDirectory;
+  readonly versions: Versions;
+  readonly inputCache: InputCache;
+  readonly live: LiveIndex;
+  readonly writes: RequestWrites;
+  readonly queue: RequestQueue;
+  readonly limits: { readonly maxDataUriBytes: number; readonly queueLimit: number };
+}
+
+export interface SubmitInput {
+  readonly accountId: string;
+  readonly deploymentId: string;
+  readonly body: JsonValue;
+  readonly query: Record<string, unknown>;
+  readonly idempotency: { readonly key: string; readonly bodySha256: string } | undefined;
+}
+
+export interface Submitted {
+  readonly requestId: string;
+  readonly isReplay: boolean;
+}
+
+export async function submitRequest(deps: SubmitDeps, input: SubmitInput): Promise<Submitted> {
+  const deployment = await deps.directory.require(input.deploymentId, input.accountId);
+  const replay = await findReplay(deps, input);
+  if (replay) return replay;
+  const gate = judgeSubmit(deployment);
+  if (gate.kind === 'refuse') throw new ApiError(gate.code, gate.message);
+  const body = readBody(input);
+  requireRoom(deps, deployment);
+  const version = await loadVersion(deps, deployment);
+  const payload = await buildPayload({ inputCache: deps.inputCache, maxDataUriBytes: deps.limits.maxDataUriBytes }, version, body);
+  const request = newLiveRequest(deps, { deployment, body, payload });
+  return await insertAndHandOver(deps, input, { request, body, payload });
+}
+
+function readBody(input: SubmitInput): JsonObject {
+  const problems = [...checkSubmitQuery(input.query), ...checkSubmitBody(input.body)];
+  if (problems.length > 0) throw validationError(problems);
+  const body = input.body as JsonObject;
+  if (body['parameters'] !== undefined && body['parameters'] !== null && Object.keys(body['parameters']).length > 0) {
+    const msg = 'This version declares no named parameters: send the values as overrides, {"<node id>": {"inputs": {"<name>": value}}}.';
+    throw validationError([{ loc: ['body', 'parameters'], msg, type: 'unknown_parameter' }]);
+  }
+  return body;
+}
+
+function requireRoom(deps: SubmitDeps, deployment: Deployment) {
+  const waiting = deps.live.countWaiting(deployment.id);
+  if (waiting < deps.limits.queueLimit) return;
+  const message = `Deployment ${deployment.id} has ${waiting} unfinished requests, its limit. Nothing was accepted; try again later.`;
+  throw new ApiError(429001, message, { headers: { 'retry-after': '5' } });
+}
+
+async function loadVersion(deps: SubmitDeps, deployment: Deployment): Promise<LoadedVersion> {
+  const version = deps.versions.peek(deployment.versionId) ?? (await deps.versions.load(deployment.versionId));
+  if (version === undefined) throw new ApiError(404001, `The version of deployment ${deployment.id} no longer exists.`);
+  return version;
+}
+
+const PRIORITY: Record<string, number> = { low: -1, normal: 0, high: 1 };
+
+function newLiveRequest(
+  deps: SubmitDeps,
+  given: { deployment: Deployment; body: JsonObject; payload: RequestPayload },
+): LiveRequest {
+  const now = deps.clock.now();
+  const startWithin = numberOf(given.body['start_within_seconds']);
+  const runWithin = numberOf(given.body['run_within_seconds']);
+  return {
+    id: deps.newId(),
+    accountId: given.deployment.accountId,
+    deploymentId: given.deployment.id,
+    versionId: given.deployment.versionId,
+    priority: PRIORITY[String(given.body['priority'] ?? 'normal')] ?? 0,
+    createdAt: now,
+    startBy: startWithin === undefined ? undefined : now + startWithin * 1000,
+    runWithinMs: runWithin === undefined ? undefined : runWithin * 1000,
+    phase: 'queued',
+    epoch: 0,
+    losses: 0,
+    instanceId: undefined,
+    promptId: undefined,
+    leasedAt: undefined,
+    isOnInstance: false,
+    startedAt: undefined,
+    payload: given.payload,
+    stop: undefined,
+    onStop: undefined,
+    laneIndex: -1,
+  };
+}
+
+async function insertAndHandOver(
+  deps: SubmitDeps,
+  input: SubmitInput,
+  made: { request: LiveRequest; body: JsonObject; payload: RequestPayload },
+): Promise<Submitted> {
+  const { request } = made;
+  deps.live.add(request);
+  deps.queue.reserve(request);
+  try {
+    const row = toRow(input, made);
+    if (input.idempotency === undefined) await deps.writes.insert(row);
+    else if (!(await deps.writes.insertUnderKey(row, { ...input.idempotency, staleBefore: staleBefore(deps) }))) {
+      // Another submit with this key came in between: it is the one.
+      dropUnaccepted(deps, request);
+      const winner = await findReplay(deps, input);
+      if (winner) return winner;
+      throw new ApiError(409001, 'The Idempotency-Key is in use by another submit; try again.');
+    }
+  } catch (error) {
+    dropUnaccepted(deps, request);
+    throw error;
+  }
+  await stopIfClosedMeanwhile(deps, request);
+  deps.queue.accept(request);
+  return { requestId: request.id, isReplay: false };
+}
+
+// A disable or delete that was acknowledged while the body was read must not see this request dispatched.
+async function stopIfClosedMeanwhile(deps: SubmitDeps, request: LiveRequest) {
+  const deployment = await deps.directory.find(request.deploymentId);
+  const wish = deployment && judgeRunning(deployment);
+  if (wish) wishStop(request, wish);
+}
+
+function dropUnaccepted(deps: SubmitDeps, request: LiveRequest) {
+  deps.queue.release(request);
+  deps.live.remove(request.id);
+}
+
+function toRow(
+  input: SubmitInput,
+  made: { request: LiveRequest; body: JsonObject; payload: RequestPayload },
+): NewRequest {
+  const { request, body, payload } = made;
+  const webhook = webhookOf(input.query, body);
+  const metadata = body['metadata'];
+  const { instanceId, promptId } = request;
+  return {
+    id: request.id,
+    accountId: request.accountId,
+    deploymentId: request.deploymentId,
+    versionId: request.versionId,
+    priority: request.priority,
+    createdAt: request.createdAt,
+    startBy: request.startBy,
+    runWithinMs: request.runWithinMs,
+    webhookUrl: webhook.url,
+    webhookIntermediate: webhook.isIntermediate,
+    metadata: metadata === undefined || metadata === null ? undefined : JSON.stringify(metadata),
+    body: payload.body,
+    extraData: payload.extraData,
+    lease: instanceId === undefined || promptId === undefined ? undefined : { instanceId, promptId },
+  };
+}
+
+function staleBefore(deps: SubmitDeps): number {
+  return deps.clock.now() - IDEMPOTENCY_HOURS * 3_600_000;
+}
+
+async function findReplay(deps: SubmitDeps, input: SubmitInput): Promise<Submitted | undefined> {
+  if (input.idempotency === undefined) return undefined;
+  const { key, bodySha256 } = input.idempotency;
+  const known = await findIdempotencyKey(deps.db, { accountId: input.accountId, key });
+  if (known === undefined || known.created_at < staleBefore(deps)) return undefined;
+  if (known.body_sha256 !== bodySha256) {
+    const message = 'This Idempotency-Key was used with another body or deployment within the last 24 hours.';
+    throw new ApiError(409001, message);
+  }
+  return { requestId: known.request_id, isReplay: true };
+}

@@ -1,0 +1,123 @@
+// Every write of a request's life, grouped by kind so that the writes of one turn share a commit. Made by app.ts,
+// called by submit.ts, cancel.ts, finish.ts and dispatch.
+import { createBatcher } from '../db/batch.ts';
+import type { Database } from '../db/database.ts';
+import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
+import { persist } from '../db/persist.ts';
+import { describeError, type Log } from '../telemetry/log.ts';
+import { type FinishedRequest, finishRequests } from './finish.sql.ts';
+import { insertRequests, type NewRequest } from './insert.sql.ts';
+import { type LeaseWish, type LostLease, returnLeases, takeLeases } from './lease.sql.ts';
+import { claimIdempotencyKey, deleteUnacknowledged } from './requests.sql.ts';
+
+export interface RequestWrites {
+  /** Resolves once durable. Throws DatabaseUnavailable when nothing was accepted. */
+  insert(row: NewRequest): Promise<void>;
+  /** The same under an idempotency key; false when the key belongs to an earlier request. */
+  insertUnderKey(row: NewRequest, key: IdempotencyClaim): Promise<boolean>;
+  /** False when the request is no longer to be had: cancelled, ended, or leased under a later epoch. */
+  lease(wish: LeaseWish): Promise<boolean>;
+  returnLease(lost: LostLease): Promise<boolean>;
+  /** False when a later epoch owns the request: nothing was written. */
+  finish(ended: FinishedRequest): Promise<boolean>;
+  stop(): Promise<void>;
+}
+
+export interface IdempotencyClaim {
+  readonly key: string;
+  readonly bodySha256: string;
+  readonly staleBefore: number;
+}
+
+const INSERT_WITHIN_MS = 3_000;
+const INSERT_GROUP_BYTES = 8 * 1024 * 1024;
+const FINISH_GROUP_BYTES = 4 * 1024 * 1024;
+
+export function createRequestWrites({ db, log }: { db: Database; log: Log }): RequestWrites {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const unacknowledged = createUnacknowledged({ db, log });
+
+  const inserts = createBatcher<NewRequest, void>({
+    lanes: 2,
+    weigh: (row) => row.body.length,
+    maxWeight: INSERT_GROUP_BYTES,
+    flush: async (rows) => {
+      await persist(() => insertRequests(db, rows), { withinMs: INSERT_WITHIN_MS, signal });
+      return rows.map(() => undefined);
+    },
+    isItemsFault: (error) => !isDatabaseUnavailable(error),
+  });
+  const leases = createBatcher<LeaseWish, boolean>({
+    lanes: 1,
+    flush: async (wishes) => {
+      const taken = await persist(() => takeLeases(db, wishes), { signal });
+      return wishes.map((wish) => taken.has(wish.requestId));
+    },
+  });
+  const returns = createBatcher<LostLease, boolean>({
+    lanes: 1,
+    flush: async (lost) => {
+      const returned = await persist(() => returnLeases(db, lost), { signal });
+      return lost.map((lease) => returned.has(lease.requestId));
+    },
+  });
+  const finishes = createBatcher<FinishedRequest, boolean>({
+    lanes: 1,
+    weigh: (ended) => (ended.outputs?.length ?? 0) + ended.files.reduce((sum, f) => sum + (f.content?.length ?? 0), 0),
+    maxWeight: FINISH_GROUP_BYTES,
+    flush: async (ended) => {
+      const written = await persist(() => finishRequests(db, ended), { signal });
+      return ended.map((request) => written.has(request.id));
+    },
+    isItemsFault: (error) => !isDatabaseUnavailable(error),
+  });
+
+  return {
+    async insert(row) {
+      try {
+        await inserts.add(row);
+      } catch (error) {
+        if (isDatabaseUnavailable(error) && error.ambiguous) unacknowledged.add(row.id);
+        throw error;
+      }
+    },
+    async insertUnderKey(row, claim) {
+      return await db.transaction(async (tx) => {
+        const key = { ...claim, accountId: row.accountId, requestId: row.id, now: row.createdAt };
+        if (!(await claimIdempotencyKey(tx, key))) return false;
+        await insertRequests(tx, [row]);
+        return true;
+      });
+    },
+    lease: async (wish) => await leases.add(wish),
+    returnLease: async (lost) => await returns.add(lost),
+    async finish(ended) {
+      const written = await finishes.add(ended);
+      return written;
+    },
+    async stop() {
+      stopping.abort();
+      unacknowledged.stop();
+      await Promise.allSettled([inserts.drain(), leases.drain(), returns.drain(), finishes.drain()]);
+    },
+  };
+}
+
+// A submit answered with 503 whose commit may still have arrived: the row must not run, the caller was told that nothing
+// was accepted. They go as soon as the database answers again, before anything reads the queue from it.
+function createUnacknowledged({ db, log }: { db: Database; log: Log }) {
+  const ids = new Set<string>();
+  const stopListening = db.onReady(() => {
+    const gone = [...ids];
+    if (gone.length === 0) return;
+    deleteUnacknowledged(db, gone).then(
+      () => {
+        for (const id of gone) ids.delete(id);
+      },
+      (error) => log.warn(describeError(error), 'rows of refused submits could not be removed yet'),
+    );
+  });
+  return { add: (id: string) => void ids.add(id), stop: stopListening };
+}
+

@@ -1,0 +1,53 @@
+// The process: configuration → app → signals → exit code. Called by the command line (packages/cli).
+import { startApp } from './app.ts';
+import { readConfig, type StartArgs } from './config.ts';
+
+export interface RunServerOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly args: StartArgs;
+  readonly emulatorCommand: string[] | undefined;
+  readonly version: string;
+}
+
+/** Resolves with the exit code once the service has stopped. */
+export async function runServer(options: RunServerOptions): Promise<number> {
+  const read = readConfig(options.env, options.args, process.cwd());
+  if (read.kind === 'bad') {
+    console.error(['comfleet cannot start with this configuration:', ...read.problems.map((p) => `  - ${p}`)].join('\n'));
+    return 2;
+  }
+  const { config } = read;
+  let end: (code: number) => void = () => undefined;
+  const ended = new Promise<number>((resolve) => {
+    end = resolve;
+  });
+  const onFatal = (error: Error) => {
+    console.error(`comfleet has to stop: ${error.message}`);
+    end(1);
+  };
+  // A process group is often told twice (by npm and by the terminal): once is enough.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(0));
+  let app: Awaited<ReturnType<typeof startApp>>;
+  try {
+    app = await startApp({ config, version: options.version, emulatorCommand: options.emulatorCommand, onFatal });
+  } catch (error) {
+    console.error(`comfleet could not start: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  }
+  announce(app, config.dataDir, config.host);
+  const code = await ended;
+  // A stop that hangs must not keep the process for ever.
+  setTimeout(() => process.exit(code === 0 ? 1 : code), config.stopGraceMs + 15_000).unref();
+  await app.stop();
+  return code;
+}
+
+function announce(app: { url: string; newAdminToken: string | undefined }, dataDir: string, host: string) {
+  console.log(`comfleet listens on ${app.url}`);
+  if (app.newAdminToken !== undefined) {
+    console.log(`The first account's token, shown only now (also in ${dataDir}/admin-token):\n  ${app.newAdminToken}`);
+  }
+  if (!/^(127\.|localhost$|::1$)/.test(host)) {
+    console.log(`It can be reached from other machines (HOST=${host}): put TLS in front of it and set COMFLEET_PUBLIC_URL.`);
+  }
+}
