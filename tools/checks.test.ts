@@ -47,6 +47,8 @@ describe('the boundary check', () => {
     'packages/none/package.json': '{}',
     [`${server}/requests/ring-a.ts`]: "import './ring-b.ts';",
     [`${server}/requests/ring-b.ts`]: "import './ring-a.ts';",
+    [`${server}/requests/half-ring-a.ts`]: "import './half-ring-b.ts';",
+    [`${server}/requests/half-ring-b.ts`]: "import type { A } from './half-ring-a.ts';\nexport type B = A;",
     [`${server}/accounts/there.ts`]: "import '../files/leaf.ts';",
     [`${server}/files/leaf.ts`]: '',
     [`${server}/files/back.ts`]: "import '../accounts/leaf.ts';",
@@ -104,6 +106,7 @@ describe('the boundary check', () => {
 
   it('lets a pure file speak of a type that stands in another kind of file', () => {
     expect(report.text).not.toContain('speaks.pure.ts');
+    expect(report.text).not.toContain('half-ring');
   });
 });
 
