@@ -1,8 +1,10 @@
-// The words of `comfleet help` and `comfleet version`.
+// The words of `comfleet help` and `comfleet version`, and the version itself.
 import manifest from '../package.json' with { type: 'json' };
 
+export const VERSION = manifest.version;
+
 export function versionText(): string {
-  return `comfleet ${manifest.version} (node ${process.versions.node})`;
+  return `comfleet ${VERSION} (node ${process.versions.node})`;
 }
 
 export function helpText(): string {

@@ -16,11 +16,13 @@ export function findLayout(mainUrl: string): Layout {
   const main = fileURLToPath(mainUrl);
   if (!main.endsWith('.ts')) {
     const emulator = at('./emulator.js');
+    // In a checkout the originals have the better name; dist/ alone has copies.
+    const example = (name: string) => [at(`../examples/${name}`), at(`./${name}`)].find(existsSync) ?? at(`./${name}`);
     return {
       self: [process.execPath, main],
       emulator: existsSync(emulator) ? [process.execPath, emulator] : undefined,
-      photo: at('./photo.jpg'),
-      workflow: at('./workflow.json'),
+      photo: example('photo.jpg'),
+      workflow: example('workflow.json'),
     };
   }
   // The child may run in another folder, from which a bare "tsx" would not be found.
