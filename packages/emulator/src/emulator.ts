@@ -13,6 +13,7 @@ import { statusFrame } from './frames.ts';
 import { emulatorRoutes } from './http/emulator-routes.ts';
 import { createHttpServer } from './http/http-server.ts';
 import { infoRoutes } from './http/info-routes.ts';
+import { modelRoutes } from './http/model-routes.ts';
 import { promptRoutes } from './http/prompt-routes.ts';
 import { queueRoutes } from './http/queue-routes.ts';
 import type { Route } from './http/router.ts';
@@ -134,6 +135,7 @@ function allRoutes(parts: Parts): Route[] {
     ...promptRoutes(parts),
     ...queueRoutes(parts),
     ...infoRoutes(parts),
+    ...modelRoutes(parts),
     ...viewRoutes({ ...parts, ...pretended }),
     ...uploadRoutes(parts),
     ...emulatorRoutes(parts),

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { type JsonValue, LosslessNumber } from '@comfleet/comfyui';
-import { dumps, dumpString } from './python/dumps.pure.ts';
+import { dumpString, dumps } from './python/dumps.pure.ts';
 
 const MAX_KEPT = 100_000;
 

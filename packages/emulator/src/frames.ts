@@ -1,6 +1,6 @@
 // The websocket frames of a running prompt, byte for byte as ComfyUI 0.3.64 writes them. Called by the runner.
 import type { PreviewImage } from './execution/protocol.ts';
-import { dumps, dumpString } from './python/dumps.pure.ts';
+import { dumpString, dumps } from './python/dumps.pure.ts';
 
 export function textFrame(type: string, data: unknown): string {
   return `{"type": "${type}", "data": ${dumps(data)}}`;

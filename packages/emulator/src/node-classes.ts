@@ -2,6 +2,8 @@
 // Used by validation and by the object_info routes. Node code is loaded on first use, so that the server starts at once.
 import type { NodeInfo, ObjectInfo } from '@comfleet/comfyui';
 import type { NodeDefinition, NodeDirectories } from './nodes/node.ts';
+import { PythonError } from './python/errors.ts';
+import { typeName } from './python/text.pure.ts';
 import { type ClassSpec, readClassSpec } from './validation/class-spec.pure.ts';
 import type { NodeClass, OwnValidator } from './validation/validate-node.ts';
 
@@ -59,5 +61,18 @@ function ownValidatorOf(
   dirs: NodeDirectories,
 ): OwnValidator | undefined {
   if (!validate) return undefined;
-  return { inputs: validatedInputs ?? [], validate: (inputs) => validate(inputs, dirs) };
+  const names = validatedInputs ?? [];
+  return {
+    inputs: names,
+    validate(inputs) {
+      for (const name of names) requireText(inputs[name]);
+      return validate(inputs, dirs);
+    },
+  };
+}
+
+/** All own validators here look a file name up, and that is where python finds that it is no string. */
+function requireText(value: unknown): void {
+  if (typeof value === 'string') return;
+  throw new PythonError('AttributeError', `'${typeName(value)}' object has no attribute 'endswith'`);
 }

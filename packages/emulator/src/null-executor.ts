@@ -2,8 +2,8 @@
 // stands in front of ComfyUI (--null-exec). Created by emulator.ts.
 import type { JsonObject } from '@comfleet/comfyui';
 import { describeFailure, outOfMemory } from './execution/failure.ts';
-import { createServiceTime, type ServiceTime } from './execution/service-time.ts';
 import type { ExecutionEnd, ExecutionEvent, Executor, Job, UiOutput } from './execution/protocol.ts';
+import { createServiceTime, type ServiceTime } from './execution/service-time.ts';
 import { isJsonObject } from './json-object.pure.ts';
 import { PythonError } from './python/errors.ts';
 

@@ -2,9 +2,9 @@
 // in the history entry. One per prompt, made by runner.ts; the rules of who hears what are ComfyUI's.
 import type { ExecutionEvent, NodeFailure } from './execution/protocol.ts';
 import {
+  type ProgressEntry,
   plainPreviewFrame,
   previewFrameWithMetadata,
-  type ProgressEntry,
   progressStateFrame,
   textFrame,
 } from './frames.ts';

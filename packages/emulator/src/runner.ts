@@ -3,9 +3,9 @@
 import { randomUUID } from 'node:crypto';
 import type { ExecutionEnd, Executor } from './execution/protocol.ts';
 import type { Execution, Executions } from './executions.ts';
+import { falsify } from './faults/falsify.ts';
 import type { FaultControl } from './faults/fault-control.ts';
 import type { Faults } from './faults/faults.ts';
-import { falsify } from './faults/falsify.ts';
 import type { History } from './queue/history.ts';
 import type { PromptQueue, QueueItem } from './queue/prompt-queue.ts';
 import { createRunReport, type RunReport } from './run-report.ts';

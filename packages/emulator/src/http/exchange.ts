@@ -48,7 +48,7 @@ export function sendText(response: ServerResponse, status: number, text: string)
 
 /** aiohttp's `web.Response(status=…)` without a body. */
 export function sendEmpty(response: ServerResponse, status = 200): void {
-  response.writeHead(status, { 'Content-Type': 'application/octet-stream', 'Content-Length': 0 });
+  response.writeHead(status, { 'Content-Length': 0 });
   response.end();
 }
 
@@ -58,10 +58,7 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   for await (const part of request) {
     sizeBytes += (part as Buffer).length;
     if (sizeBytes > MAX_UPLOAD_BYTES) {
-      throw new HttpFailure(
-        413,
-        `Maximum request body size ${MAX_UPLOAD_BYTES} exceeded, actual body size ${sizeBytes}`,
-      );
+      throw new HttpFailure(413, `Maximum request body size ${MAX_UPLOAD_BYTES} exceeded.`);
     }
     parts.push(part as Buffer);
   }

@@ -6,7 +6,7 @@ import { WebSocketServer } from 'ws';
 import type { FaultControl } from '../faults/fault-control.ts';
 import { PythonError } from '../python/errors.ts';
 import type { Sockets } from '../sockets.ts';
-import { HttpFailure, serverError, sendEmpty, sendText } from './exchange.ts';
+import { type Exchange, HttpFailure, sendEmpty, sendText, serverError } from './exchange.ts';
 import { createRouter, type Route } from './router.ts';
 
 interface HttpServerDeps {
@@ -29,13 +29,16 @@ export function createHttpServer({ routes, sockets, faults }: HttpServerDeps): S
       sendEmpty(response, 403);
       return;
     }
+    await answer({ request, response, path, query });
+  }
+
+  async function answer(exchange: Exchange): Promise<void> {
+    const { request, response, path } = exchange;
     const found = findRoute(request.method ?? 'GET', path);
-    if (found.kind === 'found') await found.handler({ request, response, path, query }, found.params);
-    else if (found.kind === 'unknown' && request.method !== 'POST') sendEmpty(response, 404);
-    else {
-      if (found.kind === 'wrong-method') response.setHeader('Allow', found.allowed.join(','));
-      sendText(response, 405, '405: Method Not Allowed');
-    }
+    if (found.kind === 'found') return await found.handler(exchange, found.params);
+    if (found.kind === 'unknown' && isReading(request.method)) return sendUnknownPath(response);
+    response.setHeader('Allow', found.kind === 'wrong-method' ? found.allowed.join(',') : 'GET,HEAD');
+    sendText(response, 405, '405: Method Not Allowed');
   }
 
   /** True when the request was dealt with: refused, or left to hang for ever. */
@@ -74,8 +77,17 @@ const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 
 function readTarget(request: IncomingMessage): { path: string; query: URLSearchParams } {
   const [path = '/', query = ''] = (request.url ?? '/').split(/\?(.*)/s);
-  // Every route exists twice, with and without /api; the internal ones are taken twice as well, which harms nobody.
-  return { path: path.startsWith('/api/') ? path.slice('/api'.length) : path, query: new URLSearchParams(query) };
+  // Every route exists twice, with and without /api, but for the internal ones.
+  const isAlias = path.startsWith('/api/') && !path.startsWith('/api/internal/');
+  return { path: isAlias ? path.slice('/api'.length) : path, query: new URLSearchParams(query) };
+}
+
+const isReading = (method: string | undefined) => method === 'GET' || method === 'HEAD';
+
+/** The handler of static files answers every unknown path, in its own way: chunked and empty. */
+function sendUnknownPath(response: ServerResponse): void {
+  response.writeHead(404, { 'Content-Type': 'application/octet-stream', 'Transfer-Encoding': 'chunked' });
+  response.end();
 }
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/;

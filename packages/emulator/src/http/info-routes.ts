@@ -1,40 +1,16 @@
-// What the server is and has: /system_stats, /features, /object_info, model and extension lists, and the internal paths.
+// What the server is and has: /system_stats, /features, /object_info, and the lists that its web page asks for.
 import { readdir } from 'node:fs/promises';
 import { freemem, totalmem } from 'node:os';
-import path from 'node:path';
 import type { Directories } from '../directories.ts';
 import type { NodeClasses } from '../node-classes.ts';
 import { SERVER_FEATURES } from '../server-features.ts';
-import { sendEmpty, sendJson } from './exchange.ts';
+import { sendJson } from './exchange.ts';
 import type { Route } from './router.ts';
 
 interface InfoRoutesDeps {
   dirs: Directories;
   nodeClasses(): Promise<NodeClasses>;
 }
-
-/** Model folders in the order ComfyUI 0.3.64 lists them. */
-const MODEL_FOLDERS = [
-  'checkpoints',
-  'loras',
-  'vae',
-  'text_encoders',
-  'diffusion_models',
-  'clip_vision',
-  'style_models',
-  'embeddings',
-  'diffusers',
-  'vae_approx',
-  'controlnet',
-  'gligen',
-  'upscale_models',
-  'custom_nodes',
-  'hypernetworks',
-  'photomaker',
-  'classifiers',
-  'model_patches',
-  'audio_encoders',
-];
 
 export function infoRoutes({ dirs, nodeClasses }: InfoRoutesDeps): Route[] {
   return [
@@ -56,27 +32,6 @@ export function infoRoutes({ dirs, nodeClasses }: InfoRoutesDeps): Route[] {
     { method: 'GET', path: '/extensions', handler: ({ response }) => sendJson(response, []) },
     {
       method: 'GET',
-      path: '/embeddings',
-      async handler({ response }) {
-        const files = await listModels(dirs, 'embeddings');
-        sendJson(
-          response,
-          files.map((file) => file.replace(/\.[^.]*$/, '')),
-        );
-      },
-    },
-    { method: 'GET', path: '/models', handler: ({ response }) => sendJson(response, MODEL_FOLDERS) },
-    {
-      method: 'GET',
-      path: '/models/*',
-      async handler({ response }, [folder = '']) {
-        if (MODEL_FOLDERS.includes(folder)) sendJson(response, await listModels(dirs, folder));
-        else sendEmpty(response, 404);
-      },
-    },
-    { method: 'GET', path: '/internal/folder_paths', handler: ({ response }) => sendJson(response, folderPaths(dirs)) },
-    {
-      method: 'GET',
       path: '/internal/files/*',
       async handler({ response }, [type = '']) {
         const dir = dirs.byType(type);
@@ -95,7 +50,7 @@ export function infoRoutes({ dirs, nodeClasses }: InfoRoutesDeps): Route[] {
     {
       method: 'GET',
       path: '/users',
-      handler: ({ response }) => sendJson(response, { storage: 'server', migrated: true }),
+      handler: ({ response }) => sendJson(response, { storage: 'server', migrated: false }),
     },
     { method: 'GET', path: '/settings', handler: ({ response }) => sendJson(response, {}) },
   ];
@@ -130,21 +85,6 @@ function systemStats(): unknown {
       },
     ],
   };
-}
-
-function folderPaths(dirs: Directories): Record<string, string[]> {
-  return Object.fromEntries(MODEL_FOLDERS.map((folder) => [folder, [path.join(dirs.modelsDir, folder)]]));
-}
-
-async function listModels(dirs: Directories, folder: string): Promise<string[]> {
-  const base = path.join(dirs.modelsDir, folder);
-  try {
-    const entries = await readdir(base, { recursive: true, withFileTypes: true });
-    const files = entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.'));
-    return files.map((entry) => path.relative(base, path.join(entry.parentPath, entry.name))).sort();
-  } catch {
-    return []; // no such folder: no models of that kind
-  }
 }
 
 async function listFiles(dir: string): Promise<string[]> {

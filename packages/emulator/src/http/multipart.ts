@@ -38,7 +38,6 @@ function parameter(disposition: string, name: string): string | undefined {
   const extended = new RegExp(`;\\s*${name}\\*=utf-8''([^;]+)`, 'i').exec(disposition)?.[1];
   if (extended !== undefined) return decodeURIComponent(extended.trim());
   const quoted = new RegExp(`;\\s*${name}="((?:[^"\\\\]|\\\\.)*)"`, 'i').exec(disposition)?.[1];
-  // Browsers write %22 for a quote; curl and python write \".
-  if (quoted !== undefined) return quoted.replace(/\\(.)/g, '$1').replaceAll('%22', '"');
+  if (quoted !== undefined) return quoted.replace(/\\(.)/g, '$1');
   return new RegExp(`;\\s*${name}=([^;\\s]+)`, 'i').exec(disposition)?.[1];
 }

@@ -6,7 +6,7 @@ import { coerce, isTruthy } from '../python/coerce.pure.ts';
 import { type History, queueRow } from '../queue/history.ts';
 import type { PromptQueue } from '../queue/prompt-queue.ts';
 import type { Runner } from '../runner.ts';
-import { type Exchange, readBody, readJsonBody, serverError, sendEmpty, sendJson, sendJsonText } from './exchange.ts';
+import { type Exchange, readBody, readJsonBody, sendEmpty, sendJson, sendJsonText, serverError } from './exchange.ts';
 import type { Route } from './router.ts';
 
 interface QueueRoutesDeps {
@@ -50,12 +50,19 @@ export function queueRoutes({ queue, history, runner, executor }: QueueRoutesDep
 }
 
 async function change({ request, response }: Exchange, target: Pick<PromptQueue, 'clear' | 'delete'>): Promise<void> {
-  const body = requireObject(await readJsonBody(request));
-  if (isTruthy(body['clear'] ?? null)) target.clear();
-  const ids = body['delete'] ?? [];
-  if (!Array.isArray(ids)) throw serverError();
-  for (const id of ids) target.delete(String(id));
+  const body = await readJsonBody(request);
+  // `"clear" in body` also works on lists and strings, and then finds nothing to do.
+  const fields = Array.isArray(body) || typeof body === 'string' ? {} : requireObject(body);
+  if (isTruthy(fields['clear'] ?? null)) target.clear();
+  for (const id of idsOf(fields['delete'])) target.delete(String(id));
   sendEmpty(response);
+}
+
+/** What python's for loop makes of it: a string's letters, an object's keys. */
+function idsOf(value: JsonValue | undefined): Iterable<unknown> {
+  if (value === undefined || typeof value === 'string' || Array.isArray(value)) return value ?? [];
+  if (isJsonObject(value)) return Object.keys(value);
+  throw serverError();
 }
 
 async function interrupt({ request, response }: Exchange, runner: Runner): Promise<void> {

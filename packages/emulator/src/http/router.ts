@@ -31,10 +31,13 @@ export function createRouter(routes: readonly Route[]): (method: string, path: s
     if (!methods) return { kind: 'unknown' };
     // aiohttp answers HEAD wherever it answers GET.
     const handler = methods.get(method === 'HEAD' ? 'GET' : method);
-    if (!handler) return { kind: 'wrong-method', allowed: [...methods.keys()] };
+    if (!handler) return { kind: 'wrong-method', allowed: allowedMethods(methods) };
     return { kind: 'found', handler, params: exact ? [] : [decode(path.slice(cut + 1))] };
   };
 }
+
+const allowedMethods = (methods: ReadonlyMap<string, Handler>) =>
+  [...methods.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).sort();
 
 function decode(part: string): string {
   try {

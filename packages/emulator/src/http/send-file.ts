@@ -20,13 +20,13 @@ export async function sendFile(
   const etag = `"${Math.trunc(stats.mtimeMs * 1e6).toString(16)}-${stats.size.toString(16)}"`;
   const shared = { ...headers, ETag: etag, 'Last-Modified': stats.mtime.toUTCString(), 'Accept-Ranges': 'bytes' };
   if (isUnchanged(request.headers, etag, stats)) {
-    response.writeHead(304, { ETag: etag, 'Last-Modified': shared['Last-Modified'] });
+    response.writeHead(304, { ...headers, ETag: etag, 'Last-Modified': shared['Last-Modified'] });
     response.end();
     return;
   }
   const range = isRangeWanted(request.headers, etag, stats) ? readRange(request.headers.range, stats.size) : undefined;
   if (range === 'unsatisfiable') {
-    response.writeHead(416, { 'Content-Range': `bytes */${stats.size}`, 'Content-Length': 0 });
+    response.writeHead(416, { ...headers, 'Content-Range': `bytes */${stats.size}`, 'Transfer-Encoding': 'chunked' });
     response.end();
     return;
   }

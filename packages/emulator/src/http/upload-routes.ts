@@ -3,8 +3,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Directories } from '../directories.ts';
-import { type Exchange, readBody, serverError, sendEmpty, sendJson } from './exchange.ts';
 import { applyMask } from './apply-mask.ts';
+import { type Exchange, readBody, sendEmpty, sendJson, serverError } from './exchange.ts';
 import { type FormPart, readForm } from './multipart.ts';
 import type { Route } from './router.ts';
 
@@ -36,7 +36,8 @@ async function upload(
   const overwrite = text(form, 'overwrite');
   const isOverwriting = overwrite === 'true' || overwrite === '1';
   const sent = form.get('image')?.bytes ?? Buffer.alloc(0);
-  await mkdir(path.dirname(target.file), { recursive: true });
+  // A folder inside the file's own name is not made: writing then fails, with 500.
+  await mkdir(target.folder, { recursive: true });
   const place = isOverwriting ? { ...target, isDuplicate: false } : await freePlace(target, sent);
   if (!place.isDuplicate) {
     const content = await contentOf(form);
@@ -52,6 +53,7 @@ async function upload(
 const text = (form: Form, name: string) => form.get(name)?.bytes.toString();
 
 interface Target {
+  folder: string;
   file: string;
   name: string;
   subfolder: string;
@@ -66,21 +68,21 @@ function locate(dirs: Directories, form: Form): Target | undefined {
   if (base === undefined || (image && image.filename === undefined)) throw serverError();
   if (!image?.filename) return undefined;
   const subfolder = text(form, 'subfolder') ?? '';
-  const file = path.resolve(base, path.normalize(subfolder), image.filename);
+  const folder = path.resolve(base, path.normalize(subfolder));
+  const file = path.resolve(folder, image.filename);
   if (!file.startsWith(base + path.sep)) return undefined;
-  return { file, name: image.filename, subfolder, type };
+  return { folder, file, name: image.filename, subfolder, type };
 }
 
 async function freePlace(target: Target, sent: Buffer): Promise<{ file: string; name: string; isDuplicate: boolean }> {
   const extension = path.extname(target.name);
   const stem = target.name.slice(0, target.name.length - extension.length);
-  const folder = path.dirname(target.file);
   let { file, name } = target;
   for (let number = 1; ; number += 1) {
     const existing = await readFile(file).catch(() => undefined); // not there: the name is free
     if (existing === undefined) return { file, name, isDuplicate: false };
     if (existing.equals(sent)) return { file, name, isDuplicate: true };
     name = `${stem} (${number})${extension}`;
-    file = path.join(folder, name);
+    file = path.resolve(target.folder, name);
   }
 }

@@ -3,9 +3,9 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Directories } from '../directories.ts';
 import type { FaultControl } from '../faults/fault-control.ts';
+import { type Conversion, convertImage } from './convert-image.ts';
 import { type Exchange, sendEmpty } from './exchange.ts';
 import { contentTypeOf } from './media-types.ts';
-import { convertImage, type Conversion } from './convert-image.ts';
 import type { Route } from './router.ts';
 import { sendFile } from './send-file.ts';
 
@@ -70,7 +70,7 @@ function locate(dirs: Directories, query: URLSearchParams): Place {
 
 function wantedConversion(query: URLSearchParams): Conversion | undefined {
   const preview = query.get('preview');
-  const channel = query.get('channel') ?? 'rgba';
+  const channel = query.get('channel') ?? '';
   if (preview !== null) return { kind: 'preview', preview, channel };
   if (channel === 'rgb') return { kind: 'rgb' };
   return channel === 'a' ? { kind: 'alpha' } : undefined;

@@ -135,11 +135,17 @@ function outputType(spec: ClassSpec, slot: JsonValue): JsonValue {
     const indices = spec.sequence === 'tuple' ? 'tuple indices' : 'list indices';
     throw new PythonError('TypeError', `${indices} must be integers or slices, not ${typeName(slot)}`);
   }
+  if (Math.abs(index) >= LARGEST_INDEX) {
+    throw new PythonError('IndexError', "cannot fit 'int' into an index-sized integer");
+  }
   const type = spec.outputs.at(index);
   // Array.at counts a negative index from the end, as python does.
   if (type === undefined) throw new PythonError('IndexError', `${spec.sequence} index out of range`);
   return type;
 }
+
+/** Half of 64 bits. */
+const LARGEST_INDEX = 2 ** 63;
 
 function pythonIndex(slot: JsonValue): number | undefined {
   if (typeof slot === 'boolean') return slot ? 1 : 0;
