@@ -1,10 +1,13 @@
 // Decodes a picture file into frames of RGB bytes plus alpha, the way Pillow presents it to ComfyUI: turned upright by
 // its EXIF orientation, no colour management, colours under transparent pixels kept. Called by the loading nodes.
 import type { Metadata, Sharp } from 'sharp';
+import { decodeApng } from './apng.ts';
 import { decodeBmp, isBmp } from './bmp.ts';
 import type { Frame } from './frame.ts';
-import { findGifTransparency } from './gif-header.pure.ts';
+import { findGifTransparency, type GifTransparency } from './gif-header.pure.ts';
+import { isPng } from './png-chunks.ts';
 import { pngHasOnlyTransparentColor } from './png-header.pure.ts';
+import { webpSaysOpaque } from './webp-header.pure.ts';
 
 const OPTIONS = { ignoreIcc: true, failOn: 'none', limitInputPixels: false, unlimited: true } as const;
 /** Formats whose pages are an animation on one canvas, decoded as one tall picture. */
@@ -16,10 +19,14 @@ export async function decodeFrames(bytes: Buffer): Promise<Frame[] | undefined> 
     const frame = decodeBmp(bytes);
     return frame && [frame];
   }
+  const sharp = await loadSharp();
+  const decodeStill = async (png: Buffer): Promise<Frame> => {
+    const [frame] = await decodeFile(sharp, png);
+    if (!frame) throw new Error('a still picture has one frame');
+    return frame;
+  };
   try {
-    const sharp = await loadSharp();
-    const frames = await decodePages(sharp, bytes, await sharp(bytes, OPTIONS).metadata());
-    return frames.map((frame) => keepAsPillow(bytes, frame));
+    return (isPng(bytes) ? await decodeApng(bytes, decodeStill) : undefined) ?? (await decodeFile(sharp, bytes));
   } catch {
     // Whatever the decoder's complaint, ComfyUI says only that the file cannot be identified.
     return undefined;
@@ -33,6 +40,11 @@ async function loadSharp() {
 }
 
 type LoadedSharp = Awaited<ReturnType<typeof loadSharp>>;
+
+async function decodeFile(sharp: LoadedSharp, bytes: Buffer): Promise<Frame[]> {
+  const frames = await decodePages(sharp, bytes, await sharp(bytes, OPTIONS).metadata());
+  return frames.map((frame) => keepAsPillow(bytes, frame));
+}
 
 async function decodePages(sharp: LoadedSharp, bytes: Buffer, metadata: Metadata): Promise<Frame[]> {
   const { pages = 1, format } = metadata;
@@ -105,11 +117,16 @@ const cmykColor: ColorOf = (data, at, channel) => {
 };
 
 function keepAsPillow(bytes: Buffer, frame: Frame): Frame {
-  if (pngHasOnlyTransparentColor(bytes)) return { ...frame, alpha: undefined };
-  if (!frame.alpha || bytes.toString('latin1', 0, 3) !== 'GIF') return frame;
-  const transparency = findGifTransparency(bytes);
+  if (!frame.alpha) return frame;
+  const start = bytes.toString('latin1', 0, 4);
+  if (start === 'GIF8') return keepGifColors(frame, frame.alpha, findGifTransparency(bytes));
+  const isOpaque = start === 'RIFF' ? webpSaysOpaque(bytes) : pngHasOnlyTransparentColor(bytes);
+  return isOpaque ? { ...frame, alpha: undefined } : frame;
+}
+
+function keepGifColors(frame: Frame, alpha: Uint8Array, transparency: GifTransparency | undefined): Frame {
   if (!transparency) return { ...frame, alpha: undefined };
-  for (const [pixel, opacity] of frame.alpha.entries()) {
+  for (const [pixel, opacity] of alpha.entries()) {
     if (opacity === 0) frame.colors.set(transparency.color, pixel * 3);
   }
   return frame;

@@ -1,10 +1,10 @@
 // Writes 8-bit PNG files with text chunks, which the image library in use cannot write. Called by the saving nodes.
 
 import { promisify } from 'node:util';
-import { crc32, deflate } from 'node:zlib';
+import { deflate } from 'node:zlib';
+import { joinPngChunks, type PngChunk } from './png-chunks.ts';
 
 const deflateBytes = promisify(deflate);
-const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 /** PNG colour types by number of channels: grey, grey with alpha, RGB, RGBA. */
 const COLOR_TYPES = [0, 4, 2, 6];
 
@@ -22,12 +22,11 @@ export interface PngText {
 
 export async function writePng(picture: PngPicture, texts: PngText[], level: number): Promise<Buffer> {
   const pixels = await deflateBytes(filterRows(picture), { level });
-  return Buffer.concat([
-    SIGNATURE,
-    chunk('IHDR', header(picture)),
+  return joinPngChunks([
+    { type: 'IHDR', body: header(picture) },
     ...texts.map(({ keyword, text }) => textChunk(keyword, text)),
-    chunk('IDAT', pixels),
-    chunk('IEND', Buffer.alloc(0)),
+    { type: 'IDAT', body: pixels },
+    { type: 'IEND', body: Buffer.alloc(0) },
   ]);
 }
 
@@ -40,20 +39,11 @@ function header({ width, height, channels }: PngPicture): Buffer {
   return bytes;
 }
 
-function chunk(type: string, body: Buffer): Buffer {
-  const bytes = Buffer.alloc(12 + body.length);
-  bytes.writeUInt32BE(body.length, 0);
-  bytes.write(type, 4, 'latin1');
-  body.copy(bytes, 8);
-  bytes.writeUInt32BE(crc32(bytes.subarray(4, 8 + body.length)), 8 + body.length);
-  return bytes;
-}
-
 /** Latin-1 where it holds the text, otherwise the international chunk, uncompressed and without language. */
-function textChunk(keyword: string, text: string): Buffer {
+function textChunk(keyword: string, text: string): PngChunk {
   const start = Buffer.from(`${keyword}\0`, 'latin1');
-  if (isLatin1(text)) return chunk('tEXt', Buffer.concat([start, Buffer.from(text, 'latin1')]));
-  return chunk('iTXt', Buffer.concat([start, Buffer.alloc(4), Buffer.from(text, 'utf8')]));
+  if (isLatin1(text)) return { type: 'tEXt', body: Buffer.concat([start, Buffer.from(text, 'latin1')]) };
+  return { type: 'iTXt', body: Buffer.concat([start, Buffer.alloc(4), Buffer.from(text, 'utf8')]) };
 }
 
 function isLatin1(text: string): boolean {
