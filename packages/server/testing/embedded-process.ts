@@ -18,8 +18,8 @@ try {
     onDown: () => say({ event: 'down' }),
     onUp: () => say({ event: 'up', pid: postgres.pid }),
   });
-  say({ event: 'started', pid: postgres.pid, connection: postgres.connection });
   process.on('SIGTERM', () => void postgres.stop().then(() => process.exit(0)));
+  say({ event: 'started', pid: postgres.pid, connection: postgres.connection });
   setInterval(() => {}, 60_000);
 } catch (error) {
   say({ event: 'refused', message: error instanceof Error ? error.message : String(error) });

@@ -128,6 +128,17 @@ test('a listener hears what was notified, and after a gap that it may have misse
   });
 });
 
+test('a DATABASE_URL works, whatever session settings it brings', async () => {
+  const { host, user, database } = used.connection();
+  const query = new URLSearchParams({ host, options: '-c timezone=Asia/Kolkata' });
+  const db = createDatabase({ url: `postgres://${user}@localhost/${database}?${query}`, log: silentLog });
+  const rows = await db.query(
+    sql`select current_setting('timezone') as zone, timestamptz '2026-01-02 03:04:05.5Z' as at`,
+  );
+  expect(rows).toEqual([{ zone: 'Asia/Kolkata', at: Date.parse('2026-01-02T03:04:05.500Z') }]);
+  await db.stop();
+});
+
 let dataDir = '';
 let server: EmbeddedPostgres;
 beforeAll(async () => {

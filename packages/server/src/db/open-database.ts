@@ -45,7 +45,9 @@ async function holdDatabase(deps: Deps, location: { url: string }): Promise<Open
         return;
       }
       if (performance.now() > until) {
-        throw new Error(`another comfleet (${taken.holder}) uses this database. Stop it first, or give this one a database of its own.`);
+        throw new Error(
+          `another comfleet (${taken.holder}) uses this database. Stop it first, or give this one a database of its own.`,
+        );
       }
       await sleep(RETAKE_PAUSE_MS);
     }
@@ -56,7 +58,8 @@ async function holdDatabase(deps: Deps, location: { url: string }): Promise<Open
       try {
         return await take(TAKE_WITHIN_MS);
       } catch (error) {
-        if (!isDatabaseUnavailable(error)) return deps.onFatal(error instanceof Error ? error : new Error(String(error)));
+        if (!isDatabaseUnavailable(error))
+          return deps.onFatal(error instanceof Error ? error : new Error(String(error)));
         await sleep(RETAKE_PAUSE_MS);
       }
     }

@@ -15,14 +15,14 @@ export function parseInt8(text: string): number | bigint {
   return Number.isSafeInteger(value) ? value : BigInt(text);
 }
 
-/** '2026-01-02 03:04:05.123456+00' → 1767323045123.456. Connections of db/ have their time zone set to UTC. */
+/** '2026-01-02 03:04:05.123456+00' → 1767323045123.456. Sessions of db/ are in UTC, unless a DATABASE_URL says otherwise. */
 export function parseInstant(text: string): number {
   if (text === 'infinity') return Number.POSITIVE_INFINITY;
   if (text === '-infinity') return Number.NEGATIVE_INFINITY;
-  const parts = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/.exec(text);
+  const parts = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?([+-]\d\d)(?::?(\d\d))?$/.exec(text);
   if (!parts) throw new RangeError(`an instant this service cannot read: ${text}`);
-  const micros = Number((parts[3] ?? '').padEnd(6, '0'));
-  return Date.parse(`${parts[1]}T${parts[2]}Z`) + micros / 1000;
+  const [, day, time, fraction = '', offsetHours, offsetMinutes = '00'] = parts;
+  return Date.parse(`${day}T${time}${offsetHours}:${offsetMinutes}`) + Number(fraction.padEnd(6, '0')) / 1000;
 }
 
 // The list of known oids in pg's types lacks the array ones.

@@ -12,9 +12,9 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Binaries } from './binaries.ts';
-import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
+import { EmbeddedPostgresError, USE_DATABASE_URL } from './embedded-postgres-error.ts';
 import { runProgram } from './run-program.ts';
 import { canReach, type SystemUser } from './system-user.ts';
 
@@ -48,7 +48,7 @@ export async function ensureCluster(cluster: Cluster): Promise<void> {
 async function createCluster({ dir, user, binaries }: Cluster): Promise<void> {
   const fresh = `${dir}.init-${process.pid}-${Date.now().toString(36)}`;
   mkdirSync(fresh, { mode: 0o700 });
-  if (user) chownSync(fresh, user.uid, user.gid);
+  if (user) giveTo(fresh, user);
   const { pathArgument, cwd } = pathForServer(fresh, user);
   const args = ['-D', pathArgument, '-U', SUPERUSER, '-E', 'UTF8', '--locale=C', '--auth=trust', '--no-instructions'];
   // One order of characters everywhere, and UTF-8 aware, without the system's locales.
@@ -68,13 +68,31 @@ async function createCluster({ dir, user, binaries }: Cluster): Promise<void> {
   }
 }
 
-/** Leftovers of a killed initdb, told from a running one by its pid. */
+function giveTo(dir: string, user: SystemUser): void {
+  try {
+    chownSync(dir, user.uid, user.gid);
+  } catch (cause) {
+    rmSync(dir, { recursive: true, force: true });
+    throw new EmbeddedPostgresError(
+      `PostgreSQL does not run as root, and this root may not give ${dir} to another user (a container without ` +
+        `CAP_CHOWN, or a file system without owners): start as an ordinary user, or ${USE_DATABASE_URL}`,
+      { cause },
+    );
+  }
+}
+
+/** Leftovers of a start that was killed, told from a start that goes on by its pid. */
 function removeAbandoned(dir: string): void {
-  const prefix = `${dir.slice(dirname(dir).length + 1)}.init-`;
+  const prefix = `${basename(dir)}.init-`;
   for (const name of readdirSync(dirname(dir))) {
     if (!name.startsWith(prefix)) continue;
     const pid = Number.parseInt(name.slice(prefix.length), 10);
-    if (pid !== process.pid && !isAlive(pid)) rmSync(join(dirname(dir), name), { recursive: true, force: true });
+    if (pid === process.pid || isAlive(pid)) continue;
+    try {
+      rmSync(join(dirname(dir), name), { recursive: true, force: true });
+    } catch {
+      // The killed start's initdb still writes there; the next start finds it ended.
+    }
   }
 }
 
