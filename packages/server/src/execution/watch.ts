@@ -39,6 +39,7 @@ export const WATCH_TIMES: WatchTimes = {
   workerDeadMs: 30_000,
 };
 
+const OVER = Symbol('over');
 const ASK_PAUSE_MS = 100;
 /** `/queue` answers with whole graphs: not more often than this for a run that takes long. */
 const LONGEST_ASK_PAUSE_MS = 2_000;
@@ -84,7 +85,8 @@ export function watchPrompt(deps: WatchDeps): Watch {
   function end(result: RunEnd) {
     if (isOver) return;
     isOver = true;
-    stopping.abort();
+    // A reason of our own: the default one is an error with a stack, for every run.
+    stopping.abort(OVER);
     stopListening();
     clearInterval(silenceTimer);
     deps.onOver();
