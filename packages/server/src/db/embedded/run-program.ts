@@ -20,22 +20,35 @@ export function runProgram(
   options: { user: SystemUser | undefined; cwd?: string },
 ): Promise<ProgramEnd> {
   return new Promise((resolve) => {
-    const child = spawn(path, args, {
-      ...options.user,
-      cwd: options.cwd ?? '/',
-      env: PROGRAM_ENV,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      windowsHide: true,
-    });
+    const fail = (error: NodeJS.ErrnoException): void =>
+      resolve({ code: null, output: error.message, isMissing: error.code === 'ENOENT' });
+    const child = trySpawn(path, args, options);
+    if (child instanceof Error) {
+      fail(child);
+      return;
+    }
     let output = '';
     const collect = (bytes: Buffer): void => {
       output = (output + bytes.toString()).slice(-MOST_OUTPUT_CHARS);
     };
     child.stdout.on('data', collect);
     child.stderr.on('data', collect);
-    child.once('error', (error: NodeJS.ErrnoException) =>
-      resolve({ code: null, output: error.message, isMissing: error.code === 'ENOENT' }),
-    );
+    child.once('error', fail);
     child.once('close', (code) => resolve({ code, output: output.trim(), isMissing: false }));
   });
+}
+
+/** Node throws some failures to spawn (EPERM: this root may not become another user) and emits others. */
+function trySpawn(path: string, args: readonly string[], options: { user: SystemUser | undefined; cwd?: string }) {
+  try {
+    return spawn(path, args, {
+      ...options.user,
+      cwd: options.cwd ?? '/',
+      env: PROGRAM_ENV,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      windowsHide: true,
+    });
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
