@@ -1,19 +1,23 @@
 import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
+  closeSync,
+  fstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLocalOutput, type LocalOutput, type LocalRead } from './local-output.ts';
+import { createLocalOutput, type LocalOutput, type LocalRead, readSmall } from './local-output.ts';
 
 let base = '';
 let dir = '';
@@ -130,6 +134,18 @@ describe('read', () => {
     if (found.kind !== 'stream') throw new Error(found.kind);
     change();
     await expect(buffer(found.stream)).rejects.toThrow('changed while it was read');
+  });
+
+  it.each([
+    ['grew', () => appendFileSync(join(dir, 'r1/a.png'), 'more')],
+    ['shrank', () => writeFileSync(join(dir, 'r1/a.png'), '')],
+    ['was rewritten', () => utimesSync(join(dir, 'r1/a.png'), 1, 1)],
+  ])('a small file that %s since its size was seen is refused', (_what, change) => {
+    const fd = openSync(join(dir, 'r1/a.png'), 'r');
+    const stat = fstatSync(fd);
+    change();
+    expect(readSmall(fd, stat)).toEqual({ kind: 'refused', reason: 'growing' });
+    closeSync(fd);
   });
 
   it('a file replaced after it was opened is read as it was', async () => {

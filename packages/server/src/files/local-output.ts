@@ -50,7 +50,8 @@ function isSame(a: Stats, b: Stats): boolean {
   return a.size === b.size && a.mtimeMs === b.mtimeMs && a.ino === b.ino;
 }
 
-function readSmall(fd: number, stat: Stats): LocalRead {
+// Exported for its test: between the caller's look at the size and this read another process may write.
+export function readSmall(fd: number, stat: Stats): LocalRead {
   const bytes = Buffer.allocUnsafe(stat.size + 1); // one more, to notice growth
   let done = 0;
   for (;;) {

@@ -57,10 +57,3 @@ export function fits(kind: MediaKind, media: Media | undefined): boolean {
   if (kind === 'video') return media.kind === 'video' || MOVING_IMAGES.has(media.mime);
   return media.kind === 'image';
 }
-
-// The name a file is uploaded to an instance under: the same bytes always get the same name, and ours never collide
-// with the files an operator put there.
-export function safeUploadName(sha256: string, ext: string): string {
-  const safeExt = /^[a-z0-9]{1,12}$/.test(ext) ? ext : 'bin';
-  return `comfleet-${sha256}.${safeExt}`;
-}
