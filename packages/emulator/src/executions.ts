@@ -1,5 +1,5 @@
 // What was really executed since the start: GET /emulator/executions, for checkers outside that compare it with what a
-// gateway claims. Optionally also appended to a file, which survives a crash. Written by the runner only.
+// gateway claims. Optionally also appended to a file, which survives a crash and has the graphs. Written by the runner only.
 import { createHash } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { type JsonValue, LosslessNumber } from '@comfleet/comfyui';
@@ -28,8 +28,8 @@ interface ExecutionsDeps {
 
 export function createExecutions({ now, file }: ExecutionsDeps): Executions {
   let kept: Execution[] = [];
-  const append = (execution: Execution) => {
-    if (file !== undefined) appendFileSync(file, `${dumps(execution)}\n`);
+  const append = (line: object) => {
+    if (file !== undefined) appendFileSync(file, `${dumps(line)}\n`);
   };
 
   return {
@@ -44,7 +44,7 @@ export function createExecutions({ now, file }: ExecutionsDeps): Executions {
       // Dropped in bulk: shifting a long array at every prompt would cost more than the prompt.
       if (kept.length >= MAX_KEPT * 1.1) kept = kept.slice(-MAX_KEPT);
       kept.push(execution);
-      append(execution);
+      append({ ...execution, prompt });
       return execution;
     },
     end(execution, outcome) {

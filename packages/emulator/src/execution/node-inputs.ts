@@ -7,21 +7,25 @@ import type { GraphNode } from './graph.ts';
 import { readLink } from './is-link.pure.ts';
 import type { NodeCache } from './node-cache.ts';
 
-/** Undeclared constants are not passed on, while undeclared links are: python then complains of an unexpected argument. */
+/** Undeclared constants are not passed on, undeclared links are: requireNoStrangers then complains of them. */
 export function gatherInputs(
   node: GraphNode,
   { definition, cache }: { definition: NodeDefinition; cache: NodeCache },
 ): Record<string, unknown> {
-  const gathered = constantsOf(node, definition);
+  const gathered: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(node.inputs)) {
     const link = readLink(value);
-    if (!link) continue;
-    if (!isDeclared(definition, name)) {
-      throw new PythonError('TypeError', `${node.classType} got an unexpected keyword argument '${name}'`);
-    }
-    gathered[name] = cache.get(link[0])?.outputs?.at(link[1]);
+    if (link) gathered[name] = cache.get(link[0])?.outputs?.at(link[1]);
+    else if (isDeclared(definition, name)) gathered[name] = plain(value);
   }
   return gathered;
+}
+
+export function requireNoStrangers(inputs: Record<string, unknown>, definition: NodeDefinition): void {
+  const stranger = Object.keys(inputs).find((name) => !isDeclared(definition, name));
+  if (stranger === undefined) return;
+  const text = `${definition.classType} got an unexpected keyword argument '${stranger}'`;
+  throw new PythonError('TypeError', text);
 }
 
 export function constantsOf(node: GraphNode, definition: NodeDefinition): Record<string, unknown> {

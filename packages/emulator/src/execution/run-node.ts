@@ -1,12 +1,14 @@
 // One node of a running prompt: served from the cache, or run with its inputs and its result cached. Misbehaviours that
 // strike at a node strike here. Called by run-graph.ts in the order of its execution list.
+import type { JsonValue } from '@comfleet/comfyui';
 import { isJsonObject } from '../json-object.pure.ts';
 import type { NodeContext, NodeDefinition, NodeDirectories } from '../nodes/node.ts';
 import { PythonError } from '../python/errors.ts';
+import { repr } from '../python/text.pure.ts';
 import { describeFailure, Interrupted, isOutOfMemory, outOfMemory } from './failure.ts';
 import { type Graph, type GraphNode, WorkerDeath } from './graph.ts';
 import type { NodeCache } from './node-cache.ts';
-import { gatherInputs } from './node-inputs.ts';
+import { gatherInputs, requireNoStrangers } from './node-inputs.ts';
 import type { ExecutionEnd, ExecutionEvent, Job, PreviewImage, UiOutput } from './protocol.ts';
 import { saveRandomBytes } from './random-output.ts';
 import type { ServiceTime } from './service-time.ts';
@@ -89,8 +91,8 @@ async function produce(run: Run, node: GraphNode, inputs: Record<string, unknown
   if (outputBytes && definition.info.output_node === true && 'filename_prefix' in inputs) {
     return { outputs: [], ui: await saveRandomBytes(outputBytes, { inputs, outputDir: run.dirs.outputDir }) };
   }
+  requireNoStrangers(inputs, definition);
   const result = await definition.run(inputs, contextFor(run, node));
-  checkInterrupt(run);
   return { outputs: result.outputs, ui: result.ui };
 }
 
@@ -114,6 +116,18 @@ function contextFor(run: Run, node: GraphNode): NodeContext {
     },
   };
 }
+
+/** The hidden inputs that a saving node is called with; they only matter to whoever reads an error's current_inputs. */
+function hiddenInputs({ job, definitionOf }: Run, node: GraphNode): Record<string, unknown> {
+  const hidden: Record<string, unknown> = {};
+  for (const name of Object.keys(definitionOf(node).info.input?.hidden ?? {})) {
+    if (name === 'prompt') hidden[name] = repr(job.prompt);
+    if (name === 'extra_pnginfo') hidden[name] = shownPnginfo(job.extraData['extra_pnginfo']);
+  }
+  return hidden;
+}
+
+const shownPnginfo = (value: JsonValue | undefined) => (value === undefined ? null : repr(value));
 
 interface Progress {
   nodeId: string;
@@ -140,11 +154,12 @@ interface FailedNode {
 function failedEnd(run: Run, { node, inputs, error }: FailedNode): ExecutionEnd {
   const outputs = run.cache.uiOutputs();
   const { executed } = run;
-  // Whatever an interrupted node threw in its haste, the interrupt is the reason.
-  if (error instanceof Interrupted || run.isInterrupted()) {
+  // A node that heeds the signal throws what the signal says.
+  if (error instanceof Interrupted || (run.signal.aborted && error === run.signal.reason)) {
     return { kind: 'interrupted', outputs, nodeId: node.id, nodeType: node.classType, executed };
   }
   if (isOutOfMemory(error)) run.time.unloadModels();
-  const failure = describeFailure(error, { node, inputs, executed, prompt: run.job.prompt });
+  const shownInputs = { ...inputs, ...hiddenInputs(run, node) };
+  const failure = describeFailure(error, { node, inputs: shownInputs, executed, prompt: run.job.prompt });
   return { kind: 'error', outputs, failure };
 }
