@@ -2,7 +2,7 @@
 import type { ImageTensor } from '../nodes/node.ts';
 import { PythonError } from '../python/errors.ts';
 import { scaleBilinear } from './taps-scale.ts';
-import { cropImage, type Rectangle, repeatToBatch, sample } from './tensor.ts';
+import { cropImage, type Rectangle, repeatToBatch, sample, sliceEdge } from './tensor.ts';
 
 export interface Composition {
   destination: ImageTensor;
@@ -51,10 +51,6 @@ function placeAxis(start: number, length: number, room: number): Axis {
   const to = sliceEdge(start + length, room);
   const seen = room - start + Math.min(0, start);
   return { start: from, length: Math.max(0, to - from), source: Math.max(0, Math.min(length, seen)) };
-}
-
-function sliceEdge(edge: number, length: number): number {
-  return Math.min(Math.max(edge < 0 ? edge + length : edge, 0), length);
 }
 
 function sizeMismatch(columns: Axis, rows: Axis): PythonError {

@@ -16,8 +16,9 @@ function requireRoomToMirror(image: ImageTensor, radius: number): void {
   const dimension = radius >= width ? 3 : radius >= height ? 2 : undefined;
   if (dimension === undefined) return;
   const what = `padding (${radius}, ${radius}) at dimension ${dimension} of input [${batch}, ${channels}, ${height}, ${width}]`;
+  const argument = dimension === 3 ? 'Argument #4' : 'Argument #6';
   const rule = 'Padding size should be less than the corresponding input dimension';
-  throw new PythonError('RuntimeError', `${rule}, but got: ${what}`);
+  throw new PythonError('RuntimeError', `${argument}: ${rule}, but got: ${what}`);
 }
 
 function gaussianWeights(radius: number, sigma: number): Float64Array {

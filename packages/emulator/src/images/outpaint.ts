@@ -1,7 +1,8 @@
 // Puts a picture on a larger grey ground, with a mask that covers the new parts and fades into the old ones.
 // Called by the outpainting node.
 import type { ImageTensor, MaskTensor } from '../nodes/node.ts';
-import { newImage, newMask } from './tensor.ts';
+import { PythonError } from '../python/errors.ts';
+import { newImage, newMask, sliceEdge } from './tensor.ts';
 
 export interface Padding {
   left: number;
@@ -17,6 +18,7 @@ export function padForOutpaint(image: ImageTensor, padding: Padding): { image: I
   const width = image.width + padding.left + padding.right;
   const ground = newImage({ ...image, height, width });
   ground.data.fill(0.5);
+  requireRoom(image, ground, padding);
   const rowLength = image.width * image.channels;
   for (let row = 0; row < image.batch * image.height; row += 1) {
     const frame = Math.floor(row / image.height);
@@ -25,6 +27,16 @@ export function padForOutpaint(image: ImageTensor, padding: Padding): { image: I
     ground.data.set(image.data.subarray(row * rowLength, (row + 1) * rowLength), to);
   }
   return { image: ground, mask: fadeMask({ width: image.width, height: image.height }, padding) };
+}
+
+// Paddings from other nodes may be negative; the picture then does not fit the part of the ground that it should fill.
+function requireRoom(image: ImageTensor, ground: ImageTensor, { left, top }: Padding): void {
+  const across = sliceEdge(left + image.width, ground.width) - sliceEdge(left, ground.width);
+  const down = sliceEdge(top + image.height, ground.height) - sliceEdge(top, ground.height);
+  if (across === image.width && down === image.height) return;
+  const [room, size, dimension] = across === image.width ? [down, image.height, 1] : [across, image.width, 2];
+  const rule = `The expanded size of the tensor (${Math.max(0, room)}) must match the existing size (${size})`;
+  throw new PythonError('RuntimeError', `${rule} at non-singleton dimension ${dimension}.`);
 }
 
 interface Size {

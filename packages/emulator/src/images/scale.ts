@@ -8,7 +8,7 @@ import { scaleLanczos } from './lanczos-scale.ts';
 import { scaleNearest } from './nearest-scale.ts';
 import { roundHalfEven } from './round.pure.ts';
 import { scaleBicubic, scaleBilinear } from './taps-scale.ts';
-import { cropImage } from './tensor.ts';
+import { cropImage, newImage } from './tensor.ts';
 
 export interface ScaleTarget {
   width: number;
@@ -30,11 +30,20 @@ export function scaleImage(image: ImageTensor, target: ScaleTarget): ImageTensor
   const scale = Object.hasOwn(METHODS, method) ? METHODS[method] : undefined;
   if (!scale) throw new PythonError('NotImplementedError', `Unknown scaling method: ${method}`);
   const source = target.crop === 'center' ? cropToAspect(image, width / height) : image;
-  if (Math.min(width, height, source.width, source.height) < 1) {
+  if (Math.min(width, height, source.width, source.height) < 1) return scaleToNothing(source, target);
+  return scale(source, width, height);
+}
+
+// Each method has its own say about empty pictures; only "area" lets them pass, until something is to be done with them.
+function scaleToNothing(source: ImageTensor, { width, height, method }: ScaleTarget): ImageTensor {
+  if (method === 'lanczos') throw new PythonError('ValueError', 'height and width must be > 0');
+  if (method !== 'area') {
     const sizes = `input (H: ${source.height}, W: ${source.width}) output (H: ${height}, W: ${width})`;
     throw new PythonError('RuntimeError', `Input and output sizes should be greater than 0, but got ${sizes}`);
   }
-  return scale(source, width, height);
+  if (width >= 0 && height >= 0) return newImage({ ...source, width, height });
+  const rule = 'adaptive_avg_pool2d: elements of output_size must be greater than or equal to 0';
+  throw new PythonError('RuntimeError', `${rule} but received {${height}, ${width}}`);
 }
 
 function cropToAspect(image: ImageTensor, aspect: number): ImageTensor {

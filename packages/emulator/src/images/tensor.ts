@@ -1,5 +1,6 @@
 // Making and slicing the float tensors that nodes pass to each other. Used by every kernel and node.
 import type { ImageTensor, MaskTensor } from '../nodes/node.ts';
+import { PythonError } from '../python/errors.ts';
 
 export interface Shape {
   batch: number;
@@ -9,11 +10,21 @@ export interface Shape {
 }
 
 export function newImage({ batch, height, width, channels }: Shape): ImageTensor {
+  requireSizes([batch, height, width, channels]);
   return { kind: 'image', batch, height, width, channels, data: new Float32Array(batch * height * width * channels) };
 }
 
 export function newMask({ batch, height, width }: Omit<Shape, 'channels'>): MaskTensor {
+  requireSizes([batch, height, width]);
   return { kind: 'mask', batch, height, width, data: new Float32Array(batch * height * width) };
+}
+
+// Sizes may come from other nodes, which no validation bounds.
+function requireSizes(sizes: number[]): void {
+  const negative = sizes.find((size) => size < 0);
+  if (negative === undefined) return;
+  const text = `Trying to create tensor with negative dimension ${negative}: [${sizes.join(', ')}]`;
+  throw new PythonError('RuntimeError', text);
 }
 
 /** A sample whose index the caller's loop bounds guarantee; compiles to a plain load. */
@@ -60,6 +71,11 @@ export function cropImage(image: ImageTensor, area: Rectangle): ImageTensor {
     out.data.set(image.data.subarray(from, from + rowLength), row * rowLength);
   }
   return out;
+}
+
+/** Where a Python slice begins or ends on an axis: negative positions count from the far end. */
+export function sliceEdge(edge: number, length: number): number {
+  return Math.min(Math.max(edge < 0 ? edge + length : edge, 0), length);
 }
 
 /** Repeats or cuts a batch to `batch` pictures, as ComfyUI does before it combines two batches. */

@@ -5,7 +5,7 @@ import { compositeImages } from '../images/composite.ts';
 import { padForOutpaint } from '../images/outpaint.ts';
 import { scaleImage } from '../images/scale.ts';
 import { scaleBilinear } from '../images/taps-scale.ts';
-import { cropImage, maskAsImage, newImage } from '../images/tensor.ts';
+import { cropImage, maskAsImage, newImage, sliceEdge } from '../images/tensor.ts';
 import { PythonError } from '../python/errors.ts';
 import { readFlag, readImage, readMask, readNumber } from './inputs.ts';
 import type { ImageTensor, NodeDefinition } from './node.ts';
@@ -16,13 +16,18 @@ export const imageCrop: NodeDefinition = {
   info: nodeInfo('ImageCrop'),
   async run(inputs) {
     const image = readImage(inputs, 'image');
-    const left = Math.min(readNumber(inputs, 'x'), image.width - 1);
-    const top = Math.min(readNumber(inputs, 'y'), image.height - 1);
-    const width = Math.min(readNumber(inputs, 'width'), image.width - left);
-    const height = Math.min(readNumber(inputs, 'height'), image.height - top);
-    return { outputs: [cropImage(image, { left, top, width, height })] };
+    const across = sliceAxis(readNumber(inputs, 'x'), readNumber(inputs, 'width'), image.width);
+    const down = sliceAxis(readNumber(inputs, 'y'), readNumber(inputs, 'height'), image.height);
+    const area = { left: across.start, top: down.start, width: across.length, height: down.length };
+    return { outputs: [cropImage(image, area)] };
   },
 };
+
+function sliceAxis(position: number, length: number, room: number): { start: number; length: number } {
+  const first = Math.min(position, room - 1);
+  const start = sliceEdge(first, room);
+  return { start, length: Math.max(0, sliceEdge(first + length, room) - start) };
+}
 
 export const imagePadForOutpaint: NodeDefinition = {
   classType: 'ImagePadForOutpaint',

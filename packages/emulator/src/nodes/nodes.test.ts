@@ -71,15 +71,24 @@ describe('PreviewAny', () => {
     const shown = async (source: unknown) => (await runNode('PreviewAny', { source })).ui?.['text']?.[0];
     expect(await shown(small)).toBe('tensor([[[0.0000, 0.5000],\n         [1.0000, 0.2500]]])');
     const row = '[0., 0., 0.,  ..., 0., 0., 0.]';
+    expect(await shown(newMask({ batch: 1, height: 0, width: 2 }))).toBe('tensor([], size=(1, 0, 2))');
     const rows = [row, row, row, '...', row, row, row].join(',\n         ');
     expect(await shown(wide)).toBe(`tensor([[${rows}]])`);
   });
 });
 
 describe('a node that cannot do its work fails as it does in ComfyUI', () => {
+  const padding = { left: 0, top: 0, right: 0, bottom: 0, feathering: 1 };
+  const nothing = newImage({ batch: 1, height: 7, width: 0, channels: 3 });
+  const none = newImage({ batch: 0, height: 7, width: 8, channels: 3 });
   const composite = { destination: picture, source: large, x: -1, y: 0, resize_source: false };
   it.each([
-    ['ImageBlur', { image: picture, blur_radius: 5, sigma: 1 }, 'RuntimeError', /^Padding size should be less/],
+    [
+      'ImageBlur',
+      { image: picture, blur_radius: 5, sigma: 1 },
+      'RuntimeError',
+      /^Argument #6: Padding size should be less.*dimension 2 of input \[1, 3, 4, 6\]$/,
+    ],
     [
       'ImageScale',
       { image: picture, upscale_method: 'bicubic', width: 3, height: -1, crop: 'disabled' },
@@ -94,6 +103,12 @@ describe('a node that cannot do its work fails as it does in ComfyUI', () => {
     ],
     ['ImageToMask', { image: picture, channel: 'alpha' }, 'IndexError', /^index 3 is out of bounds/],
     ['ImageCompositeMasked', composite, 'RuntimeError', /^The size of tensor a \(6\) must match/],
+    ['ImageScaleBy', { image: picture, upscale_method: 'lanczos', scale_by: 0.01 }, 'ValueError', /must be > 0/],
+    ['EmptyImage', { width: -5, height: 7 }, 'RuntimeError', /negative dimension -5: \[1, 7, -5, 3\]$/],
+    ['SolidMask', { width: 2, height: -1, value: 1 }, 'RuntimeError', /negative dimension -1: \[1, -1, 2\]$/],
+    ['SaveImage', { images: nothing, filename_prefix: 'x' }, 'ValueError', /^cannot write empty image$/],
+    ['SaveImage', { images: none, filename_prefix: 'x' }, 'IndexError', /^index 0 is out of bounds/],
+    ['ImagePadForOutpaint', { image: picture, ...padding, left: -5 }, 'RuntimeError', /\(1\).*\(6\).*dimension 2/],
     ['ImageInvert', {}, 'TypeError', /'image'/],
     ['ImageInvert', { image: 'text' }, 'TypeError', /'image'/],
     [
@@ -104,6 +119,15 @@ describe('a node that cannot do its work fails as it does in ComfyUI', () => {
     ],
   ])('%s (case %#)', async (classType, inputs, type, message) => {
     await expect(runNode(classType, inputs)).rejects.toMatchObject({ type, message: expect.stringMatching(message) });
+  });
+});
+
+describe('ImageCrop', () => {
+  it('counts a negative position, which only a link can bring, from the far end', async () => {
+    const image = newImage({ batch: 1, height: 1, width: 6, channels: 3 });
+    image.data.set(Array.from({ length: 18 }, (_, index) => Math.floor(index / 3)));
+    const [out] = (await runNode('ImageCrop', { image, x: -5, y: 0, width: 3, height: 1 })).outputs as [typeof picture];
+    expect([...out.data.filter((_, index) => index % 3 === 0)]).toEqual([1, 2, 3]);
   });
 });
 

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { type PngText, writePng } from '../images/png-writer.ts';
 import { frameOf, toBytes } from '../images/tensor.ts';
 import { dumps } from '../python/dumps.pure.ts';
+import { PythonError } from '../python/errors.ts';
 import { readImage, readText } from './inputs.ts';
 import type { ImageTensor, NodeContext, NodeDefinition, NodeResult } from './node.ts';
 import { nodeInfo } from './node-info.ts';
@@ -57,6 +58,7 @@ interface Target {
 
 async function saveBatch(images: ImageTensor, target: Target, context: NodeContext): Promise<NodeResult> {
   const { width, height } = images;
+  if (images.batch === 0) throw new PythonError('IndexError', 'index 0 is out of bounds for dimension 0 with size 0');
   const { prefix, baseDir } = target;
   const { folder, subfolder, filename, counter } = await findOutputPath({
     ...{ prefix, baseDir, width, height },
@@ -75,6 +77,7 @@ async function saveBatch(images: ImageTensor, target: Target, context: NodeConte
 
 function pictureOf(images: ImageTensor, index: number) {
   const { width, height, channels } = images;
+  if (width === 0 || height === 0) throw new PythonError('ValueError', 'cannot write empty image');
   return { width, height, channels, data: toBytes(frameOf(images, index)) };
 }
 

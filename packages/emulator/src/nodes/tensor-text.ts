@@ -14,6 +14,7 @@ export function isTensor(value: unknown): value is ImageTensor | MaskTensor {
 export function tensorText(tensor: ImageTensor | MaskTensor): string {
   const { batch, height, width, data } = tensor;
   const sizes = tensor.kind === 'image' ? [batch, height, width, tensor.channels] : [batch, height, width];
+  if (data.length === 0) return `tensor([], size=(${sizes.join(', ')}))`;
   const isWhole = data.length <= FULL_LIMIT;
   const shown = shownSamples(data, isWhole ? sizes : sizes.map((size) => Math.min(size, 2 * EDGE_ITEMS)), sizes);
   const format = chooseFormat(shown);
