@@ -9,8 +9,8 @@ import { registerAccountRoutes } from './accounts/routes.ts';
 import type { Config } from './config.ts';
 import { createDatabase } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
-import { createWaker } from './db/wake.ts';
 import { openDatabase } from './db/open-database.ts';
+import { createWaker } from './db/wake.ts';
 import { createDeploymentDirectory } from './deployments/directory.ts';
 import { registerDeploymentRoutes } from './deployments/routes.ts';
 import { createDeadlines } from './dispatch/deadlines.ts';
@@ -44,7 +44,10 @@ import { createVersions } from './workflows/versions.ts';
 export interface AppOverrides {
   readonly clock?: Clock;
   readonly log?: Log;
-  readonly providers?: (deps: { db: Parameters<typeof createStaticProvider>[0]['db']; newId: () => string }) => Provider[];
+  readonly providers?: (deps: {
+    db: Parameters<typeof createStaticProvider>[0]['db'];
+    newId: () => string;
+  }) => Provider[];
   readonly safeFetch?: SafeFetch;
   readonly watchTimes?: WatchTimes;
   readonly maxDataUriBytes?: number;
@@ -78,13 +81,19 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   const opened = await openDatabase({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, log, onFatal });
   const db = createDatabase({ ...opened.location, log });
   await migrate(db);
-  const newAdminToken = await ensureFirstAccount({ db, newId, dataDir: config.dataDir, configuredToken: config.adminToken });
+  const newAdminToken = await ensureFirstAccount({
+    db,
+    newId,
+    dataDir: config.dataDir,
+    configuredToken: config.adminToken,
+  });
 
   const waker = createWaker<'deployments'>();
   const storage = createDiskStore({ dir: filesDir });
   const inputCache = createInputCache({ storage, now: () => clock.now() });
   const safeFetch =
-    overrides.safeFetch ?? createSafeFetch({ allowPrivateHosts: config.allowPrivateHosts, userAgent: `comfleet/${version}` });
+    overrides.safeFetch ??
+    createSafeFetch({ allowPrivateHosts: config.allowPrivateHosts, userAgent: `comfleet/${version}` });
 
   const providers = overrides.providers?.({ db, newId }) ?? chooseProviders();
   const fleet = createFleet({ providers, now: () => clock.now(), log });
@@ -114,14 +123,19 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
         maxFetchBytes: DEFAULT_LIMITS.fetchedFileBytes,
         fetchTimeoutMs: DEFAULT_LIMITS.fetchMs,
         maxAttempts: 3,
+        startTimeoutMs: config.startTimeoutMs,
       },
     },
   });
   const { stopRequest } = dispatcher;
   const deadlines = createDeadlines({ clock, live, fleet, dispatcher, startTimeoutMs: config.startTimeoutMs });
   const retention = createRetention({ db, clock, storage, inputCache, log, retentionDays: config.retentionDays });
-  const endOfRefused = () =>
-    void endRefused({ live, directory, stop: stopRequest }).catch((error) => log.error(describeError(error), 'ending the requests of a closed deployment'));
+  const endOfRefused = () => {
+    dispatcher.refreshLimits();
+    void endRefused({ live, directory, stop: stopRequest }).catch((error) =>
+      log.error(describeError(error), 'ending the requests of a closed deployment'),
+    );
+  };
   const stopWaking = waker.on('deployments', endOfRefused);
 
   let isReady = false;
@@ -129,11 +143,16 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   const routes = createRouteServer({
     app: http,
     authenticate: createAuthenticator({ db, clock }),
-    publicUrl: { publicUrl: config.publicUrl, allowedHosts: config.allowedHosts, trustedProxies: config.trustedProxies },
+    publicUrl: {
+      publicUrl: config.publicUrl,
+      allowedHosts: config.allowedHosts,
+      trustedProxies: config.trustedProxies,
+    },
   });
   registerHealth(routes, {
     version,
-    notReady: () => (isReady ? (db.ready() ? undefined : 'the database cannot be reached') : 'the service is starting or stopping'),
+    notReady: () =>
+      isReady ? (db.ready() ? undefined : 'the database cannot be reached') : 'the service is starting or stopping',
   });
   registerAccountRoutes(routes, { hasInstance: () => fleet.ready().length > 0 });
   registerWorkflowRoutes(routes, { db, newId, objectInfos, captureObjectInfo });
@@ -157,7 +176,10 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     live,
     writes,
     queue: dispatcher,
-    limits: { maxDataUriBytes: overrides.maxDataUriBytes ?? DEFAULT_LIMITS.dataUriBytes, queueLimit: config.queueLimit },
+    limits: {
+      maxDataUriBytes: overrides.maxDataUriBytes ?? DEFAULT_LIMITS.dataUriBytes,
+      queueLimit: config.queueLimit,
+    },
     lookup: createRequestLookup({ db, live, directory }),
     storage,
     cancelledWord: config.cancelledWord,
@@ -192,6 +214,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     retention.stop();
     stopWaking();
     // New calls are refused from here; what is under way gets its time.
+    live.stopWaiting();
     const closed = http.close();
     await dispatcher.drain(config.stopGraceMs);
     await closed;

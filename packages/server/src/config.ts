@@ -20,7 +20,11 @@ export const SETTINGS: readonly Setting[] = [
   },
   { name: 'COMFLEET_ADMIN_TOKEN', default: 'made at the first start', what: "the first account's token" },
   { name: 'COMFLEET_PUBLIC_URL', default: 'from the request on loopback', what: 'what URLs in answers begin with' },
-  { name: 'COMFLEET_ALLOWED_HOSTS', default: 'loopback', what: 'comma list of Host names honoured without a public URL' },
+  {
+    name: 'COMFLEET_ALLOWED_HOSTS',
+    default: 'loopback',
+    what: 'comma list of Host names honoured without a public URL',
+  },
   {
     name: 'COMFLEET_TRUSTED_PROXIES',
     default: 'none',
@@ -62,7 +66,12 @@ export const SETTINGS: readonly Setting[] = [
     unit: 'seconds',
     what: 'how long one run may take on an instance',
   },
-  { name: 'COMFLEET_STOP_GRACE_SECONDS', default: '10', unit: 'seconds', what: 'how long a stop waits for work under way' },
+  {
+    name: 'COMFLEET_STOP_GRACE_SECONDS',
+    default: '10',
+    unit: 'seconds',
+    what: 'how long a stop waits for work under way',
+  },
   { name: 'COMFLEET_BODY_LIMIT_BYTES', default: '67108864', unit: 'bytes', what: 'largest request body' },
   { name: 'COMFLEET_LOG_LEVEL', default: 'info', what: 'debug, info, warn, error or silent' },
 ];

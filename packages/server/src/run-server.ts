@@ -13,7 +13,7 @@ export interface RunServerOptions {
 export async function runServer(options: RunServerOptions): Promise<number> {
   const read = readConfig(options.env, options.args, process.cwd());
   if (read.kind === 'bad') {
-    console.error(['comfleet cannot start with this configuration:', ...read.problems.map((p) => `  - ${p}`)].join('\n'));
+    complain(['comfleet cannot start with this configuration:', ...read.problems.map((p) => `  - ${p}`)].join('\n'));
     return 2;
   }
   const { config } = read;
@@ -21,8 +21,12 @@ export async function runServer(options: RunServerOptions): Promise<number> {
   const ended = new Promise<number>((resolve) => {
     end = resolve;
   });
+  // A bug in one request's path must not take the others down; it is logged with its stack.
+  process.on('unhandledRejection', (reason) =>
+    complain(`unhandled rejection: ${reason instanceof Error ? reason.stack : String(reason)}`),
+  );
   const onFatal = (error: Error) => {
-    console.error(`comfleet has to stop: ${error.message}`);
+    complain(`comfleet has to stop: ${error.message}`);
     end(1);
   };
   // A process group is often told twice (by npm and by the terminal): once is enough.
@@ -31,7 +35,7 @@ export async function runServer(options: RunServerOptions): Promise<number> {
   try {
     app = await startApp({ config, version: options.version, emulatorCommand: options.emulatorCommand, onFatal });
   } catch (error) {
-    console.error(`comfleet could not start: ${error instanceof Error ? error.message : String(error)}`);
+    complain(`comfleet could not start: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
   }
   announce(app, config.dataDir, config.host);
@@ -43,11 +47,20 @@ export async function runServer(options: RunServerOptions): Promise<number> {
 }
 
 function announce(app: { url: string; newAdminToken: string | undefined }, dataDir: string, host: string) {
-  console.log(`comfleet listens on ${app.url}`);
+  say(`comfleet listens on ${app.url}`);
   if (app.newAdminToken !== undefined) {
-    console.log(`The first account's token, shown only now (also in ${dataDir}/admin-token):\n  ${app.newAdminToken}`);
+    say(`The first account's token, shown only now (also in ${dataDir}/admin-token):\n  ${app.newAdminToken}`);
   }
   if (!/^(127\.|localhost$|::1$)/.test(host)) {
-    console.log(`It can be reached from other machines (HOST=${host}): put TLS in front of it and set COMFLEET_PUBLIC_URL.`);
+    say(`It can be reached from other machines (HOST=${host}): put TLS in front of it and set COMFLEET_PUBLIC_URL.`);
   }
+}
+
+// What a person who started the service is to read; the structured log goes to stderr line by line.
+function say(text: string) {
+  process.stdout.write(`${text}\n`);
+}
+
+function complain(text: string) {
+  process.stderr.write(`${text}\n`);
 }

@@ -1,6 +1,7 @@
 // Statements about accounts and their tokens.
-import type { Queryable } from '../db/database.ts';
+
 import { textArray } from '../db/binary-arrays.ts';
+import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
 
 export interface TokenRow {

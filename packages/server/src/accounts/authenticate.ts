@@ -1,6 +1,7 @@
 // `Authorization: Bearer <token>` → the account, or why not. Called by the HTTP layer before any route of /prod.
 import { createHash } from 'node:crypto';
 import type { Queryable } from '../db/database.ts';
+import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { findToken } from './accounts.sql.ts';
 import { judgeToken } from './token.pure.ts';
@@ -53,6 +54,16 @@ export function createAuthenticator({ db, clock }: { db: Queryable; clock: Clock
     return entry;
   }
 
+  // While the database is away nothing can have been revoked: who was let in stays in.
+  async function loadOrKeep(key: string, hash: Buffer, cached: Cached | undefined): Promise<Cached> {
+    try {
+      return await load(key, hash);
+    } catch (error) {
+      if (cached && isDatabaseUnavailable(error)) return cached;
+      throw error;
+    }
+  }
+
   return async function authenticate(header: string | undefined): Promise<Authentication> {
     if (header === undefined) return { kind: 'refused', reason: 'No Authorization header was sent.' };
     const token = /^Bearer +(\S+)$/i.exec(header)?.[1];
@@ -62,9 +73,10 @@ export function createAuthenticator({ db, clock }: { db: Queryable; clock: Clock
     const key = hash.toString('latin1');
     const cached = cache.get(key);
     const now = clock.now();
-    const entry = cached && now - cached.loadedAt < CACHE_MS ? cached : await load(key, hash);
+    const entry = cached && now - cached.loadedAt < CACHE_MS ? cached : await loadOrKeep(key, hash, cached);
     if (!entry.account) return { kind: 'refused', reason: 'The token is unknown or was revoked.' };
-    if (entry.expiresAt !== null && entry.expiresAt <= now) return { kind: 'refused', reason: 'The token has expired.' };
+    if (entry.expiresAt !== null && entry.expiresAt <= now)
+      return { kind: 'refused', reason: 'The token has expired.' };
     return { kind: 'ok', account: entry.account };
   };
 }

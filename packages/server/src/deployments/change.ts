@@ -111,13 +111,25 @@ function requireMinBelowMax(fields: DeploymentFields) {
 async function resolveVersion(db: Queryable, accountId: string, workflowId: string, version: string) {
   const workflow = await findWorkflow(db, workflowId);
   if (workflow === undefined) throw refusal('workflow_id', `There is no workflow ${workflowId}.`, workflowId);
-  if (workflow.account_id !== accountId) throw new ApiError(403003, `The token's account does not own workflow ${workflowId}.`);
+  if (workflow.account_id !== accountId)
+    throw new ApiError(403003, `The token's account does not own workflow ${workflowId}.`);
   const number = /^v?(\d{1,9})$/.exec(version)?.[1];
   const row =
-    version === 'latest' ? await findLatestVersion(db, workflowId) : number === undefined ? undefined : await findVersion(db, workflowId, Number(number));
+    version === 'latest'
+      ? await findLatestVersion(db, workflowId)
+      : number === undefined
+        ? undefined
+        : await findVersion(db, workflowId, Number(number));
   if (row !== undefined) return { workflowId, id: row.id, number: row.number };
-  const last = workflow.last_version === 0 ? 'It has no version yet.' : `Its newest is v${workflow.last_version}; "latest" takes that one.`;
-  throw refusal('workflow_version', `Workflow ${workflowId} has no version "${version.slice(0, 50)}". ${last}`, version);
+  const last =
+    workflow.last_version === 0
+      ? 'It has no version yet.'
+      : `Its newest is v${workflow.last_version}; "latest" takes that one.`;
+  throw refusal(
+    'workflow_version',
+    `Workflow ${workflowId} has no version "${version.slice(0, 50)}". ${last}`,
+    version,
+  );
 }
 
 function refusal(field: string, msg: string, input: string): ApiError {

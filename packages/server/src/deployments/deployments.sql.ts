@@ -1,6 +1,7 @@
 // Statements about deployments. Deleted rows stay: their ids answer 10003 for ever after.
-import type { Queryable } from '../db/database.ts';
+
 import { uuidArray } from '../db/binary-arrays.ts';
+import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
 
 export interface DeploymentRow {
@@ -37,7 +38,10 @@ export interface DeploymentFields {
   readonly isEnabled: boolean;
 }
 
-export async function insertDeployment(db: Queryable, row: { id: string; accountId: string; fields: DeploymentFields }) {
+export async function insertDeployment(
+  db: Queryable,
+  row: { id: string; accountId: string; fields: DeploymentFields },
+) {
   const f = row.fields;
   const rows = await db.query<DeploymentRow>(sql`
     insert into deployments (id, account_id, name, workflow_id, version_id, version_number, hardware, min_instances,

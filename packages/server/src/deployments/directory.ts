@@ -2,6 +2,7 @@
 // One process writes deployments here, so an entry is dropped when it is changed; the age bound is for other writers.
 import { ApiError } from '@comfleet/api';
 import type { Queryable } from '../db/database.ts';
+import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { isUuid } from '../telemetry/new-id.ts';
 import { type DeploymentRow, findDeployment } from './deployments.sql.ts';
@@ -32,7 +33,14 @@ export function createDeploymentDirectory({ db, clock }: { db: Queryable; clock:
     const key = id.toLowerCase();
     const known = kept.get(key);
     if (known && clock.now() - known.loadedAt < KEPT_MS) return known.deployment;
-    const row = await findDeployment(db, key);
+    let row: DeploymentRow | undefined;
+    try {
+      row = await findDeployment(db, key);
+    } catch (error) {
+      // While the database is away nothing can have changed: polls of live requests go on.
+      if (known && isDatabaseUnavailable(error)) return known.deployment;
+      throw error;
+    }
     if (row === undefined) return undefined;
     const deployment = toDeployment(row);
     if (kept.size >= KEPT) kept.clear();

@@ -34,7 +34,11 @@ export function registerDeploymentRoutes<A extends Caller>(routes: RouteServer<A
   routes.serve('createDeployment', async (call) => {
     const body = readDeploymentCreate(readBody(call.request.body), { knownSkus: KNOWN_SKUS });
     if (body.kind === 'refused') throw validationError(body.problems);
-    const row = await createDeployment({ ...deps, defaults: { hardware: DEFAULT_SKU } }, call.account.id, toWish(body.value));
+    const row = await createDeployment(
+      { ...deps, defaults: { hardware: DEFAULT_SKU } },
+      call.account.id,
+      toWish(body.value),
+    );
     return await answer(deps, call, row, WHOLE);
   });
   routes.serve('listDeployments', async (call) => {

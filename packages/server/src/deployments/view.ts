@@ -1,6 +1,6 @@
 // A deployment's record as the contract shows it, with its payload and readme when asked. Called by routes.ts.
 import { formatInstant } from '@comfleet/api';
-import { listMediaInputs, stringifyJson, type JsonObject } from '@comfleet/comfyui';
+import { type JsonObject, listMediaInputs, stringifyJson } from '@comfleet/comfyui';
 import type { Queryable } from '../db/database.ts';
 import type { ObjectInfos } from '../workflows/object-infos.ts';
 import type { LoadedVersion, Versions } from '../workflows/versions.ts';
@@ -51,7 +51,8 @@ export async function viewDeployment(
 }
 
 async function viewPayload(deps: ViewDeps, version: LoadedVersion, base: string): Promise<string> {
-  const path = version.objectInfoSha256 === undefined ? undefined : await deps.objectInfos.path(version.objectInfoSha256);
+  const path =
+    version.objectInfoSha256 === undefined ? undefined : await deps.objectInfos.path(version.objectInfoSha256);
   const url = path === undefined ? '' : `,"object_info_url":${JSON.stringify(`${base}${path}`)}`;
   return `{"workflow_api_json":${version.graphText},"overrides":${stringifyJson(sampleOverrides(version))}${url}}`;
 }

@@ -23,12 +23,13 @@ export function createDeadlines(deps: Deps) {
     const now = deps.clock.now();
     const isReachable = deps.fleet.ready().length > 0;
     noInstanceSince = isReachable ? undefined : (noInstanceSince ?? now);
+    for (const request of deps.live.timed()) {
+      if (isWaiting(request) && request.startBy !== undefined && request.startBy <= now)
+        expire(request, 'start_within_seconds');
+    }
+    if (noInstanceSince === undefined || now - noInstanceSince <= deps.startTimeoutMs) return;
     for (const request of deps.live.all()) {
-      if (request.phase !== 'queued' && request.phase !== 'leased') continue;
-      if (request.startBy !== undefined && request.startBy <= now) expire(request, 'start_within_seconds');
-      else if (noInstanceSince !== undefined && now - Math.max(noInstanceSince, request.createdAt) > deps.startTimeoutMs) {
-        expire(request, 'start time-out');
-      }
+      if (isWaiting(request) && now - request.createdAt > deps.startTimeoutMs) expire(request, 'start time-out');
     }
   }
 
@@ -50,11 +51,17 @@ export function createDeadlines(deps: Deps) {
   };
 }
 
+function isWaiting(request: LiveRequest): boolean {
+  return request.phase === 'queued' || request.phase === 'leased';
+}
+
 function describeFleet(fleet: Fleet): string {
   const instances = fleet.all();
   if (instances.length === 0) return 'There is no instance.';
   const ready = instances.filter((instance) => instance.phase === 'ready').length;
   if (ready > 0) return `${ready} of ${instances.length} instances are ready and busy.`;
-  const causes = instances.map((i) => `${i.id} (${i.phase}): ${i.reason ?? i.connection.lastCause() ?? 'no answer yet'}`);
+  const causes = instances.map(
+    (i) => `${i.id} (${i.phase}): ${i.reason ?? i.connection.lastCause() ?? 'no answer yet'}`,
+  );
   return `No instance could be reached. ${causes.slice(0, 3).join('; ')}`;
 }

@@ -51,7 +51,7 @@ function createRow() {
   let base = 0;
   let head = 0;
   /** Indexes that were taken out of the middle, ascending. */
-  let holes: number[] = [];
+  const holes: number[] = [];
 
   function skipHoles() {
     while (head < entries.length && entries[head] === undefined) head += 1;

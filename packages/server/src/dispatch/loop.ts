@@ -21,6 +21,8 @@ export interface Dispatcher extends RequestQueue {
   stopRequest(request: LiveRequest, wish: StopWish): void;
   /** The request waits again, at the head of its queue. */
   requeue(request: LiveRequest): void;
+  /** Limits may have changed, or deployments were closed. */
+  refreshLimits(): void;
   /** After a restart: a request that waited, and one that was leased. */
   restoreWaiting(request: LiveRequest): void;
   resumeOn(request: LiveRequest, instance: Instance): void;
@@ -81,7 +83,10 @@ export function createDispatcher(deps: Deps): Dispatcher {
 
   // The instance with the least to do first, so that work spreads before it piles up.
   function readySlots(): Slots[] {
-    return deps.fleet.ready().map(slotsOf).sort((a, b) => a.pending - b.pending);
+    return deps.fleet
+      .ready()
+      .map(slotsOf)
+      .sort((a, b) => a.pending - b.pending);
   }
 
   function pump() {
@@ -164,10 +169,19 @@ export function createDispatcher(deps: Deps): Dispatcher {
       pump();
     };
     const { instance } = slots;
-    const attempt = createAttempt({ request, instance, turn: slots.turn, store: execution.store, isResumed, onRunOver });
+    const attempt = createAttempt({
+      request,
+      instance,
+      turn: slots.turn,
+      store: execution.store,
+      isResumed,
+      onRunOver,
+    });
     slots.attempts.add(attempt);
     const done: Promise<void> = runAttempt(execution, attempt)
-      .catch((error) => log.error({ requestId: request.id, ...describeError(error) }, 'an attempt could not be settled'))
+      .catch((error) =>
+        log.error({ requestId: request.id, ...describeError(error) }, 'an attempt could not be settled'),
+      )
       .finally(() => {
         slots.attempts.delete(attempt);
         running.delete(done);
@@ -246,7 +260,14 @@ export function createDispatcher(deps: Deps): Dispatcher {
         // The instance went away between the reservation and the commit; nothing was sent.
         const lease = { instanceId: request.instanceId, promptId: request.promptId, startedAt: undefined };
         void writes
-          .returnLease({ ...lease, requestId: request.id, epoch: 1, losses: 0, endedAt: clock.now(), cause: 'the instance went away before the prompt was sent' })
+          .returnLease({
+            ...lease,
+            requestId: request.id,
+            epoch: 1,
+            losses: 0,
+            endedAt: clock.now(),
+            cause: 'the instance went away before the prompt was sent',
+          })
           .then(() => requeue(request))
           .catch((error) => log.error(describeError(error), 'a reserved lease could not be returned'));
         return;
@@ -270,6 +291,11 @@ export function createDispatcher(deps: Deps): Dispatcher {
       if (waiting.remove(request)) void end(request, wish);
     },
     requeue,
+    refreshLimits() {
+      limits.clear();
+      const refreshed = [...waiting.lanes()].map((lane) => refreshLimit(lane.deploymentId));
+      void Promise.allSettled(refreshed).then(pump);
+    },
     restoreWaiting(request) {
       if (request.stop) return void end(request, request.stop);
       waiting.push(request);

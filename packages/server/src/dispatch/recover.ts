@@ -1,12 +1,13 @@
 // After a start: the requests that have not ended are read from the database and go on where they were. Called by app.ts
 // before anything is dispatched.
+
+import type { Database } from '../db/database.ts';
 import type { Fleet } from '../instances/fleet.ts';
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
 import { type LiveRow, listLiveRequests } from '../requests/requests.sql.ts';
 import type { RequestWrites } from '../requests/writes.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Database } from '../db/database.ts';
 import type { Dispatcher } from './loop.ts';
 
 interface Deps {
@@ -31,7 +32,8 @@ export async function recoverRequests(deps: Deps): Promise<void> {
       resumed += 1;
     }
   }
-  if (rows.length > 0) deps.log.info({ waiting: rows.length - resumed, leased: resumed }, 'requests of an earlier start go on');
+  if (rows.length > 0)
+    deps.log.info({ waiting: rows.length - resumed, leased: resumed }, 'requests of an earlier start go on');
 }
 
 async function resumeLeased(deps: Deps, row: LiveRow, request: LiveRequest): Promise<void> {
@@ -73,6 +75,7 @@ function toLiveRequest(row: LiveRow): LiveRequest {
     phase: isLeased ? 'leased' : 'queued',
     epoch: row.epoch,
     losses: row.losses,
+    unsent: 0,
     instanceId: row.instance_id ?? undefined,
     promptId: row.prompt_id ?? undefined,
     leasedAt: row.leased_at ?? undefined,

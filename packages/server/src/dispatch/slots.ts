@@ -18,7 +18,14 @@ const UNKNOWN_RUN_MS = 1_000;
 const WEIGHT = 0.1;
 
 export function createSlots(instance: Instance): Slots {
-  return { instance, turn: createTurn(1), attempts: new Set(), pending: 0, deployments: new Map(), meanRunMs: UNKNOWN_RUN_MS };
+  return {
+    instance,
+    turn: createTurn(1),
+    attempts: new Set(),
+    pending: 0,
+    deployments: new Map(),
+    meanRunMs: UNKNOWN_RUN_MS,
+  };
 }
 
 // One ahead hides its preparation behind the current run. Where runs are so short that a lease costs as much, more are

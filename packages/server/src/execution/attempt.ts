@@ -1,8 +1,9 @@
 // What an attempt is made of. Built by dispatch, carried through run.ts, settle.ts and their neighbours.
+
+import type { Database } from '../db/database.ts';
 import type { InputCache } from '../files/input-cache.ts';
 import type { Instance } from '../instances/fleet.ts';
 import type { SafeFetch } from '../net/safe-fetch.ts';
-import type { Database } from '../db/database.ts';
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
 import type { RequestWrites } from '../requests/writes.ts';
 import type { Clock } from '../telemetry/clock.ts';
@@ -30,6 +31,7 @@ export interface ExecutionDeps {
     readonly maxFetchBytes: number;
     readonly fetchTimeoutMs: number;
     readonly maxAttempts: number;
+    readonly startTimeoutMs: number;
   };
   /** The attempt was lost: the request waits again, at the head of its queue. */
   readonly requeue: (request: LiveRequest) => void;

@@ -38,8 +38,13 @@ export function createCollector(deps: Deps): Collector {
   const fetching = new Map<string, Promise<Fetched>>();
 
   function fetchFile(nodeId: string | undefined, item: JsonObject): Promise<Fetched> {
-    const verdict = judgeOutputName({ filename: item['filename'], subfolder: item['subfolder'] ?? '', type: item['type'] ?? 'output' });
-    if (verdict.kind === 'refused') return Promise.resolve({ kind: 'failed', reason: `the instance named a file with ${verdict.reason}` });
+    const verdict = judgeOutputName({
+      filename: item['filename'],
+      subfolder: item['subfolder'] ?? '',
+      type: item['type'] ?? 'output',
+    });
+    if (verdict.kind === 'refused')
+      return Promise.resolve({ kind: 'failed', reason: `the instance named a file with ${verdict.reason}` });
     const { name } = verdict;
     const key = `${name.type}/${name.subfolder}/${name.filename}`;
     const known = fetching.get(key) ?? storeFile({ ...deps, local }, nodeId, name);
@@ -63,7 +68,9 @@ export function createCollector(deps: Deps): Collector {
   async function rewriteNode(nodeId: string, output: JsonObject, missing: string[]): Promise<JsonObject> {
     const rewritten: JsonObject = {};
     for (const [key, value] of Object.entries(output)) {
-      rewritten[key] = Array.isArray(value) ? await Promise.all(value.map((item) => rewriteItem(nodeId, item, missing))) : value;
+      rewritten[key] = Array.isArray(value)
+        ? await Promise.all(value.map((item) => rewriteItem(nodeId, item, missing)))
+        : value;
     }
     return rewritten;
   }
@@ -98,7 +105,10 @@ interface LocalFolders {
 function openLocal(instance: Instance): LocalFolders | undefined {
   if (instance.folders === undefined) return undefined;
   try {
-    return { output: createLocalOutput({ dir: instance.folders.output }), temp: createLocalOutput({ dir: instance.folders.temp }) };
+    return {
+      output: createLocalOutput({ dir: instance.folders.output }),
+      temp: createLocalOutput({ dir: instance.folders.temp }),
+    };
   } catch {
     return undefined; // a folder that is not there yet: files are fetched over HTTP
   }
@@ -142,7 +152,11 @@ function viewSource(instance: Instance, name: OutputName): FileSource {
   return {
     async open() {
       try {
-        const viewed = await instance.connection.client.view({ filename: name.filename, subfolder: name.subfolder, type: name.type });
+        const viewed = await instance.connection.client.view({
+          filename: name.filename,
+          subfolder: name.subfolder,
+          type: name.type,
+        });
         return { kind: 'stream', stream: viewed.stream, sizeBytes: viewed.sizeBytes };
       } catch (error) {
         if (error instanceof ComfyError && error.kind === 'status' && error.status === 404) return { kind: 'missing' };
@@ -165,14 +179,21 @@ function isFileItem(item: JsonValue): item is JsonObject {
 }
 
 function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.getPrototypeOf(value) === Object.prototype;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.getPrototypeOf(value) === Object.prototype
+  );
 }
 
 /** Python writes NaN and Infinity; no JSON reader of a caller takes them. */
 function withoutNonFinite(value: JsonValue): JsonValue {
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (Array.isArray(value)) return value.map(withoutNonFinite);
-  if (isObject(value)) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutNonFinite(item)]));
-  if (typeof value === 'object' && value !== null && 'text' in value) return Number.isFinite(Number(value.text)) ? value : null;
+  if (isObject(value))
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutNonFinite(item)]));
+  if (typeof value === 'object' && value !== null && 'text' in value)
+    return Number.isFinite(Number(value.text)) ? value : null;
   return value;
 }

@@ -9,7 +9,9 @@ export function describeRefusal(
   nodeErrors: ReadonlyMap<string, NodeErrors>,
 ): { details: string; debugInfo: string } {
   const lines = [...nodeErrors].flatMap(([nodeId, node]) =>
-    node.errors.map((e) => `node ${nodeId} (${node.classType ?? 'unknown class'}): ${e.message}${e.details ? `: ${e.details}` : ''}`),
+    node.errors.map(
+      (e) => `node ${nodeId} (${node.classType ?? 'unknown class'}): ${e.message}${e.details ? `: ${e.details}` : ''}`,
+    ),
   );
   const head = `ComfyUI refused the prompt: ${[error.message, error.details].filter(Boolean).join(': ')}`;
   const details = [head, ...lines].join('\n').slice(0, 4_000);
@@ -28,6 +30,7 @@ export function nodeFailure(error: ExecutionError): Failure {
 
 function replaceBig(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();
-  if (typeof value === 'object' && value !== null && 'text' in value && Object.keys(value).length === 1) return String(value.text);
+  if (typeof value === 'object' && value !== null && 'text' in value && Object.keys(value).length === 1)
+    return String(value.text);
   return value;
 }

@@ -1,13 +1,13 @@
 // Brings a request's media to an instance: fetched or from the cache, judged by its bytes, uploaded once per instance
 // and content. Called by run.ts before the attempt takes its turn.
 import type { Readable } from 'node:stream';
+import { ComfyError } from '@comfleet/comfyui';
 import type { InputCache } from '../files/input-cache.ts';
 import { fits } from '../files/media-type.ts';
 import { StorageError } from '../files/storage.ts';
 import type { Instance } from '../instances/fleet.ts';
 import type { SafeFetch } from '../net/safe-fetch.ts';
-import { type MediaSource, type RequestMedia, toStored } from '../requests/payload.ts';
-import { inputKey } from '../requests/payload.ts';
+import { inputKey, type MediaSource, type RequestMedia, toStored } from '../requests/payload.ts';
 import type { Failure } from './outcome.pure.ts';
 
 interface Deps {
@@ -37,7 +37,11 @@ export async function bringInputs(
   return { kind: 'ok', names };
 }
 
-async function storeMedia(deps: Deps, media: RequestMedia, signal: AbortSignal): Promise<Stored | { failure: Failure }> {
+async function storeMedia(
+  deps: Deps,
+  media: RequestMedia,
+  signal: AbortSignal,
+): Promise<Stored | { failure: Failure }> {
   const { source } = media;
   if (source.kind === 'stored') return source;
   const reply = await deps.safeFetch.get(source.url, {
@@ -58,12 +62,16 @@ async function storeMedia(deps: Deps, media: RequestMedia, signal: AbortSignal):
 }
 
 function describe(error: unknown): string {
-  if (error instanceof StorageError && error.kind === 'source' && error.cause instanceof Error) return error.cause.message;
+  if (error instanceof StorageError && error.kind === 'source' && error.cause instanceof Error)
+    return error.cause.message;
   return error instanceof Error ? error.message : String(error);
 }
 
 function mediaFailed(media: RequestMedia, url: string, why: string): Failure {
-  const details = `Node ${media.nodeId}, input ${media.name}: the media at ${url} could not be used: ${why}.`.replace(/\.\.$/, '.');
+  const details = `Node ${media.nodeId}, input ${media.name}: the media at ${url} could not be used: ${why}.`.replace(
+    /\.\.$/,
+    '.',
+  );
   return { kind: 'media_failed', details, debugInfo: '' };
 }
 
@@ -105,7 +113,17 @@ async function uploadOnce(deps: Deps, input: UploadInput): Promise<{ name: strin
     instance.uploaded.set(stored.sha256, name);
     return { name };
   } catch (error) {
-    // The instance, not the media, is at fault: another try, here or elsewhere, can do better.
-    return { failure: { kind: 'not_sent', reason: `an input could not be uploaded: ${describe(error)}` } };
+    const reason = `an input could not be uploaded: ${describe(error)}`;
+    // The line is at fault: another try, here or elsewhere, can do better. A verdict of the instance's stays one.
+    const isPassing =
+      !(error instanceof ComfyError) || !['status', 'malformed', 'argument', 'too_large'].includes(error.kind);
+    if (isPassing) return { failure: { kind: 'not_sent', reason } };
+    return {
+      failure: {
+        kind: 'queue_unexpected',
+        details: `The instance did not take the upload: ${describe(error)}.`,
+        debugInfo: '',
+      },
+    };
   }
 }

@@ -26,6 +26,10 @@ export interface AttemptHistory {
   /** Attempts of this request that were lost before, this one not among them. */
   readonly losses: number;
   readonly maxAttempts: number;
+  /** Attempts in a row that never reached an instance. */
+  readonly unsent: number;
+  /** Older than the start time-out. */
+  readonly hasWaitedTooLong: boolean;
 }
 
 export function decideOutcome(cause: Cause, history: AttemptHistory): Outcome {
@@ -35,7 +39,7 @@ export function decideOutcome(cause: Cause, history: AttemptHistory): Outcome {
     case 'closed':
       return fail(cause.code, cause.details);
     case 'not_sent':
-      return { kind: 'retry', because: cause.reason, isCounted: false };
+      return decideUnsent(cause.reason, history);
     case 'lost':
       return decideLoss(cause.reason, history);
     case 'media_failed':
@@ -47,7 +51,10 @@ export function decideOutcome(cause: Cause, history: AttemptHistory): Outcome {
     case 'node_failed':
       return fail(10011, cause.details, cause.debugInfo);
     case 'run_timeout':
-      return fail(10011, `The run was stopped: it took longer than its limit of ${Math.round(cause.afterMs / 100) / 10} s.`);
+      return fail(
+        10011,
+        `The run was stopped: it took longer than its limit of ${Math.round(cause.afterMs / 100) / 10} s.`,
+      );
     case 'interrupted_elsewhere':
       return fail(10011, 'The run was interrupted on its instance by somebody other than this service.');
     case 'outputs_unreadable':
@@ -63,6 +70,18 @@ function decideLoss(reason: string, history: AttemptHistory): Outcome {
   const attempts = history.losses + 1;
   if (attempts < history.maxAttempts) return { kind: 'retry', because: reason, isCounted: true };
   return fail(10012, `The instance lost the request ${attempts} times; the last time: ${reason}.`);
+}
+
+/** Above this the instance that looks ready cannot be relied on; below it, a restart explains them. */
+const MANY_UNSENT = 10;
+
+function decideUnsent(reason: string, history: AttemptHistory): Outcome {
+  if (history.unsent < MANY_UNSENT || !history.hasWaitedTooLong)
+    return { kind: 'retry', because: reason, isCounted: false };
+  return fail(
+    10007,
+    `No instance took the request in ${history.unsent + 1} attempts within the start time-out; the last time: ${reason}.`,
+  );
 }
 
 function fail(code: ErrorCode, details: string, debugInfo = ''): Outcome {

@@ -2,6 +2,7 @@
 // of its own that its files are told to go to. Called by run.ts.
 import { inputKey, type JsonValue } from '@comfleet/comfyui';
 import type { Database } from '../db/database.ts';
+import { persist } from '../db/persist.ts';
 import type { LiveRequest } from '../requests/live.ts';
 import { type RequestPayload, restorePayload } from '../requests/payload.ts';
 import { findPayload } from '../requests/requests.sql.ts';
@@ -12,8 +13,9 @@ export async function loadPayload(
   deps: { readonly db: Database; readonly versions: Versions },
   request: LiveRequest,
 ): Promise<RequestPayload> {
-  const version = await deps.versions.load(request.versionId);
-  const row = await findPayload(deps.db, request.id);
+  // A restart of the database must not fail an accepted request.
+  const version = await persist(() => deps.versions.load(request.versionId));
+  const row = await persist(() => findPayload(deps.db, request.id));
   if (version === undefined || row === undefined) throw new Error('the payload of an accepted request is missing');
   return restorePayload(version, { body: row.body, extraData: row.extra_data });
 }

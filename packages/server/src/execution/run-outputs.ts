@@ -41,7 +41,11 @@ function nothingCame(): Settled {
 }
 
 // History is written a moment after execution_success. What the frames told stands in when it cannot be had any more.
-async function readOutputs(deps: ExecutionDeps, attempt: Attempt, end: Success): Promise<ReadonlyMap<string, JsonValue>> {
+async function readOutputs(
+  deps: ExecutionDeps,
+  attempt: Attempt,
+  end: Success,
+): Promise<ReadonlyMap<string, JsonValue>> {
   if (end.entry) return end.entry.outputs;
   const until = performance.now() + HISTORY_WITHIN_MS;
   let pauseMs = 2;

@@ -8,7 +8,7 @@ import { interruptUntilOver } from './interrupt.ts';
 import type { Cause } from './outcome.pure.ts';
 import { buildPrompt, loadPayload } from './prompt-body.ts';
 import { collectRun } from './run-outputs.ts';
-import { settle, type Settled } from './settle.ts';
+import { type Settled, settle } from './settle.ts';
 import { type RunEnd, type Watch, watchPrompt } from './watch.ts';
 
 export async function runAttempt(deps: ExecutionDeps, attempt: Attempt): Promise<void> {
@@ -160,7 +160,12 @@ async function refuseHalfGraph(
   nodeErrors: Parameters<typeof describeRefusal>[1],
 ): Promise<Settled> {
   await interruptUntilOver({ attempt, watch });
-  const error = { type: 'prompt_outputs_failed_validation', message: 'Some outputs failed validation', details: '', extraInfo: {} };
+  const error = {
+    type: 'prompt_outputs_failed_validation',
+    message: 'Some outputs failed validation',
+    details: '',
+    extraInfo: {},
+  };
   return { kind: 'prompt_refused', ...describeRefusal(error, nodeErrors) };
 }
 

@@ -1,10 +1,16 @@
 // Writes what became of an attempt: the request ends, or waits again. The last step of run.ts.
-import { finishRequest } from '../requests/finish.ts';
+
 import type { StoredFile } from '../requests/finish.sql.ts';
+import { finishRequest } from '../requests/finish.ts';
 import type { Attempt, ExecutionDeps } from './attempt.ts';
 import { type Cause, decideOutcome } from './outcome.pure.ts';
 
-export type Settled = Cause | { kind: 'succeeded'; outputs: string; files: readonly StoredFile[]; note: string | undefined };
+const FIRST_PAUSE_MS = 25;
+const MAX_PAUSE_MS = 5_000;
+
+export type Settled =
+  | Cause
+  | { kind: 'succeeded'; outputs: string; files: readonly StoredFile[]; note: string | undefined };
 
 export async function settle(deps: ExecutionDeps, attempt: Attempt, settled: Settled): Promise<void> {
   const { request } = attempt;
@@ -12,7 +18,12 @@ export async function settle(deps: ExecutionDeps, attempt: Attempt, settled: Set
     await finishRequest(deps, request, settled);
     return;
   }
-  const outcome = decideOutcome(settled, { losses: request.losses, maxAttempts: deps.limits.maxAttempts });
+  const outcome = decideOutcome(settled, {
+    losses: request.losses,
+    maxAttempts: deps.limits.maxAttempts,
+    unsent: request.unsent,
+    hasWaitedTooLong: deps.clock.now() - request.createdAt > deps.limits.startTimeoutMs,
+  });
   switch (outcome.kind) {
     case 'cancel':
       await finishRequest(deps, request, { kind: 'cancelled' });
@@ -49,11 +60,14 @@ async function giveBack(
   );
   if (!returned) return;
   request.losses = losses;
+  request.unsent = outcome.isCounted ? 0 : request.unsent + 1;
   request.phase = 'queued';
   request.instanceId = undefined;
   request.promptId = undefined;
   request.leasedAt = undefined;
   request.startedAt = undefined;
   request.isOnInstance = false;
-  deps.requeue(request);
+  if (request.unsent <= 1) return deps.requeue(request);
+  // An instance that looks ready and takes nothing must not be asked in a tight loop.
+  setTimeout(() => deps.requeue(request), Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** request.unsent)).unref();
 }

@@ -42,7 +42,8 @@ export async function storeOutput(store: OutputStore, input: StoreInput): Promis
     try {
       const opened = await input.source.open(store.maxFileBytes);
       if (opened.kind === 'missing') return { kind: 'missing', reason: `${input.filename} is not on the instance` };
-      if (opened.kind === 'refused') reason = `${input.filename} could not be read: ${opened.reason.replaceAll('_', ' ')}`;
+      if (opened.kind === 'refused')
+        reason = `${input.filename} could not be read: ${opened.reason.replaceAll('_', ' ')}`;
       else return { kind: 'stored', stored: await storeOpened(store, input, opened) };
     } catch (error) {
       reason = `${input.filename}: ${error instanceof Error ? error.message : String(error)}`;

@@ -169,15 +169,22 @@ export function watchPrompt(deps: WatchDeps): Watch {
       ask();
     },
   });
-  const silenceTimer = setInterval(() => {
-    const now = performance.now();
-    if (startedAt !== undefined && !hasRunNode && now - startedAt > deps.times.workerDeadMs) {
-      end({ kind: 'lost', reason: `the instance started the prompt and ran no node for ${Math.round((now - startedAt) / 1000)} s: its worker is dead`, isAbsent: false });
-    } else if (now - lastHeardAt > deps.times.silenceMs) {
-      lastHeardAt = now;
-      ask();
-    }
-  }, Math.min(1_000, deps.times.silenceMs));
+  const silenceTimer = setInterval(
+    () => {
+      const now = performance.now();
+      if (startedAt !== undefined && !hasRunNode && now - startedAt > deps.times.workerDeadMs) {
+        end({
+          kind: 'lost',
+          reason: `the instance started the prompt and ran no node for ${Math.round((now - startedAt) / 1000)} s: its worker is dead`,
+          isAbsent: false,
+        });
+      } else if (now - lastHeardAt > deps.times.silenceMs) {
+        lastHeardAt = now;
+        ask();
+      }
+    },
+    Math.min(1_000, deps.times.silenceMs),
+  );
 
   return {
     ended,
@@ -247,7 +254,8 @@ function createTrouble(times: WatchTimes) {
       since ??= now;
       const isRefused = error instanceof ComfyError && error.kind === 'refused';
       refusedSince = isRefused ? (refusedSince ?? now) : undefined;
-      if (refusedSince !== undefined && now - refusedSince >= times.refusedMs) return 'the instance went away: nothing listens at its address';
+      if (refusedSince !== undefined && now - refusedSince >= times.refusedMs)
+        return 'the instance went away: nothing listens at its address';
       if (now - since < times.unreachableMs) return undefined;
       return `the instance could not be reached for ${Math.round(times.unreachableMs / 1000)} s: ${error instanceof Error ? error.message : String(error)}`;
     },

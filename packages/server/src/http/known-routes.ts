@@ -28,6 +28,12 @@ export function describeUnknownRoute(path: string): string {
   }
   const versioned = path.replace(/^\/(prod\/)?/, '/prod/v2/');
   if (listMethods(versioned).length > 0) return `There is no route ${shown}: did you mean ${versioned.slice(0, 200)}?`;
-  const nearest = listNearest(path.replace(/^\/prod\/v[12]/, ''), ROUTES.map((route) => route.path), 1)[0];
-  return nearest === undefined ? `There is no route ${shown}.` : `There is no route ${shown}; the nearest is ${nearest}.`;
+  const nearest = listNearest(
+    path.replace(/^\/prod\/v[12]/, ''),
+    ROUTES.map((route) => route.path),
+    1,
+  )[0];
+  return nearest === undefined
+    ? `There is no route ${shown}.`
+    : `There is no route ${shown}; the nearest is ${nearest}.`;
 }

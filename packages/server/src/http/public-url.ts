@@ -27,7 +27,8 @@ export function createPublicUrl(settings: PublicUrlSettings): (call: AddressedCa
   const proxies = settings.trustedProxies.length === 0 ? undefined : readBlocks(settings.trustedProxies);
   const allowed = new Set(settings.allowedHosts.map((host) => host.toLowerCase()));
   return (call) => {
-    const isProxied = proxies !== undefined && call.remoteAddress !== undefined && isListed(proxies, call.remoteAddress);
+    const isProxied =
+      proxies !== undefined && call.remoteAddress !== undefined && isListed(proxies, call.remoteAddress);
     const host = (isProxied ? call.forwardedHost?.split(',')[0]?.trim() : undefined) ?? call.host;
     const proto = isProxied && call.forwardedProto?.split(',')[0]?.trim() === 'https' ? 'https' : 'http';
     if (host === undefined || !HOST.test(host) || !(LOOPBACK.test(host) || isAllowed(allowed, host))) {

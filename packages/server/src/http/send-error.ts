@@ -14,7 +14,8 @@ export function createErrorSender(deps: Deps) {
   return function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply) {
     const known = toApiError(error, deps.bodyLimitBytes);
     const requestId = request.id;
-    if (known.code === 500001) deps.log.error({ requestId, url: routeOf(request), ...describeError(error) }, 'a call failed unexpectedly');
+    if (known.code === 500001)
+      deps.log.error({ requestId, url: routeOf(request), ...describeError(error) }, 'a call failed unexpectedly');
     const { code, message, detail, hint } = known;
     const status = deps.errorStatus === '200' ? 200 : known.status;
     return reply
@@ -38,7 +39,9 @@ function standardHeaders(error: ApiError): Record<string, string> {
 function toApiError(error: unknown, bodyLimitBytes: number): ApiError {
   if (error instanceof ApiError) return error;
   if (isDatabaseUnavailable(error)) {
-    return new ApiError(503001, 'The database cannot be reached at the moment; nothing was accepted.', { cause: error });
+    return new ApiError(503001, 'The database cannot be reached at the moment; nothing was accepted.', {
+      cause: error,
+    });
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
@@ -50,5 +53,7 @@ function toApiError(error: unknown, bodyLimitBytes: number): ApiError {
     const message = error instanceof Error ? error.message : 'The call is not valid.';
     return new ApiError(422001, message, { detail: [{ loc: ['path'], msg: message, type: 'invalid' }] });
   }
-  return new ApiError(500001, 'Something unexpected went wrong; the log line with this request_id says what.', { cause: error });
+  return new ApiError(500001, 'Something unexpected went wrong; the log line with this request_id says what.', {
+    cause: error,
+  });
 }

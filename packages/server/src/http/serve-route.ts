@@ -95,7 +95,10 @@ export function createRouteServer<Account extends Caller>(deps: Deps<Account>): 
             const answer = await handle({ ...toCall(request, version), account });
             if (answer.headers) reply.headers(answer.headers);
             const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body);
-            return reply.code(answer.status ?? 200).type('application/json; charset=utf-8').send(text);
+            return reply
+              .code(answer.status ?? 200)
+              .type('application/json; charset=utf-8')
+              .send(text);
           },
         });
       }

@@ -50,7 +50,8 @@ export function createConnection(deps: Deps): InstanceConnection {
 
   function deliver(frame: Frame | Malformed) {
     lastSeenAt = deps.now();
-    if (frame.type === 'malformed') return deps.log.debug({ reason: frame.reason }, 'an unreadable frame was passed over');
+    if (frame.type === 'malformed')
+      return deps.log.debug({ reason: frame.reason }, 'an unreadable frame was passed over');
     if (frame.type === 'execution_start') executing = frame.promptId;
     const promptId = 'promptId' in frame ? (frame.promptId ?? executing) : undefined;
     if (promptId !== undefined) listeners.get(promptId)?.onFrame(frame);
@@ -104,8 +105,15 @@ export function createConnection(deps: Deps): InstanceConnection {
   };
 }
 
-function describeClose(cause: { kind: string; code?: number; reason?: string; silentMs?: number; error?: Error }): string {
+function describeClose(cause: {
+  kind: string;
+  code?: number;
+  reason?: string;
+  silentMs?: number;
+  error?: Error;
+}): string {
   if (cause.kind === 'remote') return `the instance closed its websocket (code ${cause.code})`;
-  if (cause.kind === 'silent') return `nothing was heard from the instance for ${Math.round((cause.silentMs ?? 0) / 1000)} s`;
+  if (cause.kind === 'silent')
+    return `nothing was heard from the instance for ${Math.round((cause.silentMs ?? 0) / 1000)} s`;
   return cause.error?.message ?? 'the websocket was closed';
 }

@@ -6,7 +6,11 @@ import type { LiveIndex, LiveRequest, StopWish } from './live.ts';
 /** What a deployment's state means for its accepted requests; undefined: go on. */
 export function judgeRunning(deployment: Pick<Deployment, 'id' | 'isEnabled' | 'deletedAt'>): StopWish | undefined {
   if (deployment.deletedAt !== null) {
-    return { kind: 'fail', code: 10003, details: `Deployment ${deployment.id} was deleted while this request was live.` };
+    return {
+      kind: 'fail',
+      code: 10003,
+      details: `Deployment ${deployment.id} was deleted while this request was live.`,
+    };
   }
   if (deployment.isEnabled) return undefined;
   const details = `Deployment ${deployment.id} was disabled while this request was live. Enable it with PATCH {"is_enabled": true} and submit again.`;

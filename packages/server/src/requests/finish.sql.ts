@@ -1,6 +1,7 @@
 // The one statement that ends requests: state, result, attempt and files together, fenced by the epoch (I1, I5, I7).
-import type { Queryable } from '../db/database.ts';
+
 import { byteaArray, float8Array, int4Array, textArray, uuidArray } from '../db/binary-arrays.ts';
+import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
 
 export interface StoredFile {
@@ -44,6 +45,9 @@ export async function finishRequests(db: Queryable, ended: readonly FinishedRequ
       update requests r set state = i.state, instance_id = i.instance_id, started_at = to_timestamp(i.started_ms / 1000),
         finished_at = to_timestamp(i.finished_ms / 1000), outputs = i.outputs, error = i.error
       from input i where r.id = i.id and r.epoch = i.epoch and r.state in ('queued', 'active') returning r.id),
+    forgotten as (
+      -- Secrets that came with a request are of no use once it has ended.
+      update request_payloads p set extra_data = null from ended e where p.request_id = e.id and p.extra_data is not null),
     recorded as (
       insert into attempts (request_id, epoch, instance_id, prompt_id, started_at, ended_at, outcome, cause)
       select i.id, i.epoch, i.instance_id, i.prompt_id, to_timestamp(i.started_ms / 1000),
@@ -66,10 +70,4 @@ export async function finishRequests(db: Queryable, ended: readonly FinishedRequ
     select r.id from requests r join input i on r.id = i.id
     where r.epoch = i.epoch and r.state = i.state and r.finished_at = to_timestamp(i.finished_ms / 1000)`);
   return new Set(rows.map((row) => row.id));
-}
-
-/** Forgets the secrets that came with a request; they are of no use once it has ended. */
-export async function clearExtraData(db: Queryable, ids: readonly string[]): Promise<void> {
-  await db.query(sql`
-    update request_payloads set extra_data = null where request_id = any(${uuidArray(ids)}::uuid[]) and extra_data is not null`);
 }

@@ -58,7 +58,8 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
 }
 
 function errorText(ending: Ending): string | undefined {
-  if (ending.kind === 'succeeded' && ending.note !== undefined) return JSON.stringify([resultError(200001, ending.note)]);
+  if (ending.kind === 'succeeded' && ending.note !== undefined)
+    return JSON.stringify([resultError(200001, ending.note)]);
   if (ending.kind !== 'failed') return undefined;
   return JSON.stringify([resultError(ending.code, ending.details, ending.debugInfo)]);
 }

@@ -1,7 +1,8 @@
 // The durable insert behind every accepted submit: many rows in one statement, payloads in a table of their own.
 // A request that an idle instance takes at once is inserted already leased (epoch 1).
-import type { Queryable } from '../db/database.ts';
+
 import { float8Array, int4Array, textArray, uuidArray } from '../db/binary-arrays.ts';
+import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
 
 export interface NewRequest {

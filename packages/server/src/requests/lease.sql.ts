@@ -1,6 +1,7 @@
 // The lease: an instance's right to run a request, under the next epoch. Many in one statement; uses the primary key.
-import type { Queryable } from '../db/database.ts';
+
 import { float8Array, int4Array, textArray, uuidArray } from '../db/binary-arrays.ts';
+import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
 
 export interface LeaseWish {

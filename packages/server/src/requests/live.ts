@@ -21,6 +21,8 @@ export interface LiveRequest {
   phase: LivePhase;
   epoch: number;
   losses: number;
+  /** Attempts in a row that never reached their instance. */
+  unsent: number;
   instanceId: string | undefined;
   promptId: string | undefined;
   leasedAt: number | undefined;
@@ -42,14 +44,19 @@ export interface LiveIndex {
   get(id: string): LiveRequest | undefined;
   remove(id: string): void;
   countWaiting(deploymentId: string): number;
+  /** Those with a start_within_seconds. */
+  timed(): IterableIterator<LiveRequest>;
   all(): IterableIterator<LiveRequest>;
   /** Resolves once the request is no longer live, or after the time. */
   waitForEnd(id: string, waitMs: number): Promise<void>;
+  /** Answers everybody who waits: the service is stopping. */
+  stopWaiting(): void;
 }
 
 export function createLiveIndex(): LiveIndex {
   const requests = new Map<string, LiveRequest>();
   const counts = new Map<string, number>();
+  const timed = new Set<LiveRequest>();
   const waiters = new Map<string, Set<() => void>>();
 
   function count(deploymentId: string, by: number) {
@@ -65,12 +72,14 @@ export function createLiveIndex(): LiveIndex {
     add(request) {
       requests.set(request.id, request);
       count(request.deploymentId, 1);
+      if (request.startBy !== undefined) timed.add(request);
     },
     get: (id) => requests.get(id),
     remove(id) {
       const request = requests.get(id);
       if (request === undefined) return;
       requests.delete(id);
+      timed.delete(request);
       count(request.deploymentId, -1);
       const waiting = waiters.get(id);
       if (waiting === undefined) return;
@@ -78,7 +87,11 @@ export function createLiveIndex(): LiveIndex {
       for (const wake of waiting) wake();
     },
     countWaiting: (deploymentId) => counts.get(deploymentId) ?? 0,
+    timed: () => timed.values(),
     all: () => requests.values(),
+    stopWaiting() {
+      for (const waiting of [...waiters.values()]) for (const wake of [...waiting]) wake();
+    },
     waitForEnd(id, waitMs) {
       if (!requests.has(id)) return Promise.resolve();
       return new Promise((resolve) => {

@@ -64,7 +64,10 @@ export async function buildPayload(deps: Deps, version: LoadedVersion, body: Jso
 }
 
 /** The payload of an accepted request, from what was stored. */
-export function restorePayload(version: LoadedVersion, stored: { body: string; extraData: string | null }): RequestPayload {
+export function restorePayload(
+  version: LoadedVersion,
+  stored: { body: string; extraData: string | null },
+): RequestPayload {
   const body = parseJson(stored.body) as JsonObject;
   const prepared = chooseGraph(version, body).prepare(body['overrides'] ?? {});
   if ('problems' in prepared) throw new Error('an accepted request no longer fits its version');
@@ -87,7 +90,8 @@ function chooseGraph(version: LoadedVersion, body: JsonObject): CompiledGraph {
   }
   const loc = ['body', 'workflow_api_json'];
   if (isEditorFormat(inline)) {
-    const msg = 'This is the editor\'s format (it has "nodes" and "links"). Export the workflow with "Export (API)" and send that.';
+    const msg =
+      'This is the editor\'s format (it has "nodes" and "links"). Export the workflow with "Export (API)" and send that.';
     throw validationError([{ loc, msg, type: 'editor_format' }]);
   }
   const parsed = parseGraph(inline);
@@ -124,13 +128,18 @@ async function readMedia(deps: Deps, prepared: PreparedGraph): Promise<ReadMedia
   return found;
 }
 
-async function readSource(deps: Deps, input: MediaInput): Promise<MediaSource | { kind: 'name' } | { problem: string }> {
+async function readSource(
+  deps: Deps,
+  input: MediaInput,
+): Promise<MediaSource | { kind: 'name' } | { problem: string }> {
   const { value } = input;
   if (isDataUri(value)) return await keepDataUri(deps, input);
   const url = urlSource(value);
   if (url) return url;
   if (/^\s*[a-z][a-z0-9+.-]{1,20}:/i.test(value)) {
-    return { problem: `"${shorten(value)}" is no address that media can be fetched from: use an https:// URL, a data: URI or a file name.` };
+    return {
+      problem: `"${shorten(value)}" is no address that media can be fetched from: use an https:// URL, a data: URI or a file name.`,
+    };
   }
   if (value.startsWith(STORED_MEDIA)) return { problem: `"${shorten(value)}" is a reserved name.` };
   const problem = checkFileName(value);
@@ -141,13 +150,18 @@ async function keepDataUri(deps: Deps, input: MediaInput): Promise<MediaSource |
   const parsed = parseDataUri(input.value, deps.maxDataUriBytes);
   if (parsed.kind === 'refused') {
     if (parsed.problem.includes('larger than')) {
-      throw new ApiError(413001, `Node ${input.nodeId}, input ${input.name}: ${parsed.problem}. Send large media as an https:// URL.`);
+      throw new ApiError(
+        413001,
+        `Node ${input.nodeId}, input ${input.name}: ${parsed.problem}. Send large media as an https:// URL.`,
+      );
     }
     return { problem: `${parsed.problem}.` };
   }
   const cached = await deps.inputCache.keep(parsed.bytes, { maxBytes: deps.maxDataUriBytes });
   if (fits(input.kind, cached)) return toStored(cached);
-  return { problem: `These bytes are ${describe(cached)}, but the input takes ${input.kind === 'file' ? 'a file' : `a media of kind ${input.kind}`}.` };
+  return {
+    problem: `These bytes are ${describe(cached)}, but the input takes ${input.kind === 'file' ? 'a file' : `a media of kind ${input.kind}`}.`,
+  };
 }
 
 export function toStored(cached: CachedInput): Extract<MediaSource, { kind: 'stored' }> {
@@ -172,7 +186,8 @@ function storedText(body: JsonObject, kept: Map<string, MediaSource>): string {
   stored['media'] = [...kept].map(([key, source]) => [key, { ...source }]);
   // The text of a data URI appears wherever the caller put it: in an override, or in the inline graph.
   stored['overrides'] = withoutDataUris(overrides, kept);
-  if (stored['workflow_api_json'] !== undefined) stored['workflow_api_json'] = withoutDataUris(stored['workflow_api_json'], kept);
+  if (stored['workflow_api_json'] !== undefined)
+    stored['workflow_api_json'] = withoutDataUris(stored['workflow_api_json'], kept);
   return stringifyJson(stored);
 }
 
@@ -200,7 +215,10 @@ export function inputKey(input: { nodeId: string; name: string }): string {
   return `${input.nodeId}\u0000${input.name}`;
 }
 
-function at(loc: readonly (string | number)[], problem: { loc: (string | number)[]; msg: string; type: string }): Problem {
+function at(
+  loc: readonly (string | number)[],
+  problem: { loc: (string | number)[]; msg: string; type: string },
+): Problem {
   return { ...problem, loc: [...loc, ...problem.loc] };
 }
 

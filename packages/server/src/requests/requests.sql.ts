@@ -1,6 +1,7 @@
 // Statements about requests outside the hot path: what status, result, cancel, recovery and retention need.
-import type { Queryable } from '../db/database.ts';
+
 import { uuidArray } from '../db/binary-arrays.ts';
+import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
 import type { RequestState } from './lifecycle.pure.ts';
 

@@ -106,7 +106,9 @@ async function cancel(deps: Deps, call: AccountCall<Caller>) {
   }
   const now = await deps.lookup.require(address);
   // It ended between the two looks, or had ended before.
-  return now.kind === 'live' ? viewCancelRequested(context, requestId) : viewNotCancellable(context, requestId, now.row.state);
+  return now.kind === 'live'
+    ? viewCancelRequested(context, requestId)
+    : viewNotCancellable(context, requestId, now.row.state);
 }
 
 async function openFile(deps: Deps, call: Call) {
@@ -118,13 +120,24 @@ async function openFile(deps: Deps, call: Call) {
   const path = name.subfolder === '' ? name.filename : `${name.subfolder}/${name.filename}`;
   const kind = name.type === 'temp' ? 'temp' : 'output';
   const row = await findRequestFile(deps.db, { requestId: requestId.toLowerCase(), kind, path });
-  if (row === undefined) throw new ApiError(404001, `There is no file ${name.filename} at this address (files are kept for a limited time).`);
+  if (row === undefined)
+    throw new ApiError(
+      404001,
+      `There is no file ${name.filename} at this address (files are kept for a limited time).`,
+    );
   const content = row.content
     ? { kind: 'inline' as const, bytes: row.content }
     : { kind: 'stored' as const, key: row.storage_key ?? '' };
   const reply = await sendStoredFile(
     { storage: deps.storage },
-    { sizeBytes: row.size_bytes, sha256: row.sha256, contentType: row.content_type, filename: name.filename, modifiedAtMs: row.created_at, content },
+    {
+      sizeBytes: row.size_bytes,
+      sha256: row.sha256,
+      contentType: row.content_type,
+      filename: name.filename,
+      modifiedAtMs: row.created_at,
+      content,
+    },
     { method: request.method, headers: request.headers },
   );
   if (reply.kind === 'reply') return reply;

@@ -1,14 +1,22 @@
 // The submit use case: load, gate, build, insert, hand over. Called by routes.ts; answers once the request is durable.
-import { ApiError, checkSubmitBody, checkSubmitQuery, IDEMPOTENCY_HOURS, numberOf, validationError, webhookOf } from '@comfleet/api';
+import {
+  ApiError,
+  checkSubmitBody,
+  checkSubmitQuery,
+  IDEMPOTENCY_HOURS,
+  numberOf,
+  validationError,
+  webhookOf,
+} from '@comfleet/api';
 import type { JsonObject, JsonValue } from '@comfleet/comfyui';
+import type { Database } from '../db/database.ts';
 import type { Deployment, DeploymentDirectory } from '../deployments/directory.ts';
 import { judgeSubmit } from '../deployments/gate.pure.ts';
-import type { Database } from '../db/database.ts';
 import type { InputCache } from '../files/input-cache.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { LoadedVersion, Versions } from '../workflows/versions.ts';
-import type { NewRequest } from './insert.sql.ts';
 import { judgeRunning } from './end-refused.ts';
+import type { NewRequest } from './insert.sql.ts';
 import { type LiveIndex, type LiveRequest, wishStop } from './live.ts';
 import { buildPayload, type RequestPayload } from './payload.ts';
 import { findIdempotencyKey } from './requests.sql.ts';
@@ -59,7 +67,11 @@ export async function submitRequest(deps: SubmitDeps, input: SubmitInput): Promi
   const body = readBody(input);
   requireRoom(deps, deployment);
   const version = await loadVersion(deps, deployment);
-  const payload = await buildPayload({ inputCache: deps.inputCache, maxDataUriBytes: deps.limits.maxDataUriBytes }, version, body);
+  const payload = await buildPayload(
+    { inputCache: deps.inputCache, maxDataUriBytes: deps.limits.maxDataUriBytes },
+    version,
+    body,
+  );
   const request = newLiveRequest(deps, { deployment, body, payload });
   return await insertAndHandOver(deps, input, { request, body, payload });
 }
@@ -69,7 +81,8 @@ function readBody(input: SubmitInput): JsonObject {
   if (problems.length > 0) throw validationError(problems);
   const body = input.body as JsonObject;
   if (body['parameters'] !== undefined && body['parameters'] !== null && Object.keys(body['parameters']).length > 0) {
-    const msg = 'This version declares no named parameters: send the values as overrides, {"<node id>": {"inputs": {"<name>": value}}}.';
+    const msg =
+      'This version declares no named parameters: send the values as overrides, {"<node id>": {"inputs": {"<name>": value}}}.';
     throw validationError([{ loc: ['body', 'parameters'], msg, type: 'unknown_parameter' }]);
   }
   return body;
@@ -85,6 +98,11 @@ function requireRoom(deps: SubmitDeps, deployment: Deployment) {
 async function loadVersion(deps: SubmitDeps, deployment: Deployment): Promise<LoadedVersion> {
   const version = deps.versions.peek(deployment.versionId) ?? (await deps.versions.load(deployment.versionId));
   if (version === undefined) throw new ApiError(404001, `The version of deployment ${deployment.id} no longer exists.`);
+  if (version.objectInfoSha256 === undefined) {
+    const message =
+      'No ComfyUI instance has answered yet, so nobody can say which nodes exist and the graph cannot be checked. Nothing was accepted; try again when an instance runs, or save the version with its object_info.';
+    throw new ApiError(503001, message);
+  }
   return version;
 }
 
@@ -109,6 +127,7 @@ function newLiveRequest(
     phase: 'queued',
     epoch: 0,
     losses: 0,
+    unsent: 0,
     instanceId: undefined,
     promptId: undefined,
     leasedAt: undefined,

@@ -57,7 +57,11 @@ export interface StatusView {
   instance_id?: string;
 }
 
-export function viewLiveStatus(context: ViewContext, request: LiveRequest, queuePosition: number | undefined): StatusView {
+export function viewLiveStatus(
+  context: ViewContext,
+  request: LiveRequest,
+  queuePosition: number | undefined,
+): StatusView {
   const url = requestUrl(context, { deploymentId: request.deploymentId, requestId: request.id });
   const status = liveStatusWord(request);
   const view: StatusView = { request_id: request.id, status, status_url: `${url}/status`, result_url: `${url}/result` };

@@ -120,4 +120,3 @@ function createUnacknowledged({ db, log }: { db: Database; log: Log }) {
   });
   return { add: (id: string) => void ids.add(id), stop: stopListening };
 }
-

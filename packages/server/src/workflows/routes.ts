@@ -1,16 +1,16 @@
 // HTTP in and out of workflows and their versions, and the public object_info documents.
 import {
   ApiError,
-  type Problem,
   PAGE_ITEMS_DEFAULT,
+  type Problem,
+  read,
   readFlag,
   readQuery,
   readVersionCreate,
-  read,
+  VersionListQuery,
   validationError,
   WorkflowCreate,
   WorkflowListQuery,
-  VersionListQuery,
 } from '@comfleet/api';
 import { type JsonObject, parseJson } from '@comfleet/comfyui';
 import type { Database } from '../db/database.ts';
@@ -148,7 +148,10 @@ function countNodes(row: VersionRow): number {
 function requireUnused(what: string, deploymentIds: readonly string[]) {
   if (deploymentIds.length === 0) return;
   const shown = deploymentIds.slice(0, 5).join(', ');
-  throw new ApiError(409001, `${what} is in use by deployment ${shown}. Move it to another version or delete it first.`);
+  throw new ApiError(
+    409001,
+    `${what} is in use by deployment ${shown}. Move it to another version or delete it first.`,
+  );
 }
 
 function requireValue<T>(result: { kind: 'ok'; value: T } | { kind: 'refused'; problems: Problem[] }): T {

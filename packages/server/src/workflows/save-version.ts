@@ -58,10 +58,17 @@ function readGraph(body: SaveVersionInput['body']): JsonValue {
     const msg = editor
       ? 'workflow_json (the editor\'s format) cannot be converted yet: export the workflow in API format ("Export (API)") and send it as workflow_api_json.'
       : 'workflow_api_json is missing: send the workflow in ComfyUI\'s API format ("Export (API)").';
-    throw validationError([{ loc: ['body', editor ? 'workflow_json' : 'workflow_api_json'], msg, type: editor ? 'editor_format' : 'missing' }]);
+    throw validationError([
+      {
+        loc: ['body', editor ? 'workflow_json' : 'workflow_api_json'],
+        msg,
+        type: editor ? 'editor_format' : 'missing',
+      },
+    ]);
   }
   if (isEditorFormat(graph)) {
-    const msg = 'This is the editor\'s format (it has "nodes" and "links"). Export the workflow with "Export (API)" and send that.';
+    const msg =
+      'This is the editor\'s format (it has "nodes" and "links"). Export the workflow with "Export (API)" and send that.';
     throw validationError([{ loc, msg, type: 'editor_format' }]);
   }
   // {} may be saved: its deployments answer 10013 until a better version is pinned.
@@ -77,7 +84,13 @@ async function storeObjectInfo(deps: Deps, given: JsonValue | undefined): Promis
     return captured === undefined ? undefined : await deps.objectInfos.save(captured);
   }
   if (!isJsonObject(given)) {
-    throw validationError([{ loc: ['body', 'object_info'], msg: 'object_info must be the JSON object that ComfyUI answers on GET /object_info.', type: 'object_type' }]);
+    throw validationError([
+      {
+        loc: ['body', 'object_info'],
+        msg: 'object_info must be the JSON object that ComfyUI answers on GET /object_info.',
+        type: 'object_type',
+      },
+    ]);
   }
   const text = stringifyJson(given as JsonValue);
   return await deps.objectInfos.save(text);
@@ -91,7 +104,8 @@ async function judge(deps: Deps, graph: JsonValue, sha256: string | undefined): 
   }
   const info = sha256 === undefined ? undefined : await deps.objectInfos.load(sha256);
   if (info === undefined) {
-    const msg = 'No instance was live to say which nodes exist, so the graph was not checked; it is checked at the first request.';
+    const msg =
+      'No instance was live to say which nodes exist, so the graph was not checked; it is checked at the first request.';
     return [{ severity: 'warning', loc: ['body', 'workflow_api_json'], msg, type: 'not_checked' }];
   }
   const verdict = validateGraph(parsed.graph, info);

@@ -1,6 +1,13 @@
 // The index of compiled versions: a version's graph, its object_info and the validator compiled from both, built once
 // and kept in memory. Called by the submit use case, by attempts after a restart, and by the deployments' view.
-import { type CompiledGraph, compileGraph, type Graph, type ObjectInfo, parseGraph, parseJson } from '@comfleet/comfyui';
+import {
+  type CompiledGraph,
+  compileGraph,
+  type Graph,
+  type ObjectInfo,
+  parseGraph,
+  parseJson,
+} from '@comfleet/comfyui';
 import type { Queryable } from '../db/database.ts';
 import type { ObjectInfos } from './object-infos.ts';
 import { findVersionById, setVersionObjectInfo, type VersionRow } from './workflows.sql.ts';

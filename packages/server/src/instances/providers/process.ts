@@ -82,7 +82,9 @@ export function createProcessProvider(deps: Deps): Provider {
       const id = deps.newId();
       const instance = describe({ id, port, baseDir });
       running = { pid: made.pid, instance };
-      writeFileSync(recordPath, JSON.stringify({ id, port, pid: made.pid, program: processName(made.pid) }), { mode: 0o600 });
+      writeFileSync(recordPath, JSON.stringify({ id, port, pid: made.pid, program: processName(made.pid) }), {
+        mode: 0o600,
+      });
       events.onStarted(instance);
     }
     const cause = await exited;
@@ -134,7 +136,12 @@ async function readPort(child: ChildProcess): Promise<number | undefined> {
 // Only a process that is what the record says: a pid may have been given to another program since.
 function adopt(recordPath: string, baseDir: string): Running | undefined {
   try {
-    const record = JSON.parse(readFileSync(recordPath, 'utf8')) as { id: string; port: number; pid: number; program: string };
+    const record = JSON.parse(readFileSync(recordPath, 'utf8')) as {
+      id: string;
+      port: number;
+      pid: number;
+      program: string;
+    };
     if (!isAlive(record.pid) || processName(record.pid) !== record.program) return undefined;
     return { pid: record.pid, instance: describe({ ...record, baseDir }) };
   } catch {
