@@ -5,8 +5,9 @@ import type { FaultName, Faults } from './faults.ts';
 type Field = 'number' | 'string' | 'boolean' | 'strings' | readonly string[];
 
 interface Shape {
-  /** The field that a bare number or string stands for; it is then also the required one. */
+  /** The field that a bare number or string stands for. Without a default it is also required. */
   main?: string;
+  hasDefault?: boolean;
   fields: Record<string, Field>;
 }
 
@@ -14,7 +15,7 @@ const COUNTED: Record<string, Field> = { times: 'number', skip: 'number' };
 
 const SHAPES: Record<FaultName, Shape> = {
   startMs: { main: 'ms', fields: { ms: 'number' } },
-  refuse: { fields: { how: ['reset', 'unavailable'], paths: 'strings' } },
+  refuse: { main: 'how', hasDefault: true, fields: { how: ['reset', 'unavailable'], paths: 'strings' } },
   hang: { main: 'where', fields: { where: ['http', 'worker'], ms: 'number', paths: 'strings' } },
   crash: {
     main: 'at',
@@ -25,7 +26,7 @@ const SHAPES: Record<FaultName, Shape> = {
       signal: 'string',
     },
   },
-  forget: { fields: { how: ['queue', 'history'] } },
+  forget: { main: 'how', hasDefault: true, fields: { how: ['queue', 'history'] } },
   lie: {
     main: 'how',
     fields: { how: ['noOutputs', 'missingFiles', 'finishTwice', 'otherPrompt', 'progressAfterEnd'] },
@@ -78,8 +79,8 @@ function expand(shape: Shape, given: unknown): Record<string, unknown> | undefin
 }
 
 function findProblem(name: FaultName, fault: Record<string, unknown>): string | undefined {
-  const { main, fields } = SHAPES[name];
-  if (main !== undefined && fault[main] === undefined) return `"${name}" needs "${main}"`;
+  const { main, fields, hasDefault = false } = SHAPES[name];
+  if (main !== undefined && !hasDefault && fault[main] === undefined) return `"${name}" needs "${main}"`;
   for (const [field, value] of Object.entries(fault)) {
     const wanted = fields[field] ?? COUNTED[field];
     if (wanted === undefined) return `"${name}" has no "${field}"`;
