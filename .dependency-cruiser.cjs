@@ -70,10 +70,16 @@ module.exports = {
       to: { path: 'node_modules/fastify/' },
     },
     {
-      name: 'routes-and-loops-only-from-app',
+      name: 'routes-only-from-app',
       severity: 'error',
       from: { pathNot: ['^packages/server/src/app\\.ts$', '\\.test\\.ts$', '^packages/server/testing/'] },
-      to: { path: '^packages/server/src/[^/]+/(routes|loop)\\.ts$' },
+      to: { path: '^packages/server/src/[^/]+/routes\\.ts$' },
+    },
+    {
+      name: 'loops-only-from-app-or-their-folder',
+      severity: 'error',
+      from: { path: '^packages/server/src/([^/]+)', pathNot: ['^packages/server/src/app\\.ts$', '\\.test\\.ts$'] },
+      to: { path: '^packages/server/src/[^/]+/loop\\.ts$', pathNot: '^packages/server/src/$1/loop\\.ts$' },
     },
     {
       name: 'platform-knows-no-domain',

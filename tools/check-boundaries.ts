@@ -25,7 +25,11 @@ function cruise(...options: string[]): Report {
 
 // A type is gone when the program runs: a decision may speak of a row by the type that stands beside its statement, and
 // a circle that closes through a type is none.
-const ABOUT_RUNNING_CODE = new Set(['pure-imports-only-pure', 'routes-and-loops-only-from-app']);
+const ABOUT_RUNNING_CODE = new Set([
+  'pure-imports-only-pure',
+  'routes-only-from-app',
+  'loops-only-from-app-or-their-folder',
+]);
 const RUNTIME_IMPORT = /^(?:import|export) (?!type\b)[^;]*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm;
 
 function importsOnlyTypes(from: string, to: string): boolean {
