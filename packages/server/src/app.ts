@@ -9,12 +9,12 @@ import { registerAccountRoutes } from './accounts/routes.ts';
 import type { Config } from './config.ts';
 import { createDatabase } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
-import { openDatabase } from './db/open-database.ts';
+import { type OpenedDatabase, openDatabase } from './db/open-database.ts';
 import { createWaker } from './db/wake.ts';
 import { createDeploymentDirectory } from './deployments/directory.ts';
 import { registerDeploymentRoutes } from './deployments/routes.ts';
 import { createDeadlines } from './dispatch/deadlines.ts';
-import { createDispatcher } from './dispatch/loop.ts';
+import { createDispatcher } from './dispatch/dispatcher.ts';
 import { recoverRequests } from './dispatch/recover.ts';
 import { WATCH_TIMES, type WatchTimes } from './execution/watch.ts';
 import { createInputCache } from './files/input-cache.ts';
@@ -51,6 +51,10 @@ export interface AppOverrides {
   readonly safeFetch?: SafeFetch;
   readonly watchTimes?: WatchTimes;
   readonly maxDataUriBytes?: number;
+  readonly maxFetchBytes?: number;
+  readonly fetchTimeoutMs?: number;
+  /** A database that is the test's own: nothing is started, and nobody else can be using it. */
+  readonly database?: OpenedDatabase;
 }
 
 export interface App {
@@ -78,7 +82,9 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   const filesDir = join(config.dataDir, 'files');
   mkdirSync(filesDir, { recursive: true });
 
-  const opened = await openDatabase({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, log, onFatal });
+  const opened =
+    overrides.database ??
+    (await openDatabase({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, log, onFatal }));
   const db = createDatabase({ ...opened.location, log });
   await migrate(db);
   const newAdminToken = await ensureFirstAccount({
@@ -120,8 +126,8 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
       watchTimes: overrides.watchTimes ?? WATCH_TIMES,
       limits: {
         runTimeoutMs: config.runTimeoutMs,
-        maxFetchBytes: DEFAULT_LIMITS.fetchedFileBytes,
-        fetchTimeoutMs: DEFAULT_LIMITS.fetchMs,
+        maxFetchBytes: overrides.maxFetchBytes ?? DEFAULT_LIMITS.fetchedFileBytes,
+        fetchTimeoutMs: overrides.fetchTimeoutMs ?? DEFAULT_LIMITS.fetchMs,
         maxAttempts: 3,
         startTimeoutMs: config.startTimeoutMs,
       },

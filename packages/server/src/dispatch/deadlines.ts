@@ -3,7 +3,7 @@
 import type { Fleet } from '../instances/fleet.ts';
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
 import type { Clock } from '../telemetry/clock.ts';
-import type { Dispatcher } from './loop.ts';
+import type { Dispatcher } from './dispatcher.ts';
 
 interface Deps {
   readonly clock: Clock;
@@ -24,10 +24,12 @@ export function createDeadlines(deps: Deps) {
     const isReachable = deps.fleet.ready().length > 0;
     noInstanceSince = isReachable ? undefined : (noInstanceSince ?? now);
     for (const request of deps.live.timed()) {
-      if (isWaiting(request) && request.startBy !== undefined && request.startBy <= now)
-        expire(request, 'start_within_seconds');
+      if (isWaiting(request) && isDue(request, now)) expire(request, 'start_within_seconds');
     }
-    if (noInstanceSince === undefined || now - noInstanceSince <= deps.startTimeoutMs) return;
+    if (noInstanceSince !== undefined && now - noInstanceSince > deps.startTimeoutMs) expireOld(now);
+  }
+
+  function expireOld(now: number) {
     for (const request of deps.live.all()) {
       if (isWaiting(request) && now - request.createdAt > deps.startTimeoutMs) expire(request, 'start time-out');
     }
@@ -49,6 +51,10 @@ export function createDeadlines(deps: Deps) {
     },
     sweep,
   };
+}
+
+function isDue(request: LiveRequest, now: number): boolean {
+  return request.startBy !== undefined && request.startBy <= now;
 }
 
 function isWaiting(request: LiveRequest): boolean {

@@ -8,7 +8,7 @@ import { type LiveRow, listLiveRequests } from '../requests/requests.sql.ts';
 import type { RequestWrites } from '../requests/writes.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Dispatcher } from './loop.ts';
+import type { Dispatcher } from './dispatcher.ts';
 
 interface Deps {
   readonly db: Database;

@@ -94,7 +94,6 @@ function startWatch(deps: ExecutionDeps, attempt: Attempt, release: () => void):
     connection: attempt.instance.connection,
     promptId: attempt.promptId,
     times: deps.watchTimes,
-    onStarted: () => undefined,
     onExecuted: (nodeId, output) => collector.begin(nodeId, output),
     onPreview: (nodeId, image, contentType) => collector.keepPreview(nodeId, image, contentType),
     onOver() {

@@ -1,10 +1,10 @@
-// Watches one prompt on one instance until it is over. Frames drive it; `/queue` and `/history` are asked when frames may
-// be missing (socket lost, long silence, a restart of this service). Called by run.ts.
+// Watches one prompt on one instance until it is over. Frames drive it; the instance is asked (ask-instance.ts) when
+// frames may be missing: a lost socket, long silence, a restart of this service. Called by run.ts.
 //
-//   following ──terminal frame──▶ over          following ──socket lost, silence──▶ asking ──history, or lost──▶ over
-import { setTimeout as sleep } from 'node:timers/promises';
-import { ComfyError, type ExecutionError, type Frame, type HistoryEntry, type JsonValue } from '@comfleet/comfyui';
+//   following ──terminal frame──▶ over        following ──socket lost, silence──▶ asking ──history, or lost──▶ over
+import type { ExecutionError, Frame, HistoryEntry, JsonValue } from '@comfleet/comfyui';
 import type { InstanceConnection } from '../instances/connection.ts';
+import { type AskTimes, askInstance } from './ask-instance.ts';
 
 export type RunEnd =
   | {
@@ -21,13 +21,9 @@ export type RunEnd =
   /** `isAbsent`: the instance answered, and knows nothing of the prompt. */
   | { kind: 'lost'; reason: string; isAbsent: boolean };
 
-export interface WatchTimes {
+export interface WatchTimes extends AskTimes {
   /** Without a frame of this prompt for so long, the instance is asked. */
   readonly silenceMs: number;
-  /** Nothing listens at the instance's address for so long: what ran there is lost. */
-  readonly refusedMs: number;
-  /** The instance neither answers nor refuses for so long. */
-  readonly unreachableMs: number;
   /** The prompt was started but no node ever was: the instance's worker is dead. */
   readonly workerDeadMs: number;
 }
@@ -39,18 +35,10 @@ export const WATCH_TIMES: WatchTimes = {
   workerDeadMs: 30_000,
 };
 
-const OVER = Symbol('over');
-const ASK_PAUSE_MS = 100;
-/** `/queue` answers with whole graphs: not more often than this for a run that takes long. */
-const LONGEST_ASK_PAUSE_MS = 2_000;
-/** A prompt whose POST was cut off may still be on its way to the queue. */
-const SECOND_LOOK_MS = 400;
-
-interface WatchDeps {
+export interface WatchDeps {
   readonly connection: InstanceConnection;
   readonly promptId: string;
   readonly times: WatchTimes;
-  readonly onStarted: () => void;
   readonly onExecuted: (nodeId: string, output: JsonValue) => void;
   readonly onPreview: (nodeId: string, image: Buffer, contentType: string) => void;
   /** Called in the frame's own turn, before anything else happens: the next prompt goes out from here. */
@@ -66,121 +54,74 @@ export interface Watch {
   stop(): void;
 }
 
+/** What one watch knows so far. */
+interface Seen {
+  readonly outputs: Map<string, JsonValue>;
+  readonly cached: Set<string>;
+  readonly stopping: AbortController;
+  hasAllFrames: boolean;
+  isAsking: boolean;
+  startedAt: number | undefined;
+  hasRunNode: boolean;
+  currentNode: string;
+  lastHeardAt: number;
+}
+
+const OVER = Symbol('over');
+
 export function watchPrompt(deps: WatchDeps): Watch {
-  const outputs = new Map<string, JsonValue>();
-  const cached = new Set<string>();
-  const stopping = new AbortController();
-  let hasAllFrames = true;
-  let isAsking = false;
-  let isOver = false;
-  let startedAt: number | undefined;
-  let hasRunNode = false;
-  let currentNode: string | undefined;
-  let lastHeardAt = performance.now();
+  const seen: Seen = {
+    outputs: new Map(),
+    cached: new Set(),
+    stopping: new AbortController(),
+    hasAllFrames: true,
+    isAsking: false,
+    startedAt: undefined,
+    hasRunNode: false,
+    currentNode: '',
+    lastHeardAt: performance.now(),
+  };
   let resolveEnd: (end: RunEnd) => void = () => undefined;
   const ended = new Promise<RunEnd>((resolve) => {
     resolveEnd = resolve;
   });
 
-  function end(result: RunEnd) {
-    if (isOver) return;
-    isOver = true;
+  function end(result: RunEnd | undefined) {
+    if (result === undefined || seen.stopping.signal.aborted) return;
     // A reason of our own: the default one is an error with a stack, for every run.
-    stopping.abort(OVER);
+    seen.stopping.abort(OVER);
     stopListening();
     clearInterval(silenceTimer);
     deps.onOver();
     resolveEnd(result);
   }
 
-  function succeed(entry: HistoryEntry | undefined) {
-    // Cached nodes that show something are not re-sent unless they are outputs: history has them all.
-    const isComplete = hasAllFrames && cached.size === 0 && outputs.size > 0;
-    end({ kind: 'success', seen: outputs, isComplete, entry, cached });
-  }
-
-  function onFrame(frame: Frame) {
-    lastHeardAt = performance.now();
-    switch (frame.type) {
-      case 'execution_start':
-        startedAt = lastHeardAt;
-        deps.onStarted();
-        break;
-      case 'execution_cached':
-        for (const node of frame.nodes) cached.add(node);
-        break;
-      case 'executing':
-        hasRunNode = true;
-        currentNode = frame.nodeId;
-        break;
-      case 'progress_state':
-      case 'progress':
-        hasRunNode = true;
-        break;
-      case 'executed':
-        if (frame.output === null) break;
-        outputs.set(frame.displayNodeId, frame.output);
-        deps.onExecuted(frame.displayNodeId, frame.output);
-        break;
-      case 'preview':
-        deps.onPreview(frame.displayNodeId ?? frame.nodeId ?? currentNode ?? '', frame.image, frame.contentType);
-        break;
-      case 'execution_success':
-        succeed(undefined);
-        break;
-      case 'execution_error':
-        if (frame.isTerminal) end({ kind: 'error', error: frame.error });
-        break;
-      case 'execution_interrupted':
-        end({ kind: 'interrupted' });
-        break;
-      case 'done':
-        // Over, and none of the terminal frames was seen: history says which it was.
-        hasAllFrames = false;
-        ask();
-        break;
-      default:
-        break;
-    }
-  }
-
-  function ask() {
-    if (isAsking || isOver) return;
-    isAsking = true;
-    void askUntilOver({ deps, signal: stopping.signal, framesFlow: () => hasAllFrames }).then((answer) => {
-      isAsking = false;
-      if (answer === 'waiting' || isOver) return;
-      if (answer.kind === 'lost') return end(answer);
-      endFromHistory(answer.entry);
+  function ask(isBlind: boolean) {
+    if (isBlind) seen.hasAllFrames = false;
+    if (seen.isAsking || seen.stopping.signal.aborted) return;
+    seen.isAsking = true;
+    void askOnce(deps, seen).then((result) => {
+      seen.isAsking = false;
+      end(result);
     });
   }
 
-  function endFromHistory(entry: HistoryEntry) {
-    const { terminal } = entry;
-    if (terminal.kind === 'error') return end({ kind: 'error', error: terminal.error });
-    if (terminal.kind === 'interrupted') return end({ kind: 'interrupted' });
-    succeed(entry);
-  }
-
   const stopListening = deps.connection.listen(deps.promptId, {
-    onFrame,
-    onSocketLost() {
-      hasAllFrames = false;
-      ask();
+    onFrame(frame) {
+      seen.lastHeardAt = performance.now();
+      // Over, and none of the terminal frames was seen: history says which it was.
+      if (frame.type === 'done') ask(true);
+      else end(readFrame(deps, seen, frame));
     },
+    onSocketLost: () => ask(true),
   });
   const silenceTimer = setInterval(
     () => {
-      const now = performance.now();
-      if (startedAt !== undefined && !hasRunNode && now - startedAt > deps.times.workerDeadMs) {
-        end({
-          kind: 'lost',
-          reason: `the instance started the prompt and ran no node for ${Math.round((now - startedAt) / 1000)} s: its worker is dead`,
-          isAbsent: false,
-        });
-      } else if (now - lastHeardAt > deps.times.silenceMs) {
-        lastHeardAt = now;
-        ask();
+      const dead = judgeWorker(deps.times, seen);
+      if (dead) end(dead);
+      else if (performance.now() - seen.lastHeardAt > deps.times.silenceMs) {
+        seen.lastHeardAt = performance.now();
+        ask(false);
       }
     },
     Math.min(1_000, deps.times.silenceMs),
@@ -188,76 +129,81 @@ export function watchPrompt(deps: WatchDeps): Watch {
 
   return {
     ended,
-    ask() {
-      hasAllFrames = false;
-      ask();
-    },
+    ask: () => ask(true),
     giveUp: (reason) => end({ kind: 'lost', reason, isAbsent: false }),
     stop: () => end({ kind: 'interrupted' }),
   };
 }
 
-const ABSENT = 'the instance does not know the prompt: it was restarted, dropped it or never got it';
-
-type Answer = { kind: 'history'; entry: HistoryEntry } | Extract<RunEnd, { kind: 'lost' }> | 'waiting';
-
-/** Asks until the prompt is over or lost; `waiting` once it is known to be alive and frames flow again. */
-interface Asking {
-  readonly deps: WatchDeps;
-  readonly signal: AbortSignal;
-  /** While frames still come, one answer that the prompt is alive is enough. */
-  readonly framesFlow: () => boolean;
-}
-
-async function askUntilOver({ deps, signal, framesFlow }: Asking): Promise<Answer> {
-  let pauseMs = ASK_PAUSE_MS;
-  const trouble = createTrouble(deps.times);
-  let missing = 0;
-  while (!signal.aborted) {
-    try {
-      const found = await lookUp(deps);
-      trouble.clear();
-      if (found !== 'absent' && found !== 'queued') return { kind: 'history', entry: found };
-      missing = found === 'absent' ? missing + 1 : 0;
-      if (missing >= 2) return { kind: 'lost', reason: ABSENT, isAbsent: true };
-      if (found === 'queued' && framesFlow()) return 'waiting';
-      pauseMs = Math.min(pauseMs * 1.5, LONGEST_ASK_PAUSE_MS);
-      await sleep(missing > 0 ? SECOND_LOOK_MS : pauseMs, undefined, { signal });
-    } catch (error) {
-      if (signal.aborted) return 'waiting';
-      const verdict = trouble.add(error);
-      if (verdict !== undefined) return { kind: 'lost', reason: verdict, isAbsent: false };
-      await sleep(ASK_PAUSE_MS, undefined, { signal }).catch(() => undefined); // ended meanwhile
-    }
+/** Takes a frame in; the end of the run when it is one. */
+function readFrame(deps: WatchDeps, seen: Seen, frame: Frame): RunEnd | undefined {
+  switch (frame.type) {
+    case 'execution_success':
+      return success(seen, undefined);
+    case 'execution_error':
+      return frame.isTerminal ? { kind: 'error', error: frame.error } : undefined;
+    case 'execution_interrupted':
+      return { kind: 'interrupted' };
+    case 'execution_start':
+      seen.startedAt = seen.lastHeardAt;
+      break;
+    case 'execution_cached':
+      for (const node of frame.nodes) seen.cached.add(node);
+      break;
+    case 'executing':
+      seen.hasRunNode = true;
+      seen.currentNode = frame.nodeId;
+      break;
+    case 'progress_state':
+    case 'progress':
+      seen.hasRunNode = true;
+      break;
+    case 'executed':
+      if (frame.output === null) break;
+      seen.outputs.set(frame.displayNodeId, frame.output);
+      deps.onExecuted(frame.displayNodeId, frame.output);
+      break;
+    case 'preview':
+      deps.onPreview(frame.displayNodeId ?? frame.nodeId ?? seen.currentNode, frame.image, frame.contentType);
+      break;
+    default:
+      break;
   }
-  return 'waiting';
+  return undefined;
 }
 
-// Queue before history: a prompt moves from the one to the other, so this order cannot miss it in between.
-async function lookUp({ connection, promptId }: WatchDeps): Promise<HistoryEntry | 'queued' | 'absent'> {
-  const { running, pending } = await connection.client.queue();
-  if (running.includes(promptId) || pending.includes(promptId)) return 'queued';
-  return (await connection.client.history(promptId)) ?? 'absent';
+function success(seen: Seen, entry: HistoryEntry | undefined): RunEnd {
+  // Cached nodes that show something are not re-sent unless they are outputs: history has them all.
+  const isComplete = seen.hasAllFrames && seen.cached.size === 0 && seen.outputs.size > 0;
+  return { kind: 'success', seen: seen.outputs, isComplete, entry, cached: seen.cached };
 }
 
-/** Failed calls add up to a verdict; any answer clears them. */
-function createTrouble(times: WatchTimes) {
-  let since: number | undefined;
-  let refusedSince: number | undefined;
-  return {
-    clear() {
-      since = undefined;
-      refusedSince = undefined;
-    },
-    add(error: unknown): string | undefined {
-      const now = performance.now();
-      since ??= now;
-      const isRefused = error instanceof ComfyError && error.kind === 'refused';
-      refusedSince = isRefused ? (refusedSince ?? now) : undefined;
-      if (refusedSince !== undefined && now - refusedSince >= times.refusedMs)
-        return 'the instance went away: nothing listens at its address';
-      if (now - since < times.unreachableMs) return undefined;
-      return `the instance could not be reached for ${Math.round(times.unreachableMs / 1000)} s: ${error instanceof Error ? error.message : String(error)}`;
-    },
-  };
+function judgeWorker(times: WatchTimes, seen: Seen): RunEnd | undefined {
+  if (seen.startedAt === undefined || seen.hasRunNode) return undefined;
+  const silentMs = performance.now() - seen.startedAt;
+  if (silentMs <= times.workerDeadMs) return undefined;
+  const reason = `the instance started the prompt and ran no node for ${Math.round(silentMs / 1000)} s: its worker is dead`;
+  return { kind: 'lost', reason, isAbsent: false };
+}
+
+async function askOnce(deps: WatchDeps, seen: Seen): Promise<RunEnd | undefined> {
+  const { connection, promptId, times } = deps;
+  const { signal } = seen.stopping;
+  const answer = await askInstance({ connection, promptId, times, signal, framesFlow: () => seen.hasAllFrames });
+  if (answer.kind === 'alive') return undefined;
+  if (answer.kind === 'lost') return answer;
+  const { terminal } = answer.entry;
+  if (terminal.kind === 'error') return { kind: 'error', error: terminal.error };
+  if (terminal.kind === 'interrupted') return { kind: 'interrupted' };
+  if (terminal.kind === 'unknown') {
+    return { kind: 'lost', reason: 'the instance ended the prompt without saying how', isAbsent: false };
+  }
+  for (const node of cachedNodes(answer.entry)) seen.cached.add(node);
+  return success(seen, answer.entry);
+}
+
+function cachedNodes(entry: HistoryEntry): string[] {
+  const message = entry.status.messages.find(({ type }) => type === 'execution_cached');
+  const nodes = message?.data['nodes'];
+  return Array.isArray(nodes) ? nodes.filter((node) => typeof node === 'string') : [];
 }

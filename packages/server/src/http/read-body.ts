@@ -1,5 +1,5 @@
 // The body's bytes → exact JSON, or a 422001 that says where it breaks. Called by routes that take a body.
-import { DEFAULT_LIMITS, validationError } from '@comfleet/api';
+import { ApiError, DEFAULT_LIMITS } from '@comfleet/api';
 import { JsonError, type JsonValue, parseJson } from '@comfleet/comfyui';
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
@@ -12,8 +12,8 @@ export function readBody(body: unknown): JsonValue {
   let text: string;
   try {
     text = strictUtf8.decode(body);
-  } catch {
-    throw refuse('The body is not UTF-8 text. Send JSON, uncompressed.', 'invalid_encoding');
+  } catch (cause) {
+    throw refuse('The body is not UTF-8 text. Send JSON, uncompressed.', 'invalid_encoding', cause);
   }
   if (text.trim() === '') return {};
   try {
@@ -24,12 +24,12 @@ export function readBody(body: unknown): JsonValue {
     return value;
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
-    throw refuse(`The body is not valid JSON: ${error.message}`, 'invalid_json');
+    throw refuse(`The body is not valid JSON: ${error.message}`, 'invalid_json', error);
   }
 }
 
-function refuse(msg: string, type: string) {
-  return validationError([{ loc: ['body'], msg, type }]);
+function refuse(msg: string, type: string, cause?: unknown) {
+  return new ApiError(422001, msg, { detail: [{ loc: ['body'], msg, type }], cause });
 }
 
 function holdsNul(value: JsonValue): boolean {

@@ -44,82 +44,27 @@ export interface Fleet {
 
 const FIRST_INSTANCE_MS = 5_000;
 
+interface State {
+  readonly deps: Deps;
+  readonly instances: Map<string, Instance>;
+  readonly listeners: FleetListener[];
+  readonly waitingForReady: Set<() => void>;
+}
+
 export function createFleet(deps: Deps): Fleet {
-  const instances = new Map<string, Instance>();
-  const listeners: FleetListener[] = [];
-  const waitingForReady = new Set<() => void>();
-
-  function enter(instance: Instance, phase: InstancePhase, reason: string | undefined) {
-    instance.phase = phase;
-    instance.since = deps.now();
-    instance.reason = reason;
-    const fields = { instanceId: instance.id, url: instance.connection.baseUrl, reason };
-    if (phase === 'ready') deps.log.info(fields, 'instance ready');
-    else deps.log.warn(fields, `instance ${phase}`);
-  }
-
-  function add(kind: Provider['kind'], made: ProvidedInstance) {
-    const connection = createConnection({
-      baseUrl: made.baseUrl,
-      now: deps.now,
-      log: deps.log,
-      onReady: () => {
-        // Another process may stand behind the same address now: what it holds is not known.
-        instance.uploaded.clear();
-        enter(instance, 'ready', undefined);
-        for (const listener of listeners) listener.onReady(instance);
-        for (const wake of waitingForReady) wake();
-      },
-      onLost: (cause) => {
-        enter(instance, 'lost', cause);
-        for (const listener of listeners) listener.onLost(instance);
-      },
-    });
-    const instance: Instance = {
-      id: made.id,
-      provider: kind,
-      connection,
-      folders: made.folders,
-      phase: 'starting',
-      since: deps.now(),
-      reason: undefined,
-      uploaded: new Map(),
-    };
-    instances.set(made.id, instance);
-  }
-
-  function remove(id: string, cause: string) {
-    const instance = instances.get(id);
-    if (instance === undefined) return;
-    instances.delete(id);
-    enter(instance, 'gone', cause);
-    for (const listener of listeners) listener.onGone(instance);
-    instance.connection.close().catch((error) => deps.log.debug(describeError(error), 'closing a gone instance'));
-  }
-
-  const ready = () => [...instances.values()].filter((instance) => instance.phase === 'ready');
-
-  async function waitForReady(waitMs: number) {
-    if (ready().length > 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(done, waitMs);
-      function done() {
-        clearTimeout(timer);
-        waitingForReady.delete(done);
-        resolve();
-      }
-      waitingForReady.add(done);
-    });
-  }
-
+  const state: State = { deps, instances: new Map(), listeners: [], waitingForReady: new Set() };
+  const { instances } = state;
   return {
     get: (id) => instances.get(id),
-    ready,
+    ready: () => listReady(state),
     all: () => [...instances.values()],
-    listen: (listener) => void listeners.push(listener),
+    listen: (listener) => void state.listeners.push(listener),
     async start() {
       for (const provider of deps.providers) {
-        await provider.start({ onStarted: (made) => add(provider.kind, made), onGone: remove });
+        await provider.start({
+          onStarted: (made) => add(state, provider.kind, made),
+          onGone: (id, cause) => remove(state, id, cause),
+        });
       }
     },
     async stop() {
@@ -127,16 +72,85 @@ export function createFleet(deps: Deps): Fleet {
       await Promise.all(deps.providers.map((provider) => provider.stop()));
       instances.clear();
     },
-    async captureObjectInfo() {
-      await waitForReady(FIRST_INSTANCE_MS);
-      for (const instance of ready()) {
-        try {
-          return (await instance.connection.client.objectInfo()).text;
-        } catch (error) {
-          deps.log.warn({ instanceId: instance.id, ...describeError(error) }, 'object_info could not be read');
-        }
-      }
-      return undefined;
-    },
+    captureObjectInfo: () => captureObjectInfo(state),
   };
+}
+
+function listReady({ instances }: State): Instance[] {
+  return [...instances.values()].filter((instance) => instance.phase === 'ready');
+}
+
+function add(state: State, kind: Provider['kind'], made: ProvidedInstance): void {
+  const { deps } = state;
+  const connection = createConnection({
+    baseUrl: made.baseUrl,
+    now: deps.now,
+    log: deps.log,
+    onReady() {
+      // Another process may stand behind the same address now: what it holds is not known.
+      instance.uploaded.clear();
+      enter(state, instance, { phase: 'ready', reason: undefined });
+      for (const listener of state.listeners) listener.onReady(instance);
+      for (const wake of state.waitingForReady) wake();
+    },
+    onLost(cause) {
+      enter(state, instance, { phase: 'lost', reason: cause });
+      for (const listener of state.listeners) listener.onLost(instance);
+    },
+  });
+  const instance: Instance = {
+    id: made.id,
+    provider: kind,
+    connection,
+    folders: made.folders,
+    phase: 'starting',
+    since: deps.now(),
+    reason: undefined,
+    uploaded: new Map(),
+  };
+  state.instances.set(made.id, instance);
+}
+
+function remove(state: State, id: string, cause: string): void {
+  const instance = state.instances.get(id);
+  if (instance === undefined) return;
+  state.instances.delete(id);
+  enter(state, instance, { phase: 'gone', reason: cause });
+  for (const listener of state.listeners) listener.onGone(instance);
+  instance.connection.close().catch((error) => state.deps.log.debug(describeError(error), 'closing a gone instance'));
+}
+
+function enter({ deps }: State, instance: Instance, next: Pick<Instance, 'phase' | 'reason'>): void {
+  instance.phase = next.phase;
+  instance.reason = next.reason;
+  instance.since = deps.now();
+  const fields = { instanceId: instance.id, url: instance.connection.baseUrl, reason: next.reason };
+  if (next.phase === 'ready') deps.log.info(fields, 'instance ready');
+  else deps.log.warn(fields, `instance ${next.phase}`);
+}
+
+async function waitForReady(state: State, waitMs: number): Promise<void> {
+  if (listReady(state).length > 0) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(done, waitMs);
+    function done() {
+      clearTimeout(timer);
+      state.waitingForReady.delete(done);
+      resolve();
+    }
+    state.waitingForReady.add(done);
+  });
+}
+
+async function captureObjectInfo(state: State): Promise<string | undefined> {
+  await waitForReady(state, FIRST_INSTANCE_MS);
+  for (const instance of listReady(state)) {
+    try {
+      return (await instance.connection.client.objectInfo()).text;
+    } catch (error) {
+      const fields = { instanceId: instance.id, ...describeError(error) };
+      state.deps.log.warn(fields, 'object_info could not be read');
+    }
+  }
+  return undefined;
 }

@@ -20,6 +20,13 @@ const EVERY_MS = 10 * 60_000;
 const DAY_MS = 86_400_000;
 const BATCH = 500;
 
+/** How many went. The rows go first: a file whose row is gone is nobody's. */
+async function removeBatch(deps: Deps, before: number): Promise<number> {
+  const gone = await deleteOldFiles(deps.db, { before, limit: BATCH });
+  for (const { storage_key } of gone) if (storage_key !== null) await deps.storage.remove(storage_key);
+  return gone.length;
+}
+
 export function createRetention(deps: Deps) {
   let timer: NodeJS.Timeout | undefined;
   let isSweeping = false;
@@ -29,10 +36,8 @@ export function createRetention(deps: Deps) {
     isSweeping = true;
     try {
       const before = deps.clock.now() - deps.retentionDays * DAY_MS;
-      for (;;) {
-        const gone = await deleteOldFiles(deps.db, { before, limit: BATCH });
-        for (const { storage_key } of gone) if (storage_key !== null) await deps.storage.remove(storage_key);
-        if (gone.length < BATCH) break;
+      while ((await removeBatch(deps, before)) === BATCH) {
+        // until a batch is not full
       }
       await deps.inputCache.sweep(Math.max(DAY_MS, deps.retentionDays * DAY_MS));
     } catch (error) {

@@ -24,91 +24,98 @@ interface Running {
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5_000;
-const WATCH_MS = 200;
+/** Longer than this, and its end was no failure to start. */
+const LIVED_MS = 10_000;
+const WATCH_MS = 50;
 const STOP_MS = 3_000;
 /** How long the back end waits for a next start after the service died. */
 const LINGER_SECONDS = 30;
 
+interface State {
+  readonly deps: Deps;
+  readonly baseDir: string;
+  readonly recordPath: string;
+  stopped: boolean;
+  pid: number | undefined;
+}
+
 export function createProcessProvider(deps: Deps): Provider {
-  const baseDir = join(deps.dataDir, 'emulator');
-  const recordPath = join(deps.dataDir, 'emulator.json');
-  let stopped = false;
-  let running: Running | undefined;
-  let child: ChildProcess | undefined;
+  const state: State = {
+    deps,
+    baseDir: join(deps.dataDir, 'emulator'),
+    recordPath: join(deps.dataDir, 'emulator.json'),
+    stopped: false,
+    pid: undefined,
+  };
   let loop: Promise<void> | undefined;
-
-  async function keepRunning(events: ProviderEvents) {
-    let pauseMs = FIRST_PAUSE_MS;
-    let adopted = adopt(recordPath, baseDir);
-    while (!stopped) {
-      const startedAt = performance.now();
-      const cause = adopted ? await watchAdopted(events, adopted) : await runChild(events);
-      adopted = undefined;
-      if (stopped) return;
-      deps.log.warn({ cause }, 'the embedded back end ended; starting it again');
-      // One that lived for a while starts again at once; one that dies at its start must not spin.
-      pauseMs = performance.now() - startedAt > 10_000 ? FIRST_PAUSE_MS : Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
-      await sleep(pauseMs);
-    }
-  }
-
-  async function watchAdopted(events: ProviderEvents, known: Running): Promise<string> {
-    running = known;
-    deps.log.info({ pid: known.pid, url: known.instance.baseUrl }, 'adopted the embedded back end of an earlier start');
-    events.onStarted(known.instance);
-    while (!stopped && isAlive(known.pid)) await sleep(WATCH_MS);
-    if (!stopped) events.onGone(known.instance.id, 'its process ended');
-    return 'the adopted process ended';
-  }
-
-  async function runChild(events: ProviderEvents): Promise<string> {
-    mkdirSync(baseDir, { recursive: true });
-    const [program = process.execPath, ...args] = deps.command;
-    const logFile = openSync(join(deps.dataDir, 'emulator.log'), 'a');
-    const made = spawn(program, [...args, '--port', '0', '--base-dir', baseDir, '--linger', String(LINGER_SECONDS)], {
-      // Its own process group: a signal to ours must not reach it before we are done with it.
-      detached: true,
-      stdio: ['pipe', 'pipe', logFile],
-    });
-    closeSync(logFile);
-    child = made;
-    made.unref();
-    const exited = new Promise<string>((resolve) => {
-      made.once('error', (error) => resolve(error.message));
-      made.once('exit', (code, signal) => resolve(signal ? `ended by ${signal}` : `exit code ${code}`));
-    });
-    const port = await Promise.race([readPort(made), exited.then(() => undefined)]);
-    if (port !== undefined && made.pid !== undefined && !stopped) {
-      const id = deps.newId();
-      const instance = describe({ id, port, baseDir });
-      running = { pid: made.pid, instance };
-      writeFileSync(recordPath, JSON.stringify({ id, port, pid: made.pid, program: processName(made.pid) }), {
-        mode: 0o600,
-      });
-      events.onStarted(instance);
-    }
-    const cause = await exited;
-    const mine: Running | undefined = running;
-    running = undefined;
-    if (mine !== undefined && !stopped) events.onGone(mine.instance.id, cause);
-    return cause;
-  }
-
   return {
     kind: 'process',
     async start(events) {
-      loop = keepRunning(events);
+      loop = keepRunning(state, events);
     },
     async stop() {
-      stopped = true;
-      const pid = running?.pid ?? child?.pid;
-      if (pid !== undefined && isAlive(pid)) {
-        await endProcess(pid);
-        rmSync(recordPath, { force: true });
-      }
+      state.stopped = true;
+      if (state.pid !== undefined && isAlive(state.pid)) await endProcess(state.pid);
+      rmSync(state.recordPath, { force: true });
       await loop;
     },
   };
+}
+
+async function keepRunning(state: State, events: ProviderEvents): Promise<void> {
+  let pauseMs = FIRST_PAUSE_MS;
+  let adopted = adopt(state.recordPath, state.baseDir);
+  while (!state.stopped) {
+    const startedAt = performance.now();
+    const cause = adopted ? await watchAdopted(state, events, adopted) : await runChild(state, events);
+    adopted = undefined;
+    if (state.stopped) return;
+    state.deps.log.warn({ cause }, 'the embedded back end ended; starting it again');
+    // One that lived for a while starts again at once; one that dies at its start must not spin.
+    pauseMs = performance.now() - startedAt > LIVED_MS ? FIRST_PAUSE_MS : Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    await sleep(pauseMs);
+  }
+}
+
+async function watchAdopted(state: State, events: ProviderEvents, known: Running): Promise<string> {
+  const { log } = state.deps;
+  state.pid = known.pid;
+  log.info({ pid: known.pid, url: known.instance.baseUrl }, 'adopted the embedded back end of an earlier start');
+  events.onStarted(known.instance);
+  while (!state.stopped && isAlive(known.pid)) await sleep(WATCH_MS);
+  const cause = 'the adopted process ended';
+  if (!state.stopped) events.onGone(known.instance.id, cause);
+  return cause;
+}
+
+async function runChild(state: State, events: ProviderEvents): Promise<string> {
+  const child = spawnChild(state);
+  state.pid = child.pid;
+  const exited = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, signal) => resolve(signal ? `ended by ${signal}` : `exit code ${code}`));
+  });
+  const port = await Promise.race([readPort(child), exited.then(() => undefined)]);
+  if (port === undefined || child.pid === undefined || state.stopped) return await exited;
+  const id = state.deps.newId();
+  const record = { id, port, pid: child.pid, program: processName(child.pid) };
+  writeFileSync(state.recordPath, JSON.stringify(record), { mode: 0o600 });
+  events.onStarted(describe({ id, port, baseDir: state.baseDir }));
+  const cause = await exited;
+  if (!state.stopped) events.onGone(id, cause);
+  return cause;
+}
+
+function spawnChild({ deps, baseDir }: State): ChildProcess {
+  mkdirSync(baseDir, { recursive: true });
+  const [program = process.execPath, ...args] = deps.command;
+  const logFile = openSync(join(deps.dataDir, 'emulator.log'), 'a');
+  const more = ['--port', '0', '--base-dir', baseDir, '--linger', String(LINGER_SECONDS)];
+  // Its own process group: a signal to ours must not reach it before we are done with it.
+  const child = spawn(program, [...args, ...more], { detached: true, stdio: ['pipe', 'pipe', logFile] });
+  closeSync(logFile);
+  child.unref();
+  return child;
 }
 
 function describe(made: { id: string; port: number; baseDir: string }): ProvidedInstance {

@@ -1,0 +1,92 @@
+// How accepted requests enter dispatch: straight onto an idle instance, or into the queue. Implements what
+// requests/submit.ts calls a RequestQueue.
+import type { LiveRequest } from '../requests/live.ts';
+import { describeError } from '../telemetry/log.ts';
+import { type Board, countOtherInstances, hold, readySlots, refreshLimit, unhold } from './board.ts';
+import { endRequest, perform, requeue } from './perform.ts';
+import { capacity } from './slots.ts';
+
+/** True: an instance with room is held for it, so that its row is inserted already leased. */
+export function reserve(board: Board, request: LiveRequest): boolean {
+  const max = board.limits.get(request.deploymentId);
+  // Nobody overtakes those who wait.
+  if (!board.isOpen || board.waiting.size > 0 || max === undefined) return false;
+  const slots = readySlots(board).find(
+    (candidate) =>
+      candidate.pending < capacity(candidate) && countOtherInstances(board, request.deploymentId, candidate) < max,
+  );
+  if (slots === undefined) return false;
+  hold(board, request, slots);
+  return true;
+}
+
+/** The insert failed: the instance is free again. */
+export function release(board: Board, request: LiveRequest): void {
+  const slots = request.instanceId === undefined ? undefined : board.slotsById.get(request.instanceId);
+  if (slots) unhold(request, slots);
+}
+
+/** The request is durable. */
+export function accept(board: Board, request: LiveRequest): void {
+  board.budget.take(request);
+  if (request.instanceId !== undefined) {
+    const slots = board.slotsById.get(request.instanceId);
+    if (slots && board.isOpen) perform(board, { request, slots, isResumed: false });
+    else void returnReservation(board, request);
+    return;
+  }
+  if (request.stop) {
+    void endRequest(board, request, request.stop);
+    return;
+  }
+  board.waiting.push(request);
+  pumpOnceKnown(board, request.deploymentId);
+}
+
+/** A request that waited when the service ended. */
+export function restoreWaiting(board: Board, request: LiveRequest): void {
+  if (request.stop) {
+    void endRequest(board, request, request.stop);
+    return;
+  }
+  board.waiting.push(request);
+  pumpOnceKnown(board, request.deploymentId);
+}
+
+function pumpOnceKnown(board: Board, deploymentId: string): void {
+  if (board.limits.has(deploymentId)) {
+    board.pump();
+    return;
+  }
+  // Held while it is looked up, so that a burst asks once.
+  board.limits.set(deploymentId, 1);
+  const fail = (error: unknown) => {
+    board.limits.delete(deploymentId);
+    board.deps.execution.log.warn(describeError(error), "a deployment's limit could not be read");
+  };
+  refreshLimit(board, deploymentId)
+    .catch(fail)
+    .finally(() => board.pump());
+}
+
+// The instance went away, or the service is stopping, between the reservation and the commit: nothing was sent.
+async function returnReservation(board: Board, request: LiveRequest): Promise<void> {
+  const { writes, clock, log } = board.deps.execution;
+  try {
+    await writes.returnLease({
+      requestId: request.id,
+      epoch: request.epoch,
+      losses: 0,
+      instanceId: request.instanceId,
+      promptId: request.promptId,
+      startedAt: undefined,
+      endedAt: clock.now(),
+      cause: 'the instance went away before the prompt was sent',
+    });
+    request.instanceId = undefined;
+    request.promptId = undefined;
+    requeue(board, request);
+  } catch (error) {
+    log.error({ requestId: request.id, ...describeError(error) }, 'a reserved lease could not be returned');
+  }
+}

@@ -1,0 +1,103 @@
+// What dispatch knows, in one place: who waits, what each instance has to do, how far each deployment may spread. An index
+// in memory; recover.ts rebuilds it. The functions of loop.ts, place.ts and perform.ts read and change it.
+import type { DeploymentDirectory } from '../deployments/directory.ts';
+import type { ExecutionDeps } from '../execution/attempt.ts';
+import type { Fleet, Instance } from '../instances/fleet.ts';
+import type { LiveRequest } from '../requests/live.ts';
+import { createPayloadBudget } from './payload-budget.ts';
+import { createSlots, enter, leave, type Slots } from './slots.ts';
+import { createUsage, type Usage } from './usage.ts';
+import { createWaiting, type Waiting } from './waiting.ts';
+
+export interface DispatchDeps {
+  readonly fleet: Fleet;
+  readonly directory: DeploymentDirectory;
+  readonly newId: () => string;
+  readonly execution: Omit<ExecutionDeps, 'requeue'>;
+}
+
+export interface Board {
+  readonly deps: DispatchDeps;
+  readonly waiting: Waiting;
+  readonly usage: Usage;
+  readonly budget: ReturnType<typeof createPayloadBudget>;
+  readonly slotsById: Map<string, Slots>;
+  /** max_instances of the deployments that were asked for lately. */
+  readonly limits: Map<string, number>;
+  /** Attempts under way, until they are settled. */
+  readonly running: Set<Promise<void>>;
+  /** False before the start and while the service stops: nothing new is given out. */
+  isOpen: boolean;
+  /** Gives out what can be given out now (loop.ts). Work that ends calls it, so it is here and not an import. */
+  pump(): void;
+}
+
+export function createBoard(deps: DispatchDeps, pump: (board: Board) => void): Board {
+  const board: Board = {
+    deps,
+    waiting: createWaiting(),
+    usage: createUsage(() => deps.execution.clock.now()),
+    budget: createPayloadBudget(),
+    slotsById: new Map(),
+    limits: new Map(),
+    running: new Set(),
+    isOpen: false,
+    pump: () => pump(board),
+  };
+  return board;
+}
+
+export function slotsOf(board: Board, instance: Instance): Slots {
+  const known = board.slotsById.get(instance.id) ?? createSlots(instance);
+  board.slotsById.set(instance.id, known);
+  return known;
+}
+
+/** The ready instances, the one with the least to do first: work spreads before it piles up. */
+export function readySlots(board: Board): Slots[] {
+  const ready = board.deps.fleet.ready().map((instance) => slotsOf(board, instance));
+  return ready.sort((a, b) => a.pending - b.pending);
+}
+
+export function countOtherInstances(board: Board, deploymentId: string, except: Slots): number {
+  let count = 0;
+  for (const slots of board.slotsById.values()) {
+    if (slots !== except && slots.deployments.has(deploymentId)) count += 1;
+  }
+  return count;
+}
+
+/** The request is this instance's from now on: in memory first, so that nobody else gives it away meanwhile. */
+export function hold(board: Board, request: LiveRequest, slots: Slots): void {
+  request.phase = 'leased';
+  request.epoch += 1;
+  request.instanceId = slots.instance.id;
+  request.promptId = board.deps.newId();
+  request.leasedAt = board.deps.execution.clock.now();
+  enter(slots, request.deploymentId);
+}
+
+/** Undoes hold() when the lease was not to be had. */
+export function unhold(request: LiveRequest, slots: Slots): void {
+  request.phase = 'queued';
+  request.epoch -= 1;
+  request.instanceId = undefined;
+  request.promptId = undefined;
+  request.leasedAt = undefined;
+  leave(slots, request.deploymentId);
+}
+
+export async function refreshLimit(board: Board, deploymentId: string): Promise<void> {
+  const deployment = await board.deps.directory.find(deploymentId);
+  if (deployment) board.limits.set(deploymentId, deployment.maxInstances);
+}
+
+/** 1 = next to run; undefined once it is on an instance. */
+export function positionOf(board: Board, request: LiveRequest): number | undefined {
+  if (request.phase !== 'queued' && request.phase !== 'leased') return undefined;
+  const ahead = [...board.slotsById.values()]
+    .flatMap((slots) => [...slots.attempts].map((attempt) => attempt.request))
+    .filter((other) => other.phase === 'leased' && other.deploymentId === request.deploymentId);
+  if (request.phase === 'leased') return Math.max(1, ahead.indexOf(request) + 1);
+  return (board.waiting.rank(request) ?? 1) + ahead.length;
+}

@@ -1,0 +1,87 @@
+// The door of dispatch: what app.ts starts and stops, what submits and cancels call, what instances report to.
+import type { Instance } from '../instances/fleet.ts';
+import { type LiveRequest, type StopWish, wishStop } from '../requests/live.ts';
+import type { RequestQueue } from '../requests/submit.ts';
+import { accept, release, reserve, restoreWaiting } from './accept.ts';
+import { type Board, createBoard, type DispatchDeps, positionOf, refreshLimit, slotsOf } from './board.ts';
+import { pump } from './loop.ts';
+import { endRequest, perform } from './perform.ts';
+import { enter } from './slots.ts';
+
+export interface Dispatcher extends RequestQueue {
+  /** 1 = next to run; undefined once it is on an instance. */
+  position(request: LiveRequest): number | undefined;
+  /** Ends a request early, wherever it is. */
+  stopRequest(request: LiveRequest, wish: StopWish): void;
+  /** Deployments were edited: their limits may have changed. */
+  refreshLimits(): void;
+  /** After a restart: a request that waited. */
+  restoreWaiting(request: LiveRequest): void;
+  /** After a restart: a request whose prompt may be on this instance. */
+  resumeOn(request: LiveRequest, instance: Instance): void;
+  start(): void;
+  /** Nothing new is given out; resolves when the attempts under way have ended, or after the time. */
+  drain(graceMs: number): Promise<void>;
+}
+
+export function createDispatcher(deps: DispatchDeps): Dispatcher {
+  const board = createBoard(deps, pump);
+  deps.fleet.listen({
+    onReady: () => board.pump(),
+    onLost: (instance) => leaveUnsent(board, instance),
+    onGone: (instance) => giveUpAll(board, instance),
+  });
+  return {
+    reserve: (request) => reserve(board, request),
+    release: (request) => release(board, request),
+    accept: (request) => accept(board, request),
+    position: (request) => positionOf(board, request),
+    stopRequest(request, wish) {
+      wishStop(request, wish);
+      if (board.waiting.remove(request)) void endRequest(board, request, wish);
+    },
+    refreshLimits() {
+      board.limits.clear();
+      const refreshed = [...board.waiting.lanes()].map((lane) => refreshLimit(board, lane.deploymentId));
+      void Promise.allSettled(refreshed).then(() => board.pump());
+    },
+    restoreWaiting: (request) => restoreWaiting(board, request),
+    resumeOn(request, instance) {
+      const slots = slotsOf(board, instance);
+      enter(slots, request.deploymentId);
+      perform(board, { request, slots, isResumed: true });
+    },
+    start() {
+      board.isOpen = true;
+      board.pump();
+    },
+    drain: (graceMs) => drain(board, graceMs),
+  };
+}
+
+// What was not sent yet is free to go elsewhere; what was sent finds out for itself (execution/watch.ts).
+function leaveUnsent(board: Board, instance: Instance): void {
+  const reason = instance.reason ?? 'the instance was lost';
+  for (const attempt of board.slotsById.get(instance.id)?.attempts ?? []) {
+    if (!attempt.isWatched) attempt.leave(reason);
+  }
+}
+
+function giveUpAll(board: Board, instance: Instance): void {
+  const slots = board.slotsById.get(instance.id);
+  board.slotsById.delete(instance.id);
+  const reason = `the instance is gone: ${instance.reason ?? 'its process ended'}`;
+  for (const attempt of slots?.attempts ?? []) {
+    attempt.leave(reason);
+    attempt.onGone?.(reason);
+  }
+}
+
+async function drain(board: Board, graceMs: number): Promise<void> {
+  board.isOpen = false;
+  for (const { attempts } of board.slotsById.values()) {
+    for (const attempt of attempts) if (!attempt.isWatched) attempt.leave('the service is stopping');
+  }
+  const timeIsOver = new Promise<void>((resolve) => setTimeout(resolve, graceMs).unref());
+  await Promise.race([Promise.allSettled(board.running), timeIsOver]);
+}

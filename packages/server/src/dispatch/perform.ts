@@ -1,0 +1,80 @@
+// Runs a leased request's attempt on its instance and keeps the board true while it runs. Also the two ways a request
+// leaves an instance without having run: back to the queue, or ended while it waited.
+import { createAttempt, type ExecutionDeps } from '../execution/attempt.ts';
+import { runAttempt } from '../execution/run.ts';
+import { type Ending, finishRequest } from '../requests/finish.ts';
+import type { LiveRequest, StopWish } from '../requests/live.ts';
+import { describeError } from '../telemetry/log.ts';
+import type { Board } from './board.ts';
+import { learnRun, leave, type Slots } from './slots.ts';
+
+interface Performance {
+  readonly request: LiveRequest;
+  readonly slots: Slots;
+  /** Its prompt may be on the instance already. */
+  readonly isResumed: boolean;
+}
+
+export function perform(board: Board, { request, slots, isResumed }: Performance): void {
+  const execution: ExecutionDeps = { ...board.deps.execution, requeue: (returned) => requeue(board, returned) };
+  const onRunOver = callOnce(() => freePlace(board, request, slots));
+  const { instance, turn } = slots;
+  const attempt = createAttempt({ request, instance, turn, store: execution.store, isResumed, onRunOver });
+  slots.attempts.add(attempt);
+  const done: Promise<void> = runAttempt(execution, attempt)
+    .catch((error) => {
+      execution.log.error({ requestId: request.id, ...describeError(error) }, 'an attempt could not be settled');
+    })
+    .finally(() => {
+      slots.attempts.delete(attempt);
+      board.running.delete(done);
+      // An attempt that never got to its turn gives its place back here.
+      if (!attempt.isWatched) onRunOver();
+    });
+  board.running.add(done);
+}
+
+function freePlace(board: Board, request: LiveRequest, slots: Slots): void {
+  leave(slots, request.deploymentId);
+  if (request.startedAt !== undefined) {
+    const runMs = board.deps.execution.clock.now() - request.startedAt;
+    board.usage.add(request.accountId, runMs);
+    learnRun(slots, runMs);
+  }
+  board.pump();
+}
+
+function callOnce(call: () => void): () => void {
+  let isCalled = false;
+  return () => {
+    if (isCalled) return;
+    isCalled = true;
+    call();
+  };
+}
+
+/** The request waits again, at the head of its queue. */
+export function requeue(board: Board, request: LiveRequest): void {
+  if (board.deps.execution.live.get(request.id) !== request) return;
+  if (request.stop) {
+    void endRequest(board, request, request.stop);
+    return;
+  }
+  request.phase = 'queued';
+  board.waiting.pushFront(request);
+  board.pump();
+}
+
+/** Ends a request that is on no instance. */
+export async function endRequest(board: Board, request: LiveRequest, wish: StopWish): Promise<void> {
+  const ending: Ending =
+    wish.kind === 'cancel'
+      ? { kind: 'cancelled' }
+      : { kind: 'failed', code: wish.code, details: wish.details, debugInfo: '' };
+  try {
+    await finishRequest(board.deps.execution, request, ending);
+  } catch (error) {
+    const { log } = board.deps.execution;
+    log.error({ requestId: request.id, ...describeError(error) }, 'a waiting request could not be ended');
+  }
+}

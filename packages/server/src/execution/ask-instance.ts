@@ -1,0 +1,97 @@
+// What became of a prompt when frames may be missing: asks `/queue`, then `/history`, until there is an answer.
+// Called by watch.ts.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ComfyError, type HistoryEntry } from '@comfleet/comfyui';
+import type { InstanceConnection } from '../instances/connection.ts';
+
+export interface AskTimes {
+  /** Nothing listens at the instance's address for so long: what ran there is lost. */
+  readonly refusedMs: number;
+  /** The instance neither answers nor refuses for so long. */
+  readonly unreachableMs: number;
+}
+
+export interface Asking {
+  readonly connection: InstanceConnection;
+  readonly promptId: string;
+  readonly times: AskTimes;
+  readonly signal: AbortSignal;
+  /** While frames still come, one answer that the prompt is alive is enough. */
+  readonly framesFlow: () => boolean;
+}
+
+export type Answer =
+  | { kind: 'history'; entry: HistoryEntry }
+  /** `isAbsent`: the instance answered, and knows nothing of the prompt. */
+  | { kind: 'lost'; reason: string; isAbsent: boolean }
+  | { kind: 'alive' };
+
+const ABSENT = 'the instance does not know the prompt: it was restarted, dropped it or never got it';
+const FIRST_PAUSE_MS = 100;
+/** `/queue` answers with whole graphs: not more often than this for a run that takes long. */
+const LONGEST_PAUSE_MS = 2_000;
+/** A prompt whose POST was cut off may still be on its way to the queue: absent only counts when seen twice. */
+const SECOND_LOOK_MS = 400;
+const LOOKS = 2;
+
+export async function askInstance(asking: Asking): Promise<Answer> {
+  const { signal } = asking;
+  const trouble = createTrouble(asking.times);
+  let pauseMs = FIRST_PAUSE_MS;
+  let absences = 0;
+  while (!signal.aborted) {
+    const found = await lookUp(asking, trouble);
+    if (typeof found === 'object') return found;
+    if (found === 'queued' && asking.framesFlow()) break;
+    absences = found === 'absent' ? absences + 1 : 0;
+    if (absences >= LOOKS) return { kind: 'lost', reason: ABSENT, isAbsent: true };
+    await sleep(absences > 0 ? SECOND_LOOK_MS : pauseMs, undefined, { signal }).catch(() => undefined); // ended meanwhile
+    pauseMs = found === 'queued' ? Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS) : FIRST_PAUSE_MS;
+  }
+  return { kind: 'alive' };
+}
+
+type Look = Answer | 'queued' | 'absent' | 'trouble';
+
+// Queue before history: a prompt moves from the one to the other, so this order cannot miss it in between.
+async function lookUp({ connection, promptId }: Asking, trouble: Trouble): Promise<Look> {
+  try {
+    const { running, pending } = await connection.client.queue();
+    trouble.clear();
+    if (running.includes(promptId) || pending.includes(promptId)) return 'queued';
+    const entry = await connection.client.history(promptId);
+    return entry ? { kind: 'history', entry } : 'absent';
+  } catch (error) {
+    const reason = trouble.add(error);
+    return reason === undefined ? 'trouble' : { kind: 'lost', reason, isAbsent: false };
+  }
+}
+
+interface Trouble {
+  clear(): void;
+  /** The verdict, once failed calls add up to one. */
+  add(error: unknown): string | undefined;
+}
+
+function createTrouble(times: AskTimes): Trouble {
+  let since: number | undefined;
+  let refusedSince: number | undefined;
+  return {
+    clear() {
+      since = undefined;
+      refusedSince = undefined;
+    },
+    add(error) {
+      const now = performance.now();
+      since ??= now;
+      const isRefused = error instanceof ComfyError && error.kind === 'refused';
+      refusedSince = isRefused ? (refusedSince ?? now) : undefined;
+      if (refusedSince !== undefined && now - refusedSince >= times.refusedMs) {
+        return 'the instance went away: nothing listens at its address';
+      }
+      if (now - since < times.unreachableMs) return undefined;
+      const last = error instanceof Error ? error.message : String(error);
+      return `the instance could not be reached for ${Math.round(times.unreachableMs / 1000)} s: ${last}`;
+    },
+  };
+}
