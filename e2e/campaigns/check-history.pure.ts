@@ -1,0 +1,160 @@
+// Judges a campaign by what the outside saw: no acknowledged request lost, none run twice without a recorded loss, every
+// end final, every file the one that was asked for. Its self-test hands it a bad history for each.
+import type { Execution, History, Observation, Submission, Violation } from './history.pure.ts';
+
+const MAX_ATTEMPTS = 3;
+const ENDED = new Set(['succeeded', 'failed', 'cancelled']);
+
+export function findViolations(history: History): Violation[] {
+  return [
+    ...history.submissions.flatMap((submission) => [
+      ...findLost(submission),
+      ...findChanges(submission),
+      ...findFailures(history, submission),
+      ...findWrongFiles(submission),
+      ...findBroken(submission),
+    ]),
+    ...findRepeatedRuns(history),
+    ...findUnrecordedRuns(history),
+    ...findInventedResults(history),
+    ...findUnendedRows(history),
+    ...findDoubledKeys(history),
+    ...history.unexpectedEnds.map((message) => ({ kind: 'service ended by itself' as const, message })),
+  ];
+}
+
+const name = (submission: Submission) =>
+  `request ${submission.acknowledged[0] ?? '(no id)'} (#${hex(submission.colour)})`;
+const hex = (colour: number) => colour.toString(16).padStart(6, '0');
+
+type Ended = Extract<Observation, { kind: 'ended' }>;
+const isEnded = (observation: Observation): observation is Ended => observation.kind === 'ended';
+
+function findLost(submission: Submission): Violation[] {
+  if (submission.acknowledged.length === 0) return [];
+  if (submission.observations.some(({ kind }) => kind === 'absent')) {
+    return [{ kind: 'lost request', message: `${name(submission)} was acknowledged and then not there` }];
+  }
+  if (submission.observations.some(isEnded)) return [];
+  return [{ kind: 'never ended', message: `${name(submission)} was acknowledged and did not end` }];
+}
+
+function findChanges(submission: Submission): Violation[] {
+  const { observations } = submission;
+  const firstAt = observations.findIndex(isEnded);
+  const first = observations[firstAt];
+  if (first?.kind !== 'ended') return [];
+  const later = observations.slice(firstAt + 1);
+  const changed = later.find(
+    (o) => o.kind === 'live' || (isEnded(o) && (o.outcome !== first.outcome || o.digest !== first.digest)),
+  );
+  if (changed === undefined) return [];
+  const now = changed.kind === 'live' ? changed.word : `${isEnded(changed) ? changed.outcome : ''} with another result`;
+  return [{ kind: 'ended twice', message: `${name(submission)} had ended (${first.outcome}) and was then ${now}` }];
+}
+
+// Nothing is wrong with any graph, so a failure is somebody's crash, excused only by its attempts having been used up.
+function findFailures(history: History, submission: Submission): Violation[] {
+  const end = submission.observations.find(isEnded);
+  if (end === undefined || end.outcome === 'succeeded') return [];
+  const losses = history.attempts.filter((a) => a.requestId === submission.acknowledged[0]).length;
+  if (end.errorCode === 10012 && losses >= MAX_ATTEMPTS) return [];
+  const what = end.errorCode === undefined ? end.outcome : `${end.outcome} with ${end.errorCode}`;
+  return [{ kind: 'failed by a crash', message: `${name(submission)} ${what} after ${losses} attempts` }];
+}
+
+function findWrongFiles(submission: Submission): Violation[] {
+  const { colour, observations } = submission;
+  const violations: Violation[] = [];
+  for (const observation of observations) {
+    if (observation.kind !== 'file' || observation.content === colour) continue;
+    const { content } = observation;
+    if (typeof content === 'number') {
+      violations.push({ kind: "another request's file", message: `${name(submission)} was given #${hex(content)}` });
+    } else
+      violations.push({ kind: 'missing file', message: `${name(submission)} succeeded and its file was ${content}` });
+  }
+  const succeeded = observations.some((o) => isEnded(o) && o.outcome === 'succeeded');
+  if (succeeded && !observations.some(({ kind }) => kind === 'file')) {
+    violations.push({ kind: 'missing file', message: `${name(submission)} succeeded and named no file` });
+  }
+  return violations;
+}
+
+function findBroken(submission: Submission): Violation[] {
+  return submission.observations.flatMap((o) =>
+    o.kind === 'broken' ? [{ kind: 'broken answer' as const, message: `${name(submission)}: ${o.what}` }] : [],
+  );
+}
+
+// Between two runs of one picture, the loss of the earlier run's attempt has to be on record.
+function findRepeatedRuns({ executions, attempts }: History): Violation[] {
+  const lost = new Map(attempts.filter((a) => a.outcome === 'lost').map((a) => [a.promptId, a]));
+  const violations: Violation[] = [];
+  for (const [colour, runs] of byColour(executions)) {
+    runs.sort((a, b) => a.startedAt - b.startedAt);
+    for (const [index, run] of runs.entries()) {
+      const next = runs[index + 1];
+      if (next === undefined) break;
+      const loss = lost.get(run.promptId);
+      if (run.promptId !== next.promptId && loss !== undefined && loss.endedAt <= next.startedAt) continue;
+      const why = loss === undefined ? 'no loss is recorded' : 'the loss was recorded only later';
+      const message = `#${hex(colour)} ran as prompt ${run.promptId} and again as ${next.promptId}: ${why}`;
+      violations.push({ kind: 'run twice without a recorded loss', message });
+    }
+    if (runs.length > MAX_ATTEMPTS)
+      violations.push({ kind: 'run too often', message: `#${hex(colour)} ran ${runs.length} times` });
+  }
+  return violations;
+}
+
+function byColour(executions: readonly Execution[]): Map<number, Execution[]> {
+  const runs = new Map<number, Execution[]>();
+  for (const execution of executions) runs.set(execution.colour, [...(runs.get(execution.colour) ?? []), execution]);
+  return runs;
+}
+
+function findUnrecordedRuns({ executions, rows }: History): Violation[] {
+  const known = new Set(rows.map(({ colour }) => colour));
+  return [...byColour(executions).keys()]
+    .filter((colour) => !known.has(colour))
+    .map((colour) => ({
+      kind: 'run without a record',
+      message: `#${hex(colour)} ran and no request is on record for it`,
+    }));
+}
+
+function findInventedResults({ rows, executions }: History): Violation[] {
+  const ran = new Set(executions.map(({ colour }) => colour));
+  return rows
+    .filter(({ state, colour }) => state === 'succeeded' && !ran.has(colour))
+    .map(({ requestId }) => ({
+      kind: 'completed without a run',
+      message: `request ${requestId} succeeded, no back end ran it`,
+    }));
+}
+
+/** Also those whose submit got no answer: they are there, so they have to end. */
+function findUnendedRows({ rows, submissions }: History): Violation[] {
+  const reported = new Set(submissions.flatMap(({ acknowledged }) => acknowledged));
+  return rows
+    .filter(({ state, requestId }) => !ENDED.has(state) && !reported.has(requestId))
+    .map(({ requestId, state }) => ({
+      kind: 'never ended',
+      message: `request ${requestId}, never acknowledged, stayed ${state}`,
+    }));
+}
+
+function findDoubledKeys({ submissions, rows }: History): Violation[] {
+  const violations: Violation[] = [];
+  const rowsOf = new Map<number, string[]>();
+  for (const { colour, requestId } of rows) rowsOf.set(colour, [...(rowsOf.get(colour) ?? []), requestId]);
+  for (const submission of submissions) {
+    if (submission.idempotencyKey === undefined) continue;
+    const ids = new Set([...submission.acknowledged, ...(rowsOf.get(submission.colour) ?? [])]);
+    if (ids.size <= 1) continue;
+    const message = `key ${submission.idempotencyKey} stands for ${[...ids].join(' and ')}`;
+    violations.push({ kind: 'one key, two requests', message });
+  }
+  return violations;
+}

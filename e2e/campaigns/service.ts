@@ -1,0 +1,113 @@
+// The service as an operator would run it: started again whenever it ends. A campaign kills it, its database and its
+// embedded back end through this.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Child, isAlive, startChild, waitUntil } from './child-process.ts';
+
+const READY_WITHIN_MS = 60_000;
+
+interface ServiceOptions {
+  main: string;
+  dataDir: string;
+  port: number;
+  /** After `start`. */
+  args: readonly string[];
+}
+
+export interface Service {
+  readonly baseUrl: string;
+  /** Milliseconds from each start to the first moment that submits were accepted. */
+  readonly readyMs: number[];
+  /** Ends that nobody had asked for, in words. */
+  readonly unexpectedEnds: string[];
+  start(): void;
+  whenReady(): Promise<void>;
+  token(): string;
+  databasePid(): number | undefined;
+  embeddedBackEndPid(): number | undefined;
+  /** kill -9, and a new start. */
+  kill(): Promise<void>;
+  /** SIGTERM, and no new start; the exit code and how long it took. */
+  terminate(): Promise<{ code: number | null; ms: number }>;
+}
+
+export function createService(options: ServiceOptions): Service {
+  const { dataDir, port } = options;
+  const baseUrl = `http://127.0.0.1:${port}`;
+  const readyMs: number[] = [];
+  const unexpectedEnds: string[] = [];
+  const asked = new WeakSet<Child>();
+  let child: Child | undefined;
+
+  const isReady = () => answersReady(baseUrl);
+
+  function start(): void {
+    const args = [options.main, 'start', '--host', '127.0.0.1', '--port', String(port), '--data', dataDir];
+    const started = startChild({
+      args: [...args, ...options.args],
+      cwd: dataDir,
+      logPath: join(dataDir, '..', 'service.log'),
+    });
+    child = started;
+    void started.ended.then(async ({ code, signal }) => {
+      if (asked.has(started)) return;
+      unexpectedEnds.push(signal ?? `exit code ${code}`);
+      await sleep(200);
+      if (child === started) start();
+    });
+    void waitUntil(async () => !started.isRunning() || (await isReady()), READY_WITHIN_MS).then((ms) => {
+      if (ms !== undefined && started.isRunning()) readyMs.push(ms);
+    });
+  }
+
+  return {
+    baseUrl,
+    readyMs,
+    unexpectedEnds,
+    start,
+    async whenReady() {
+      const ms = await waitUntil(isReady, READY_WITHIN_MS);
+      if (ms === undefined) throw new Error(`the service was not ready within ${READY_WITHIN_MS / 1000} s`);
+    },
+    token: () => readFileSync(join(dataDir, 'admin-token'), 'utf8').trim(),
+    databasePid: () => readPid(() => readFileSync(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]),
+    embeddedBackEndPid: () => readPid(() => JSON.parse(readFileSync(join(dataDir, 'emulator.json'), 'utf8')).pid),
+    async kill() {
+      const killed = child;
+      if (killed === undefined) return;
+      asked.add(killed);
+      killed.signal('SIGKILL');
+      await killed.ended;
+      start();
+    },
+    async terminate() {
+      const stopped = child;
+      if (stopped === undefined) return { code: 0, ms: 0 };
+      asked.add(stopped);
+      const startedAt = performance.now();
+      stopped.signal('SIGTERM');
+      const { code } = await stopped.ended;
+      return { code, ms: performance.now() - startedAt };
+    },
+  };
+}
+
+async function answersReady(baseUrl: string): Promise<boolean> {
+  try {
+    const reply = await fetch(`${baseUrl}/readyz`);
+    await reply.arrayBuffer();
+    return reply.ok;
+  } catch {
+    return false; // nothing listens
+  }
+}
+
+function readPid(read: () => unknown): number | undefined {
+  try {
+    const pid = Number(read());
+    return Number.isInteger(pid) && pid > 1 && isAlive(pid) ? pid : undefined;
+  } catch {
+    return undefined; // no such file yet
+  }
+}
