@@ -15,9 +15,9 @@ describe('the command line', () => {
       '--data',
       'd',
     ];
-    expect(parseCommand([...argv, '--sandbox'])).toEqual({
+    expect(parseCommand(argv)).toEqual({
       kind: 'start',
-      args: { comfyui: ['http://a:1', 'http://b:2'], port: 0, host: '::1', dataDir: 'd', sandbox: true },
+      args: { comfyui: ['http://a:1', 'http://b:2'], port: 0, host: '::1', dataDir: 'd' },
     });
   });
 

@@ -16,7 +16,6 @@ export function helpText(): string {
     --port N                 default 7788; 0 takes a free port
     --host ADDRESS           default 127.0.0.1
     --data DIR               default ./.comfleet: embedded database, files, admin token
-    --sandbox                answer with simulated errors on demand
   comfleet demo [PHOTO]      run one photo through a fresh service and save the picture
   comfleet version
   comfleet help
