@@ -36,7 +36,10 @@ function requireRoom(image: ImageTensor, ground: ImageTensor, { left, top }: Pad
   if (across === image.width && down === image.height) return;
   const [room, size, dimension] = across === image.width ? [down, image.height, 1] : [across, image.width, 2];
   const rule = `The expanded size of the tensor (${Math.max(0, room)}) must match the existing size (${size})`;
-  throw new PythonError('RuntimeError', `${rule} at non-singleton dimension ${dimension}.`);
+  const whole = [image.height, image.width, image.channels];
+  const target = `Target sizes: [${image.batch}, ${Math.max(0, down)}, ${Math.max(0, across)}, ${image.channels}]`;
+  const given = `Tensor sizes: [${(image.batch === 1 ? whole : [image.batch, ...whole]).join(', ')}]`;
+  throw new PythonError('RuntimeError', `${rule} at non-singleton dimension ${dimension}.  ${target}.  ${given}`);
 }
 
 interface Size {

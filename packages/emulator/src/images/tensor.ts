@@ -37,11 +37,6 @@ export function maskAsImage(mask: MaskTensor): ImageTensor {
   return { ...mask, kind: 'image', channels: 1 };
 }
 
-export function imageAsMask(image: ImageTensor): MaskTensor {
-  const { batch, height, width, data } = image;
-  return { kind: 'mask', batch, height, width, data };
-}
-
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.batch === b.batch && a.height === b.height && a.width === b.width && a.channels === b.channels;
 }

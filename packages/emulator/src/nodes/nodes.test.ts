@@ -108,7 +108,12 @@ describe('a node that cannot do its work fails as it does in ComfyUI', () => {
     ['SolidMask', { width: 2, height: -1, value: 1 }, 'RuntimeError', /negative dimension -1: \[1, -1, 2\]$/],
     ['SaveImage', { images: nothing, filename_prefix: 'x' }, 'ValueError', /^cannot write empty image$/],
     ['SaveImage', { images: none, filename_prefix: 'x' }, 'IndexError', /^index 0 is out of bounds/],
-    ['ImagePadForOutpaint', { image: picture, ...padding, left: -5 }, 'RuntimeError', /\(1\).*\(6\).*dimension 2/],
+    [
+      'ImagePadForOutpaint',
+      { image: picture, ...padding, left: -5 },
+      'RuntimeError',
+      /\(1\).*\(6\).*dimension 2\. {2}Target sizes: \[1, 4, 1, 3\]\. {2}Tensor sizes: \[4, 6, 3\]$/,
+    ],
     ['ImageInvert', {}, 'TypeError', /'image'/],
     ['ImageInvert', { image: 'text' }, 'TypeError', /'image'/],
     [
