@@ -1,11 +1,10 @@
-// From a finished run to stored files: every file that a node reports, and every other new file below the request's own
-// folder. A back end's names, sizes and texts are hostile until judged. Called by run.ts, file by file as nodes finish.
-import { ComfyError, type JsonObject, type JsonValue, stringifyJson } from '@comfleet/comfyui';
-import { createLocalOutput, type LocalOutput } from '../files/local-output.ts';
-import { judgeOutputName, type OutputName, outputPath, withoutPrefix } from '../files/output-name.pure.ts';
-import type { Instance } from '../instances/fleet.ts';
+// From a run to stored files: every file that a node reports, every other new file below the attempt's own folder, and the
+// pictures of nodes that only send them. Begins while the run goes on, file by file as nodes finish. Called by run.ts.
+import { type JsonObject, type JsonValue, stringifyJson } from '@comfleet/comfyui';
 import type { StoredFile } from '../requests/finish.sql.ts';
-import { type FileSource, type OutputStore, storeOutput } from './store-output.ts';
+import { type FetchDeps, type Fetched, fetchFile, openLocalFolders, readFileName, storeAs } from './fetch-file.ts';
+import { listFileItems, rewriteOutputs } from './rewrite-outputs.ts';
+import { firstModelFile, type SilentOutputs } from './silent-outputs.ts';
 
 export type Collected =
   | { kind: 'ok'; outputs: string; files: StoredFile[]; missing: string[] }
@@ -14,82 +13,59 @@ export type Collected =
 export interface Collector {
   /** Begins with a node's files while the run goes on. */
   begin(nodeId: string, output: JsonValue): void;
-  /** A picture that came over the websocket; only nodes that send their results so are kept. */
-  keepPreview(nodeId: string, image: Buffer, contentType: string): void;
+  /** What to look for beyond what nodes report. */
+  expect(silent: SilentOutputs): void;
+  /** A picture that came over the websocket: the result of a node that sends its results so, else just a preview. */
+  keepPreview(nodeId: string, image: Buffer): void;
   /** Everything, once the run is over. `outputs` is what counts when it differs from what was begun. */
   finish(outputs: ReadonlyMap<string, JsonValue>): Promise<Collected>;
 }
 
-interface Deps {
-  readonly store: OutputStore;
-  readonly instance: Instance;
-  readonly requestId: string;
-  /** The folder that this attempt's files were told to go to. */
-  readonly folder: string;
+interface Picture {
+  readonly nodeId: string;
+  readonly image: Buffer;
 }
 
-type Fetched =
-  | { kind: 'stored'; file: StoredFile; url: string; shown: OutputName }
-  | { kind: 'missing'; reason: string }
-  | { kind: 'failed'; reason: string };
-
-export function createCollector(deps: Deps): Collector {
-  const local = openLocal(deps.instance);
+export function createCollector(deps: FetchDeps): Collector {
+  const local = openLocalFolders(deps.instance);
+  /** One fetch a file, however often it is named. */
   const fetching = new Map<string, Promise<Fetched>>();
+  const pictures: Picture[] = [];
+  let silent: SilentOutputs = { frameNodes: new Set(), modelPrefixes: [] };
 
-  function fetchFile(nodeId: string | undefined, item: JsonObject): Promise<Fetched> {
-    const verdict = judgeOutputName({
-      filename: item['filename'],
-      subfolder: item['subfolder'] ?? '',
-      type: item['type'] ?? 'output',
-    });
-    if (verdict.kind === 'refused')
-      return Promise.resolve({ kind: 'failed', reason: `the instance named a file with ${verdict.reason}` });
-    const { name } = verdict;
+  function fetchItem(nodeId: string | undefined, item: JsonObject): Promise<Fetched> {
+    const read = readFileName(item);
+    if ('reason' in read) return Promise.resolve({ kind: 'failed', reason: read.reason });
+    const { name } = read;
     const key = `${name.type}/${name.subfolder}/${name.filename}`;
-    const known = fetching.get(key) ?? storeFile({ ...deps, local }, nodeId, name);
-    fetching.set(key, known);
-    return known;
+    const fetched = fetching.get(key) ?? fetchFile(deps, local, { nodeId, name });
+    fetching.set(key, fetched);
+    return fetched;
   }
 
-  async function rewriteItem(nodeId: string, item: JsonValue, missing: string[]): Promise<JsonValue> {
-    if (!isFileItem(item)) return item;
-    const fetched = await fetchFile(nodeId, item);
-    const { fullpath: _, ...rest } = item;
-    if (fetched.kind === 'missing') {
-      missing.push(nodeId);
-      return rest;
-    }
-    if (fetched.kind === 'failed') throw new Error(fetched.reason);
-    const { filename, subfolder, type } = fetched.shown;
-    return { url: fetched.url, ...rest, filename, subfolder, type };
-  }
-
-  async function rewriteNode(nodeId: string, output: JsonObject, missing: string[]): Promise<JsonObject> {
-    const rewritten: JsonObject = {};
-    for (const [key, value] of Object.entries(output)) {
-      rewritten[key] = Array.isArray(value)
-        ? await Promise.all(value.map((item) => rewriteItem(nodeId, item, missing)))
-        : value;
-    }
-    return rewritten;
+  async function fetchUnlisted(): Promise<void> {
+    const found = local?.output.list(deps.folder).map((file) => ({ ...file, type: 'output' })) ?? [];
+    const items = [...found, ...silent.modelPrefixes.map(firstModelFile)];
+    await Promise.all(items.map((item) => fetchItem(undefined, item)));
   }
 
   return {
     begin(nodeId, output) {
-      for (const item of fileItems(output)) fetchFile(nodeId, item).catch(() => undefined); // finish() reports it
+      for (const item of listFileItems(output)) fetchItem(nodeId, item).catch(() => undefined); // finish() reports it
     },
-    keepPreview: () => undefined,
+    expect(expected) {
+      silent = expected;
+    },
+    keepPreview(nodeId, image) {
+      if (silent.frameNodes.has(nodeId)) pictures.push({ nodeId, image: Buffer.from(image) });
+    },
     async finish(outputs) {
-      const missing: string[] = [];
       try {
-        const shown: JsonObject = {};
-        for (const [nodeId, output] of outputs) {
-          if (isObject(output)) shown[nodeId] = await rewriteNode(nodeId, output, missing);
-        }
-        if (local) await fetchUnlisted(local, deps.folder, (item) => fetchFile(undefined, item));
-        const files = await storedFiles(fetching);
-        return { kind: 'ok', outputs: stringifyJson(withoutNonFinite(shown)), files, missing };
+        const { outputs: shown, missing } = await rewriteOutputs(outputs, fetchItem);
+        const sent = await storePictures(deps, pictures, shown);
+        await fetchUnlisted();
+        const files = [...sent, ...(await storedFiles(fetching))];
+        return { kind: 'ok', outputs: stringifyJson(shown), files, missing };
       } catch (error) {
         return { kind: 'failed', reason: error instanceof Error ? error.message : String(error) };
       }
@@ -97,103 +73,26 @@ export function createCollector(deps: Deps): Collector {
   };
 }
 
-interface LocalFolders {
-  readonly output: LocalOutput;
-  readonly temp: LocalOutput;
-}
-
-function openLocal(instance: Instance): LocalFolders | undefined {
-  if (instance.folders === undefined) return undefined;
-  try {
-    return {
-      output: createLocalOutput({ dir: instance.folders.output }),
-      temp: createLocalOutput({ dir: instance.folders.temp }),
-    };
-  } catch {
-    return undefined; // a folder that is not there yet: files are fetched over HTTP
+/** Adds them to what their nodes show, as if they had been saved. */
+async function storePictures(deps: FetchDeps, pictures: readonly Picture[], shown: JsonObject): Promise<StoredFile[]> {
+  const files: StoredFile[] = [];
+  for (const [index, { nodeId, image }] of pictures.entries()) {
+    const filename = `ComfyUI_websocket_${String(index + 1).padStart(5, '0')}_.png`;
+    const name = { filename, subfolder: '', type: 'output' as const };
+    const source = { open: async () => ({ kind: 'bytes' as const, bytes: image }) };
+    const stored = await storeAs(deps, { nodeId, name, source });
+    if (stored.kind !== 'stored') throw new Error(stored.reason);
+    const node = (shown[nodeId] ?? {}) as { images?: JsonValue[] };
+    shown[nodeId] = { ...node, images: [...(node.images ?? []), { url: stored.url, ...name }] };
+    files.push(stored.file);
   }
+  return files;
 }
 
-async function storedFiles(fetching: Map<string, Promise<Fetched>>): Promise<StoredFile[]> {
+async function storedFiles(fetching: ReadonlyMap<string, Promise<Fetched>>): Promise<StoredFile[]> {
   const files = new Map<string, StoredFile>();
   for (const fetched of await Promise.all(fetching.values())) {
     if (fetched.kind === 'stored') files.set(`${fetched.file.kind}/${fetched.file.path}`, fetched.file);
   }
   return [...files.values()];
-}
-
-async function fetchUnlisted(local: LocalFolders, folder: string, fetchFile: (item: JsonObject) => Promise<Fetched>) {
-  const found = local.output.list(folder);
-  await Promise.all(found.map(({ filename, subfolder }) => fetchFile({ filename, subfolder, type: 'output' })));
-}
-
-async function storeFile(
-  deps: Deps & { local: LocalFolders | undefined },
-  nodeId: string | undefined,
-  name: OutputName,
-): Promise<Fetched> {
-  const shown: OutputName = { ...name, subfolder: withoutPrefix(name.subfolder, deps.folder) ?? name.subfolder };
-  const kind = name.type === 'output' ? 'output' : 'temp';
-  const path = shown.subfolder === '' ? shown.filename : `${shown.subfolder}/${shown.filename}`;
-  const source = readLocal(deps.local, name) ?? viewSource(deps.instance, name);
-  const result = await storeOutput(deps.store, { source, filename: name.filename, requestId: deps.requestId });
-  if (result.kind !== 'stored') return result;
-  const url = outputPath(deps.requestId, { ...shown, type: kind });
-  return { kind: 'stored', shown, url, file: { kind, path, nodeId, ...result.stored } };
-}
-
-function readLocal(local: LocalFolders | undefined, name: OutputName): FileSource | undefined {
-  if (local === undefined || name.type === 'input') return undefined;
-  const folder = local[name.type];
-  return { open: async (maxBytes) => folder.read({ subfolder: name.subfolder, filename: name.filename }, maxBytes) };
-}
-
-function viewSource(instance: Instance, name: OutputName): FileSource {
-  return {
-    async open() {
-      try {
-        const viewed = await instance.connection.client.view({
-          filename: name.filename,
-          subfolder: name.subfolder,
-          type: name.type,
-        });
-        return { kind: 'stream', stream: viewed.stream, sizeBytes: viewed.sizeBytes };
-      } catch (error) {
-        if (error instanceof ComfyError && error.kind === 'status' && error.status === 404) return { kind: 'missing' };
-        throw error;
-      }
-    },
-  };
-}
-
-function* fileItems(output: JsonValue): Generator<JsonObject> {
-  if (!isObject(output)) return;
-  for (const value of Object.values(output)) {
-    if (!Array.isArray(value)) continue;
-    for (const item of value) if (isFileItem(item)) yield item;
-  }
-}
-
-function isFileItem(item: JsonValue): item is JsonObject {
-  return isObject(item) && typeof item['filename'] === 'string';
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    Object.getPrototypeOf(value) === Object.prototype
-  );
-}
-
-/** Python writes NaN and Infinity; no JSON reader of a caller takes them. */
-function withoutNonFinite(value: JsonValue): JsonValue {
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
-  if (Array.isArray(value)) return value.map(withoutNonFinite);
-  if (isObject(value))
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutNonFinite(item)]));
-  if (typeof value === 'object' && value !== null && 'text' in value)
-    return Number.isFinite(Number(value.text)) ? value : null;
-  return value;
 }

@@ -9,6 +9,7 @@ import type { Cause } from './outcome.pure.ts';
 import { buildPrompt, loadPayload } from './prompt-body.ts';
 import { collectRun } from './run-outputs.ts';
 import { type Settled, settle } from './settle.ts';
+import { findSilentOutputs } from './silent-outputs.ts';
 import { type RunEnd, type Watch, watchPrompt } from './watch.ts';
 
 export async function runAttempt(deps: ExecutionDeps, attempt: Attempt): Promise<void> {
@@ -33,6 +34,7 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
   if (signal.aborted) return stopCause(attempt);
   if (inputs.kind === 'failed') return inputs.failure;
   const graphJson = buildPrompt(payload, { names: inputs.names, folder: attempt.folder });
+  attempt.collector.expect(findSilentOutputs(graphJson, payload.prepared, attempt.folder));
   const release = await attempt.turn.take(signal);
   if (release === undefined) return stopCause(attempt);
   const clientId = instance.connection.clientId();
@@ -95,7 +97,7 @@ function startWatch(deps: ExecutionDeps, attempt: Attempt, release: () => void):
     promptId: attempt.promptId,
     times: deps.watchTimes,
     onExecuted: (nodeId, output) => collector.begin(nodeId, output),
-    onPreview: (nodeId, image, contentType) => collector.keepPreview(nodeId, image, contentType),
+    onPreview: (nodeId, image) => collector.keepPreview(nodeId, image),
     onOver() {
       release();
       attempt.onRunOver();

@@ -40,7 +40,7 @@ export interface WatchDeps {
   readonly promptId: string;
   readonly times: WatchTimes;
   readonly onExecuted: (nodeId: string, output: JsonValue) => void;
-  readonly onPreview: (nodeId: string, image: Buffer, contentType: string) => void;
+  readonly onPreview: (nodeId: string, image: Buffer) => void;
   /** Called in the frame's own turn, before anything else happens: the next prompt goes out from here. */
   readonly onOver: () => void;
 }
@@ -164,7 +164,7 @@ function readFrame(deps: WatchDeps, seen: Seen, frame: Frame): RunEnd | undefine
       deps.onExecuted(frame.displayNodeId, frame.output);
       break;
     case 'preview':
-      deps.onPreview(frame.displayNodeId ?? frame.nodeId ?? seen.currentNode, frame.image, frame.contentType);
+      deps.onPreview(frame.displayNodeId ?? frame.nodeId ?? seen.currentNode, frame.image);
       break;
     default:
       break;

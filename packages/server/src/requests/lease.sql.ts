@@ -39,7 +39,10 @@ export interface LostLease {
   readonly cause: string;
 }
 
-/** The request waits again; the attempt stays on record. Fenced by the epoch (I5). */
+/**
+ * The request waits again; the attempt stays on record. Fenced by the epoch (I5). Repeating it after an answer that got
+ * lost is harmless: a request that waits under this epoch was returned by the earlier try.
+ */
 export async function returnLeases(db: Queryable, lost: readonly LostLease[]): Promise<Set<string>> {
   const rows = await db.query<{ id: string }>(sql.named('return_leases')`
     with input as (
@@ -56,6 +59,8 @@ export async function returnLeases(db: Queryable, lost: readonly LostLease[]): P
       select i.id, i.epoch, i.instance_id, i.prompt_id, to_timestamp(i.started_ms / 1000), to_timestamp(i.ended_ms / 1000),
         'lost', i.cause
       from input i join returned using (id) on conflict do nothing)
-    select id from returned`);
+    select id from returned
+    union
+    select r.id from requests r join input i on r.id = i.id where r.state = 'queued' and r.epoch = i.epoch`);
   return new Set(rows.map((row) => row.id));
 }

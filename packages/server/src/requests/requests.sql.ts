@@ -69,10 +69,12 @@ export async function recordCancelWish(db: Queryable, requestId: string): Promis
     where id = ${requestId} and state in ('queued', 'active')`);
 }
 
-/** Rows of submits that were answered with 503 although their commit may have arrived. */
+/** Rows of submits that were answered with 503 although their commit may have arrived; nobody ever ran them. */
 export async function deleteUnacknowledged(db: Queryable, ids: readonly string[]): Promise<void> {
   await db.query(sql`
-    with gone as (delete from requests where id = any(${uuidArray(ids)}::uuid[]) and state = 'queued' returning id)
+    with gone as (
+      delete from requests where id = any(${uuidArray(ids)}::uuid[]) and state in ('queued', 'active') returning id),
+    keys as (delete from idempotency_keys where request_id in (select id from gone))
     delete from request_payloads where request_id in (select id from gone)`);
 }
 
@@ -111,7 +113,10 @@ export async function findIdempotencyKey(
   return rows[0];
 }
 
-/** True when the key is now this request's; false when another request holds it. Keys older than the bound are taken over. */
+/**
+ * True when the key is now this request's; false when another request holds it. Keys older than the bound are taken over,
+ * and repeating it after an answer that got lost is harmless.
+ */
 export async function claimIdempotencyKey(
   tx: Queryable,
   key: { accountId: string; key: string; bodySha256: string; requestId: string; now: number; staleBefore: number },
@@ -122,6 +127,7 @@ export async function claimIdempotencyKey(
     on conflict (account_id, key) do update
       set body_sha256 = excluded.body_sha256, request_id = excluded.request_id, created_at = excluded.created_at
       where idempotency_keys.created_at < to_timestamp(${key.staleBefore}::float8 / 1000)
+        or idempotency_keys.request_id = excluded.request_id
     returning request_id`);
   return rows[0]?.request_id === key.requestId;
 }

@@ -212,6 +212,7 @@ function staleBefore(deps: SubmitDeps): number {
 async function findReplay(deps: SubmitDeps, input: SubmitInput): Promise<Submitted | undefined> {
   if (input.idempotency === undefined) return undefined;
   const { key, bodySha256 } = input.idempotency;
+  await deps.writes.forgetRefused();
   const known = await findIdempotencyKey(deps.db, { accountId: input.accountId, key });
   if (known === undefined || known.created_at < staleBefore(deps)) return undefined;
   if (known.body_sha256 !== bodySha256) {

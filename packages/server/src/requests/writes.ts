@@ -18,6 +18,8 @@ export interface RequestWrites {
   /** False when the request is no longer to be had: cancelled, ended, or leased under a later epoch. */
   lease(wish: LeaseWish): Promise<boolean>;
   returnLease(lost: LostLease): Promise<boolean>;
+  /** After this, no row of a refused submit can be mistaken for an accepted one. At once when there was none. */
+  forgetRefused(): Promise<void>;
   /** False when a later epoch owns the request: nothing was written. */
   finish(ended: FinishedRequest): Promise<boolean>;
   stop(): Promise<void>;
@@ -73,23 +75,23 @@ export function createRequestWrites({ db, log }: { db: Database; log: Log }): Re
     isItemsFault: (error) => !isDatabaseUnavailable(error),
   });
 
+  async function refuseIfUnavailable<T>(id: string, insert: Promise<T>): Promise<T> {
+    try {
+      return await insert;
+    } catch (error) {
+      if (isDatabaseUnavailable(error) && error.ambiguous) unacknowledged.add(id);
+      throw error;
+    }
+  }
+
   return {
-    async insert(row) {
-      try {
-        await inserts.add(row);
-      } catch (error) {
-        if (isDatabaseUnavailable(error) && error.ambiguous) unacknowledged.add(row.id);
-        throw error;
-      }
-    },
-    async insertUnderKey(row, claim) {
-      return await db.transaction(async (tx) => {
-        const key = { ...claim, accountId: row.accountId, requestId: row.id, now: row.createdAt };
-        if (!(await claimIdempotencyKey(tx, key))) return false;
-        await insertRequests(tx, [row]);
-        return true;
-      });
-    },
+    insert: (row) => refuseIfUnavailable(row.id, inserts.add(row)),
+    insertUnderKey: (row, claim) =>
+      refuseIfUnavailable(
+        row.id,
+        persist(() => insertWithKey(db, row, claim), { withinMs: INSERT_WITHIN_MS, signal }),
+      ),
+    forgetRefused: () => unacknowledged.forget(),
     lease: async (wish) => await leases.add(wish),
     returnLease: async (lost) => await returns.add(lost),
     async finish(ended) {
@@ -104,19 +106,30 @@ export function createRequestWrites({ db, log }: { db: Database; log: Log }): Re
   };
 }
 
+// Key and row in one transaction: a key never stands for a request that is not there.
+function insertWithKey(db: Database, row: NewRequest, claim: IdempotencyClaim): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    const key = { ...claim, accountId: row.accountId, requestId: row.id, now: row.createdAt };
+    if (!(await claimIdempotencyKey(tx, key))) return false;
+    await insertRequests(tx, [row]);
+    return true;
+  });
+}
+
 // A submit answered with 503 whose commit may still have arrived: the row must not run, the caller was told that nothing
-// was accepted. They go as soon as the database answers again, before anything reads the queue from it.
+// was accepted, and its key must not answer for it. They go as soon as the database answers again.
 function createUnacknowledged({ db, log }: { db: Database; log: Log }) {
   const ids = new Set<string>();
-  const stopListening = db.onReady(() => {
+
+  async function forget() {
+    if (ids.size === 0) return;
     const gone = [...ids];
-    if (gone.length === 0) return;
-    deleteUnacknowledged(db, gone).then(
-      () => {
-        for (const id of gone) ids.delete(id);
-      },
-      (error) => log.warn(describeError(error), 'rows of refused submits could not be removed yet'),
-    );
+    await deleteUnacknowledged(db, gone);
+    for (const id of gone) ids.delete(id);
+  }
+
+  const stopListening = db.onReady(() => {
+    forget().catch((error) => log.warn(describeError(error), 'rows of refused submits could not be removed yet'));
   });
-  return { add: (id: string) => void ids.add(id), stop: stopListening };
+  return { add: (id: string) => void ids.add(id), forget, stop: stopListening };
 }
