@@ -155,6 +155,7 @@ function listen(server: Server, at: { port: number; host: string }): Promise<voi
 }
 
 function abandon(server: Server, sockets: Sockets): void {
+  server.emit('abandoned'); // a port that is shut for a while must stay shut
   server.close();
   server.closeAllConnections();
   sockets.closeAll();

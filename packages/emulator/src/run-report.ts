@@ -1,5 +1,6 @@
 // Tells the outside what a running prompt does: websocket frames in ComfyUI's order, and the messages that later stand
 // in the history entry. One per prompt, made by runner.ts; the rules of who hears what are ComfyUI's.
+import { parseJson } from '@comfleet/comfyui';
 import type { ExecutionEvent, NodeFailure } from './execution/protocol.ts';
 import {
   type ProgressEntry,
@@ -130,7 +131,7 @@ function failureFields(failure: NodeFailure): object {
     exception_message: failure.exceptionMessage,
     exception_type: failure.exceptionType,
     traceback: failure.traceback,
-    current_inputs: failure.currentInputs,
+    current_inputs: parseJson(failure.currentInputsText),
     current_outputs: failure.currentOutputs,
   };
 }

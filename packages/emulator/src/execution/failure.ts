@@ -1,7 +1,9 @@
 // Turns what a node threw into ComfyUI's execution_error fields. Called by run-graph.ts.
-import type { JsonObject } from '@comfleet/comfyui';
+import { type JsonObject, LosslessNumber } from '@comfleet/comfyui';
 import { isTensor, tensorText } from '../nodes/tensor-text.ts';
+import { dumps } from '../python/dumps.pure.ts';
 import { PythonError } from '../python/errors.ts';
+import { repr } from '../python/text.pure.ts';
 import type { GraphNode } from './graph.ts';
 import type { NodeFailure } from './protocol.ts';
 
@@ -39,10 +41,13 @@ export function describeFailure(error: unknown, { node, inputs, executed, prompt
     exceptionMessage: `${message}\n${isOutOfMemory(error) ? OUT_OF_MEMORY_TIPS : ''}`,
     exceptionType: exceptionType(error),
     traceback: traceback(node.classType),
-    currentInputs: Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, [shown(value)]])),
+    currentInputsText: dumps(mapInputs(inputs)),
     currentOutputs: Object.keys(prompt),
   };
 }
+
+const mapInputs = (inputs: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, [shown(value)]]));
 
 function exceptionType(error: unknown): string {
   if (error instanceof PythonError) return error.type;
@@ -53,7 +58,8 @@ function exceptionType(error: unknown): string {
 /** Plain values as they are, everything else as python would print it. */
 function shown(value: unknown): unknown {
   if (isTensor(value)) return tensorText(value);
-  return typeof value === 'object' && value !== null ? String(value) : value;
+  if (typeof value !== 'object' || value === null || value instanceof LosslessNumber) return value;
+  return repr(value);
 }
 
 function traceback(classType: string): string[] {

@@ -35,7 +35,8 @@ export interface NodeFailure {
   exceptionMessage: string;
   exceptionType: string;
   traceback: string[];
-  currentInputs: Record<string, unknown[]>;
+  /** JSON text: it crosses the thread boundary, which lossless numbers would not survive. */
+  currentInputsText: string;
   currentOutputs: string[];
 }
 

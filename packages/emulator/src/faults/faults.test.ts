@@ -37,6 +37,16 @@ describe('faults of connections', () => {
     expect((await server.call('/prompt')).status).toBe(200);
   });
 
+  it('shuts its port for a while, as a server that restarts', async () => {
+    await start({ refuse: { how: 'closed', ms: 50, times: 1 } });
+    await expect(server.call('/prompt')).rejects.toThrow();
+    const refused = await server
+      .call('/prompt')
+      .catch((error: Error) => String((error.cause as NodeJS.ErrnoException).code));
+    expect(refused).toBe('ECONNREFUSED');
+    await until(() => server.call('/prompt').catch(() => undefined));
+  });
+
   it('leaves a request hanging until the faults are cleared', async () => {
     await start({ hang: 'http' });
     let isAnswered = false;

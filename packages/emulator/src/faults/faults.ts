@@ -12,7 +12,7 @@ interface Counted {
 
 export interface Faults {
   startMs?: { ms: number } & Counted;
-  refuse?: { how?: 'reset' | 'unavailable'; paths?: string[] } & Counted;
+  refuse?: { how?: 'reset' | 'unavailable' | 'closed'; ms?: number; paths?: string[] } & Counted;
   hang?: { where: 'http' | 'worker'; ms?: number; paths?: string[] } & Counted;
   crash?: { at: CrashPoint; node?: string; exitCode?: number; signal?: string } & Counted;
   /** 'queue': never queued; 'history': runs, but leaves no history entry. */

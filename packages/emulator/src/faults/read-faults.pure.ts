@@ -15,7 +15,11 @@ const COUNTED: Record<string, Field> = { times: 'number', skip: 'number' };
 
 const SHAPES: Record<FaultName, Shape> = {
   startMs: { main: 'ms', fields: { ms: 'number' } },
-  refuse: { main: 'how', hasDefault: true, fields: { how: ['reset', 'unavailable'], paths: 'strings' } },
+  refuse: {
+    main: 'how',
+    hasDefault: true,
+    fields: { how: ['reset', 'unavailable', 'closed'], ms: 'number', paths: 'strings' },
+  },
   hang: { main: 'where', fields: { where: ['http', 'worker'], ms: 'number', paths: 'strings' } },
   crash: {
     main: 'at',

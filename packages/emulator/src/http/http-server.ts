@@ -6,6 +6,7 @@ import { WebSocketServer } from 'ws';
 import type { FaultControl } from '../faults/fault-control.ts';
 import { PythonError } from '../python/errors.ts';
 import type { Sockets } from '../sockets.ts';
+import { isUpgradeRefused, misbehave } from './connection-faults.ts';
 import { type Exchange, HttpFailure, sendEmpty, sendText, serverError } from './exchange.ts';
 import { createRouter, type Route } from './router.ts';
 
@@ -24,7 +25,7 @@ export function createHttpServer({ routes, sockets, faults }: HttpServerDeps): S
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { path, query } = readTarget(request);
-    if (!path.startsWith('/emulator/') && (await misbehave(path, response))) return;
+    if (!path.startsWith('/emulator/') && (await misbehave({ server, faults }, path, response))) return;
     if (isForeignOrigin(request)) {
       sendEmpty(response, 403);
       return;
@@ -41,21 +42,6 @@ export function createHttpServer({ routes, sockets, faults }: HttpServerDeps): S
     sendText(response, 405, '405: Method Not Allowed');
   }
 
-  /** True when the request was dealt with: refused, or left to hang for ever. */
-  async function misbehave(path: string, response: ServerResponse): Promise<boolean> {
-    const refuse = faults.takeOnPath('refuse', path);
-    if (refuse) {
-      if (refuse.how === 'unavailable') sendText(response, 503, '503: Service Unavailable');
-      else response.socket?.resetAndDestroy();
-      return true;
-    }
-    if (faults.current().hang?.where !== 'http') return false;
-    const hang = faults.takeOnPath('hang', path);
-    if (!hang) return false;
-    await Promise.race([hang.ms === undefined ? new Promise(() => {}) : sleep(hang.ms), faults.cleared()]);
-    return false;
-  }
-
   const server = createServer((request, response) => {
     handle(request, response).catch((error: unknown) => answerFailure(response, error));
   });
@@ -64,7 +50,8 @@ export function createHttpServer({ routes, sockets, faults }: HttpServerDeps): S
   server.requestTimeout = 0;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const { path, query } = readTarget(request);
-    if (path !== '/ws' || isForeignOrigin(request) || faults.takeOnPath('refuse', path)) {
+    if (isUpgradeRefused({ server, faults }, path, socket)) return;
+    if (path !== '/ws' || isForeignOrigin(request)) {
       socket.destroy();
       return;
     }
@@ -72,8 +59,6 @@ export function createHttpServer({ routes, sockets, faults }: HttpServerDeps): S
   });
   return server;
 }
-
-const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
 
 function readTarget(request: IncomingMessage): { path: string; query: URLSearchParams } {
   const [path = '/', query = ''] = (request.url ?? '/').split(/\?(.*)/s);
