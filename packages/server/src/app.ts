@@ -21,7 +21,7 @@ import { createInputCache } from './files/input-cache.ts';
 import { createDiskStore } from './files/stores/disk.ts';
 import { registerHealth } from './http/health.ts';
 import { createRouteServer } from './http/serve-route.ts';
-import { createHttpServer } from './http/server.ts';
+import { closeHttpServer, createHttpServer } from './http/server.ts';
 import { createFleet } from './instances/fleet.ts';
 import type { Provider } from './instances/provider.ts';
 import { createProcessProvider } from './instances/providers/process.ts';
@@ -221,7 +221,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     stopWaking();
     // New calls are refused from here; what is under way gets its time.
     live.stopWaiting();
-    const closed = http.close();
+    const closed = closeHttpServer(http, config.stopGraceMs);
     await dispatcher.drain(config.stopGraceMs);
     await closed;
     await writes.stop();

@@ -46,3 +46,21 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   });
   return app;
 }
+
+const SWEEP_MS = 25;
+
+/**
+ * Refuses new connections, lets the calls under way end, and is done within the time. Node closes what is idle once: a
+ * connection whose answer ends a moment later would be kept alive, and the stop would wait for its keep-alive time.
+ */
+export async function closeHttpServer(app: FastifyInstance, graceMs: number): Promise<void> {
+  const closed = app.close();
+  const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
+  const cut = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  try {
+    await closed;
+  } finally {
+    clearInterval(sweep);
+    clearTimeout(cut);
+  }
+}
