@@ -35,7 +35,14 @@ const INSERT_WITHIN_MS = 3_000;
 const INSERT_GROUP_BYTES = 8 * 1024 * 1024;
 const FINISH_GROUP_BYTES = 4 * 1024 * 1024;
 
-export function createRequestWrites({ db, log }: { db: Database; log: Log }): RequestWrites {
+interface Deps {
+  readonly db: Database;
+  readonly log: Log;
+  /** How long a submit waits for a database that is away. */
+  readonly insertWithinMs?: number;
+}
+
+export function createRequestWrites({ db, log, insertWithinMs = INSERT_WITHIN_MS }: Deps): RequestWrites {
   const stopping = new AbortController();
   const { signal } = stopping;
   const unacknowledged = createUnacknowledged({ db, log });
@@ -45,7 +52,7 @@ export function createRequestWrites({ db, log }: { db: Database; log: Log }): Re
     weigh: (row) => row.body.length,
     maxWeight: INSERT_GROUP_BYTES,
     flush: async (rows) => {
-      await persist(() => insertRequests(db, rows), { withinMs: INSERT_WITHIN_MS, signal });
+      await persist(() => insertRequests(db, rows), { withinMs: insertWithinMs, signal });
       return rows.map(() => undefined);
     },
     isItemsFault: (error) => !isDatabaseUnavailable(error),
@@ -89,15 +96,12 @@ export function createRequestWrites({ db, log }: { db: Database; log: Log }): Re
     insertUnderKey: (row, claim) =>
       refuseIfUnavailable(
         row.id,
-        persist(() => insertWithKey(db, row, claim), { withinMs: INSERT_WITHIN_MS, signal }),
+        persist(() => insertWithKey(db, row, claim), { withinMs: insertWithinMs, signal }),
       ),
     forgetRefused: () => unacknowledged.forget(),
     lease: async (wish) => await leases.add(wish),
     returnLease: async (lost) => await returns.add(lost),
-    async finish(ended) {
-      const written = await finishes.add(ended);
-      return written;
-    },
+    finish: async (ended) => await finishes.add(ended),
     async stop() {
       stopping.abort();
       unacknowledged.stop();

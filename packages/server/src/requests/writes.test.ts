@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import { useTestDatabase } from '../../testing/test-database.ts';
+import type { Database } from '../db/database.ts';
+import { DatabaseUnavailable } from '../db/database-unavailable.ts';
+import { sql } from '../db/sql.ts';
+import { createLog } from '../telemetry/log.ts';
+import type { NewRequest } from './insert.sql.ts';
+import { findIdempotencyKey, listAttempts } from './requests.sql.ts';
+import { createRequestWrites } from './writes.ts';
+
+const database = useTestDatabase();
+const ACCOUNT = crypto.randomUUID();
+
+interface LosingDatabase extends Database {
+  /** As after a restart of the server. */
+  comeBack(): void;
+}
+
+/** Commits what it is given and then loses the answer, so many times; `ready` calls are made by hand. */
+function losingAnswers(times: number): LosingDatabase {
+  const db = database.db();
+  const calls = new Set<() => void>();
+  let left = times;
+  async function lose<T>(answer: Promise<T>): Promise<T> {
+    const value = await answer;
+    left -= 1;
+    if (left >= 0) throw new DatabaseUnavailable(true, { cause: new Error('cut off') });
+    return value;
+  }
+  return {
+    ...db,
+    query: (statement) => lose(db.query(statement)),
+    transaction: (run, options) => lose(db.transaction(run, options)),
+    onReady(call) {
+      calls.add(call);
+      return () => void calls.delete(call);
+    },
+    comeBack() {
+      for (const call of calls) call();
+    },
+  };
+}
+
+const writesOver = (db: Database) => createRequestWrites({ db, log: createLog('silent') });
+
+function newRow(lease?: NewRequest['lease']): NewRequest {
+  return {
+    id: crypto.randomUUID(),
+    accountId: ACCOUNT,
+    deploymentId: crypto.randomUUID(),
+    versionId: crypto.randomUUID(),
+    priority: 0,
+    createdAt: 1_000_000,
+    startBy: undefined,
+    runWithinMs: undefined,
+    webhookUrl: undefined,
+    webhookIntermediate: false,
+    metadata: undefined,
+    body: '{}',
+    extraData: undefined,
+    lease,
+  };
+}
+
+const lease = () => ({ instanceId: crypto.randomUUID(), promptId: crypto.randomUUID() });
+
+async function stateOf(id: string): Promise<string | undefined> {
+  const rows = await database.db().query<{ state: string }>(sql`select state from requests where id = ${id}`);
+  return rows[0]?.state;
+}
+
+describe('a write whose answer got lost', () => {
+  it('gives a lease back once, and says so', async () => {
+    const writes = writesOver(losingAnswers(2));
+    const row = newRow(lease());
+    await writes.insert(row);
+    const lost = { losses: 1, instanceId: row.lease?.instanceId, promptId: row.lease?.promptId, startedAt: undefined };
+    const returned = await writes.returnLease({
+      ...lost,
+      requestId: row.id,
+      epoch: 1,
+      endedAt: 1_000_001,
+      cause: 'gone',
+    });
+    expect(returned).toBe(true);
+    expect(await stateOf(row.id)).toBe('queued');
+    expect(await listAttempts(database.db(), row.id)).toMatchObject([{ epoch: 1, outcome: 'lost', cause: 'gone' }]);
+    await writes.stop();
+  });
+
+  it('gives no lease back that a later epoch holds', async () => {
+    const writes = writesOver(database.db());
+    const row = newRow();
+    await writes.insert(row);
+    const held = lease();
+    await writes.lease({ ...held, requestId: row.id, epoch: 1, now: 1_000_000 });
+    const lost = { ...held, requestId: row.id, losses: 1, startedAt: undefined, endedAt: 1_000_001, cause: 'gone' };
+    await writes.returnLease({ ...lost, epoch: 1 });
+    await writes.lease({ ...lease(), requestId: row.id, epoch: 2, now: 1_000_002 });
+    expect(await writes.returnLease({ ...lost, epoch: 1 })).toBe(false);
+    expect(await stateOf(row.id)).toBe('active');
+    await writes.stop();
+  });
+
+  it('keeps a submit under its key', async () => {
+    const writes = writesOver(losingAnswers(1));
+    const row = newRow();
+    expect(await writes.insertUnderKey(row, { key: 'k1', bodySha256: 'b', staleBefore: 0 })).toBe(true);
+    expect(await findIdempotencyKey(database.db(), { accountId: ACCOUNT, key: 'k1' })).toMatchObject({
+      request_id: row.id,
+    });
+    await writes.stop();
+  });
+});
+
+describe('a submit that was refused for want of the database, although its row was kept', () => {
+  const FOR_EVER = 1_000_000;
+
+  it.each([
+    ['waiting', undefined],
+    ['leased', lease()],
+  ])('is taken away before anyone asks for its key (%s)', async (_, held) => {
+    const db = losingAnswers(FOR_EVER);
+    const writes = createRequestWrites({ db, log: createLog('silent'), insertWithinMs: 1 });
+    const row = newRow(held);
+    const key = { key: `k-${row.id}`, bodySha256: 'b', staleBefore: 0 };
+    await expect(writes.insertUnderKey(row, key)).rejects.toThrow(DatabaseUnavailable);
+    expect(await stateOf(row.id)).toBe(held ? 'active' : 'queued');
+    // Deleted, and the answer got lost again: it is tried until it is certain.
+    await expect(writes.forgetRefused()).rejects.toThrow(DatabaseUnavailable);
+    expect(await stateOf(row.id)).toBeUndefined();
+    expect(await findIdempotencyKey(database.db(), { accountId: ACCOUNT, key: key.key })).toBeUndefined();
+    await writes.stop();
+  });
+
+  it('is taken away as soon as the database answers again', async () => {
+    const db = losingAnswers(FOR_EVER);
+    const writes = createRequestWrites({ db, log: createLog('silent'), insertWithinMs: 1 });
+    const row = newRow(lease());
+    await expect(writes.insert(row)).rejects.toThrow(DatabaseUnavailable);
+    db.comeBack();
+    await expect.poll(() => stateOf(row.id)).toBeUndefined();
+    await writes.stop();
+  });
+});
