@@ -3,6 +3,7 @@
 
 import type { JsonLimits } from './json-error.ts';
 import { readJson } from './json-reader.ts';
+import { needsExactReader } from './json-scan.ts';
 
 export type JsonValue =
   | null
@@ -36,31 +37,21 @@ export class LosslessNumber {
   }
 }
 
-// A number that starts like a value and that JSON.parse would lose: 16 or more digits, an exponent, a whole float.
-// A hit inside a string only costs time.
-const NEEDS_EXACT = /[:,[\s]-?\d(?:[\d.]{15}|[\d.]*[eE]|\d*\.0*(?:[\s,\]}]|$))/;
-const NEEDS_EXACT_ALONE = /^-?\d(?:[\d.]{15}|[\d.]*[eE]|\d*\.0*\s*$)/;
 // As deep as the exact reader goes.
 const DEFAULT_MAX_DEPTH = 1_000;
-// Beyond this size the nesting is bounded before JSON.parse sees the text: 10 MB of `[` would cost it hundreds of MB.
-const PARSE_UNSEEN_CHARS = 262_144;
-
 /**
  * Reads JSON text. Throws JsonError (position, line, column, excerpt) when it is not JSON or breaks a limit.
  * @example parseJson('{"seed":18446744073709551615}') // { seed: 18446744073709551615n }
  */
 export function parseJson(text: string, limits: JsonLimits = {}): JsonValue {
-  if (NEEDS_EXACT.test(text) || NEEDS_EXACT_ALONE.test(text) || isNestedTooDeep(text, limits)) {
-    return readJson(text, limits, makeNumber);
-  }
-  let value: JsonValue;
+  const { maxDepth = DEFAULT_MAX_DEPTH, maxKeys = Number.POSITIVE_INFINITY } = limits;
+  if (needsExactReader(text, { maxDepth, maxKeys })) return readJson(text, limits, makeNumber);
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
-    // Either python's NaN and Infinity, or not JSON at all: the exact reader takes the one and explains the other.
+    // The exact reader explains what JSON.parse only refuses.
     return readJson(text, limits, makeNumber);
   }
-  return isInside(value, limits) ? value : readJson(text, limits, makeNumber);
 }
 
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
@@ -105,46 +96,4 @@ function significantDigits(text: string): string {
     .replace(/[-.]/g, '')
     .replace(/^0+/, '')
     .replace(/0+$/, '');
-}
-
-function isNestedTooDeep(text: string, { maxDepth }: JsonLimits): boolean {
-  if (text.length < PARSE_UNSEEN_CHARS) return false;
-  const limit = maxDepth ?? DEFAULT_MAX_DEPTH;
-  let depth = 0;
-  for (let at = 0; at < text.length && depth <= limit; at++) {
-    const code = text.charCodeAt(at);
-    if (code === 0x22) at = endOfString(text, at);
-    else if (code === 0x7b || code === 0x5b) depth++;
-    else if (code === 0x7d || code === 0x5d) depth--;
-  }
-  return depth > limit;
-}
-
-function endOfString(text: string, start: number): number {
-  let end = text.indexOf('"', start + 1);
-  while (end >= 0) {
-    let slashes = 0;
-    while (text.charCodeAt(end - 1 - slashes) === 0x5c) slashes++;
-    if (slashes % 2 === 0) return end;
-    end = text.indexOf('"', end + 1);
-  }
-  return text.length;
-}
-
-function isInside(value: JsonValue, limits: JsonLimits): boolean {
-  if (limits.maxDepth === undefined && limits.maxKeys === undefined) return true;
-  return isInsideAt(value, limits.maxDepth ?? Number.POSITIVE_INFINITY, limits.maxKeys ?? Number.POSITIVE_INFINITY);
-}
-
-function isInsideAt(value: JsonValue, depthLeft: number, maxKeys: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  if (depthLeft === 0) return false;
-  if (Array.isArray(value)) {
-    for (const item of value) if (!isInsideAt(item, depthLeft - 1, maxKeys)) return false;
-    return true;
-  }
-  const members = Object.values(value as JsonObject);
-  if (members.length > maxKeys) return false;
-  for (const member of members) if (!isInsideAt(member, depthLeft - 1, maxKeys)) return false;
-  return true;
 }

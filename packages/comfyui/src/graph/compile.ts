@@ -5,7 +5,7 @@ import { isJsonObject, type JsonValue, stringifyJson } from '../json.ts';
 import { findNodeInfo, type InputSpec, type ObjectInfo } from '../object-info.ts';
 import { hasDynamicInputs, resolveInputs } from './dynamic-inputs.ts';
 import { type GraphText, inputKey, writeGraphText } from './graph-text.ts';
-import { judgeConstant } from './judge-constant.ts';
+import { type InputCase, judgeConstant } from './judge-constant.ts';
 import { type Findings, makeContext, type NodeContext } from './node-context.ts';
 import { applyOverrides, type Touched } from './overrides.ts';
 import type { Graph } from './parse.ts';
@@ -135,17 +135,19 @@ function isCleanLiteral(slot: Slot, value: JsonValue, found: Findings): boolean 
   if (holdsNonFinite(value)) return false;
   if (slot.spec === undefined) return true;
   // In a node that ComfyUI runs without judging it, a fault is only a doubt.
-  if (!slot.isJudged) return judgeUnjudgedLiteral(slot.node, slot.spec, { ...found, value });
+  if (!slot.isJudged) {
+    judgeUnjudgedLiteral({ node: slot.node, spec: slot.spec, found }, value);
+    return true;
+  }
   const before = found.problems.length;
-  judgeConstant(slot.node, slot.spec, { ...found, value });
+  judgeConstant({ node: slot.node, spec: slot.spec, found }, value);
   return found.problems.length === before;
 }
 
-function judgeUnjudgedLiteral(node: NodeContext, spec: InputSpec, at: Findings & { value: JsonValue }): boolean {
+function judgeUnjudgedLiteral({ node, spec, found }: InputCase, value: JsonValue): void {
   const own: Findings = { problems: [], doubts: [] };
-  judgeConstant(node, spec, { ...own, value: at.value });
-  at.doubts.push(...own.problems, ...own.doubts);
-  return true;
+  judgeConstant({ node, spec, found: own }, value);
+  found.doubts.push(...own.problems, ...own.doubts);
 }
 
 function mergeDoubts(base: Problem[], literals: ReadonlyMap<string, JsonValue>, added: Problem[]): Problem[] {

@@ -21,8 +21,16 @@ export function isDynamicType(type: string): boolean {
   return DYNAMIC.test(type) && !PLAIN_V3.has(type);
 }
 
+// Asked for every node of every graph.
+const isDynamicOfInfo = new WeakMap<NodeInfo, boolean>();
+
 export function hasDynamicInputs(info: NodeInfo): boolean {
-  return listInputs(info).some(({ type }) => isDynamicType(type));
+  let isDynamic = isDynamicOfInfo.get(info);
+  if (isDynamic === undefined) {
+    isDynamic = listInputs(info).some(({ type }) => isDynamicType(type));
+    isDynamicOfInfo.set(info, isDynamic);
+  }
+  return isDynamic;
 }
 
 /** The inputs of this class for a node with these values. */

@@ -13,40 +13,34 @@ import { equalsPython, holdsNonFinite, repr, reprFloat, str, toComparable, toFlo
 const URL_OR_DATA = /^(?:https?:|data:)/i;
 const SHOWN_OPTIONS = 20;
 
-export function judgeConstant(node: NodeContext, spec: InputSpec, found: Findings & { value: JsonValue }): void {
-  const value = unwrapValue(found.value);
-  const converted = convert(node, spec, { value, found });
-  if (converted === undefined) return;
-  const before = found.problems.length;
-  judgeConverted(node, spec, { value: converted, given: value, found });
-  const isInfinite = typeof converted === 'number' && !Number.isFinite(converted);
-  if (found.problems.length === before && (isInfinite || holdsNonFinite(value))) {
-    found.problems.push(nonFinite(node, spec.name, value));
-  }
-}
-
-function judgeConverted(node: NodeContext, spec: InputSpec, at: Ranged): void {
-  if (mediaKind(spec) !== undefined) judgeMedia(node, spec, { ...at, value: at.given });
-  else if (node.ownJudged.includes(spec.name)) {
-    doubt(node, spec, { ...at, msg: `${node.classType} judges this input itself` });
-  } else if (judgeRange(node, spec, at)) judgeOptions(node, spec, at);
-}
-
-interface Case {
-  value: JsonValue;
+export interface InputCase {
+  node: NodeContext;
+  spec: InputSpec;
   found: Findings;
 }
 
+export function judgeConstant(at: InputCase, given: JsonValue): void {
+  const value = unwrapValue(given);
+  const converted = convert(at, value);
+  if (converted === undefined) return;
+  const before = at.found.problems.length;
+  if (mediaKind(at.spec) !== undefined) judgeMedia(at, value);
+  else if (at.node.ownJudged.includes(at.spec.name)) doubt(at, value, `${at.node.classType} judges this input itself`);
+  else if (isInRange(at, converted, value)) judgeOptions(at, converted);
+  const isInfinite = typeof converted === 'number' && !Number.isFinite(converted);
+  if ((isInfinite || holdsNonFinite(value)) && at.found.problems.length === before) {
+    at.found.problems.push(nonFinite(at.node, at.spec.name, value));
+  }
+}
+
 // The value as ComfyUI stores it after python's conversion; undefined when it was refused.
-function convert(node: NodeContext, spec: InputSpec, { value, found }: Case): JsonValue | undefined {
+function convert({ node, spec, found }: InputCase, value: JsonValue): JsonValue | undefined {
   if (spec.type === 'INT' || spec.type === 'FLOAT') {
     const result = spec.type === 'INT' ? toInt(value) : toFloat(value);
-    if ('error' in result) {
-      const msg = `Failed to convert an input value to a ${spec.type} value: ${spec.name}, ${shorten(str(value))}, ${shorten(result.error)}. It takes ${describeFit(spec)}.`;
-      found.problems.push(inputProblem(node, spec.name, { type: 'invalid_input_type', msg, input: value }));
-      return undefined;
-    }
-    return result.value;
+    if ('value' in result) return result.value;
+    const msg = `Failed to convert an input value to a ${spec.type} value: ${spec.name}, ${shorten(str(value))}, ${shorten(result.error)}. It takes ${describeFit(spec)}.`;
+    found.problems.push(inputProblem(node, spec.name, { type: 'invalid_input_type', msg, input: value }));
+    return undefined;
   }
   if (spec.type === 'STRING') return str(value);
   if (spec.type === 'BOOLEAN') return toBool(value);
@@ -67,30 +61,28 @@ export function nonFinite(node: NodeContext, name: string, value: JsonValue): Pr
   return inputProblem(node, name, { type: 'invalid_input_type', msg, input: value });
 }
 
-function judgeMedia(node: NodeContext, spec: InputSpec, { value, found }: Case): void {
-  if (typeof value === 'string' && !URL_OR_DATA.test(value.trimStart())) {
-    const problem = checkFileName(value);
-    if (problem !== undefined) {
-      found.problems.push({ ...problem, loc: [node.nodeId, 'inputs', spec.name] });
-      return;
-    }
-  }
-  doubt(node, spec, { value, found, msg: 'the file must exist on the back end' });
+function judgeMedia(at: InputCase, value: JsonValue): void {
+  const isName = typeof value === 'string' && !URL_OR_DATA.test(value.slice(0, 20).trimStart());
+  const problem = isName ? checkFileName(value) : undefined;
+  if (problem === undefined) doubt(at, value, 'the file must exist on the back end');
+  else at.found.problems.push({ ...problem, loc: [at.node.nodeId, 'inputs', at.spec.name] });
 }
 
 // False when min or max decided the case.
-function judgeRange(node: NodeContext, spec: InputSpec, at: Ranged): boolean {
-  const problem = judgeBound(node, spec, { ...at, bound: 'min' }) ?? judgeBound(node, spec, { ...at, bound: 'max' });
-  if (problem !== undefined) report(node, at.found, problem);
+function isInRange(at: InputCase, value: JsonValue, given: JsonValue): boolean {
+  const problem = judgeBound(at, { bound: 'min', value, given }) ?? judgeBound(at, { bound: 'max', value, given });
+  if (problem !== undefined) report(at, problem);
   return problem === undefined;
 }
 
-interface Ranged extends Case {
+interface Bounded {
+  bound: 'min' | 'max';
+  value: JsonValue;
   /** As the caller wrote it. */
   given: JsonValue;
 }
 
-function judgeBound(node: NodeContext, spec: InputSpec, at: Ranged & { bound: 'min' | 'max' }): Problem | undefined {
+function judgeBound({ node, spec }: InputCase, at: Bounded): Problem | undefined {
   if (!Object.hasOwn(spec.opts, at.bound)) return undefined;
   const limit = spec.opts[at.bound] ?? null;
   const limitValue = toComparable(limit);
@@ -108,9 +100,10 @@ function judgeBound(node: NodeContext, spec: InputSpec, at: Ranged & { bound: 'm
   return inputProblem(node, spec.name, { type, msg, input: at.given });
 }
 
-function judgeOptions(node: NodeContext, spec: InputSpec, { value, found }: Case): void {
-  if (spec.type === '') doubt(node, spec, { value, found, msg: 'object_info does not say what it takes' });
-  if (isLink(value)) doubt(node, spec, { value, found, msg: 'the wrapped list will be taken for a link' });
+function judgeOptions(at: InputCase, value: JsonValue): void {
+  const { node, spec, found } = at;
+  if (spec.type === '') doubt(at, value, 'object_info does not say what it takes');
+  if (isLink(value)) doubt(at, value, 'the wrapped list will be taken for a link');
   if (spec.type !== 'COMBO') return;
   const options = spec.options ?? [];
   if (options.some((option) => equalsPython(option, value))) return;
@@ -120,7 +113,7 @@ function judgeOptions(node: NodeContext, spec: InputSpec, { value, found }: Case
     ...listMessage(spec, value, found.problems.length + found.doubts.length),
   });
   // ComfyUI 0.3.64 takes any value for the new form; later releases check it.
-  if (spec.isOldCombo) report(node, found, problem);
+  if (spec.isOldCombo) report(at, problem);
   else found.doubts.push(problem);
 }
 
@@ -135,13 +128,13 @@ function listMessage(spec: InputSpec, value: JsonValue, problemsSoFar: number): 
 }
 
 // A custom class may have a validator that takes the input over; then these checks do not run.
-function report(node: NodeContext, found: Findings, problem: Problem): void {
+function report({ node, found }: InputCase, problem: Problem): void {
   (node.isCustom ? found.doubts : found.problems).push(problem);
 }
 
-function doubt(node: NodeContext, spec: InputSpec, at: Case & { msg: string }): void {
-  const problem = { type: 'custom_validation', msg: `${spec.name}: ${at.msg}.`, input: at.value };
-  at.found.doubts.push(inputProblem(node, spec.name, problem));
+function doubt({ node, spec, found }: InputCase, value: JsonValue, why: string): void {
+  const problem = { type: 'custom_validation', msg: `${spec.name}: ${why}.`, input: value };
+  found.doubts.push(inputProblem(node, spec.name, problem));
 }
 
 function shorten(text: string, limit = 200): string {

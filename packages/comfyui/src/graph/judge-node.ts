@@ -29,7 +29,7 @@ export function judgeNode(at: NodeCase): void {
     if (value === undefined) judgeMissing(at, spec);
     else if (Array.isArray(value)) judgeLink(at, spec, value);
     else {
-      judgeConstant(at.node, spec, { ...at.found, value });
+      judgeConstant({ node: at.node, spec, found: at.found }, value);
       judgeTarget(at, spec.name, value);
     }
   }
