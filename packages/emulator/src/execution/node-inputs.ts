@@ -1,6 +1,5 @@
 // What a node is called with: its declared constants, and the outputs of the nodes it is linked to. Called by run-graph.ts
 // (constants only, for fingerprints) and run-node.ts.
-import { type JsonValue, LosslessNumber } from '@comfleet/comfyui';
 import type { NodeDefinition } from '../nodes/node.ts';
 import { PythonError } from '../python/errors.ts';
 import type { GraphNode } from './graph.ts';
@@ -16,7 +15,7 @@ export function gatherInputs(
   for (const [name, value] of Object.entries(node.inputs)) {
     const link = readLink(value);
     if (link) gathered[name] = cache.get(link[0])?.outputs?.at(link[1]);
-    else if (isDeclared(definition, name)) gathered[name] = plain(value);
+    else if (isDeclared(definition, name)) gathered[name] = value;
   }
   return gathered;
 }
@@ -31,7 +30,7 @@ export function requireNoStrangers(inputs: Record<string, unknown>, definition: 
 export function constantsOf(node: GraphNode, definition: NodeDefinition): Record<string, unknown> {
   const constants: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(node.inputs)) {
-    if (!readLink(value) && isDeclared(definition, name)) constants[name] = plain(value);
+    if (!readLink(value) && isDeclared(definition, name)) constants[name] = value;
   }
   return constants;
 }
@@ -39,5 +38,3 @@ export function constantsOf(node: GraphNode, definition: NodeDefinition): Record
 function isDeclared({ info }: NodeDefinition, name: string): boolean {
   return Object.hasOwn(info.input?.required ?? {}, name) || Object.hasOwn(info.input?.optional ?? {}, name);
 }
-
-const plain = (value: JsonValue): unknown => (value instanceof LosslessNumber ? value.valueOf() : value);
