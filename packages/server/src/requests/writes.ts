@@ -99,8 +99,8 @@ export function createRequestWrites({ db, log, insertWithinMs = INSERT_WITHIN_MS
         persist(() => insertWithKey(db, row, claim), { withinMs: insertWithinMs, signal }),
       ),
     forgetRefused: () => unacknowledged.forget(),
-    lease: async (wish) => await leases.add(wish),
-    returnLease: async (lost) => await returns.add(lost),
+    lease: (wish) => leases.add(wish),
+    returnLease: (lost) => returns.add(lost),
     finish: async (ended) => await finishes.add(ended),
     async stop() {
       stopping.abort();
