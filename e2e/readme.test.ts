@@ -48,6 +48,21 @@ describe('the demo', () => {
     });
     expect(comfleet(['demo', start])).toMatchObject({ code: 1, stderr: expect.stringContaining('is no picture') });
   });
+
+  it('interrupted, stops its service and removes its data', async () => {
+    const child = spawn(process.execPath, [start, 'demo'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    child.stdout.on('data', (bytes: Buffer) => {
+      stdout += bytes.toString();
+    });
+    await until(async () => stdout.includes('data in '));
+    child.kill('SIGINT');
+    const [code] = await once(child, 'exit');
+    expect(code).toBe(130);
+    const [, url = '', dataDir = ''] = /(http:\S+), ready in .* data in (\S+)/.exec(stdout) ?? [];
+    expect(existsSync(dataDir)).toBe(false);
+    await expect(fetch(url)).rejects.toThrow();
+  }, 60_000);
 });
 
 it('a wrong word on the command line ends with exit code 2', () => {

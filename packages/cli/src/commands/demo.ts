@@ -34,41 +34,41 @@ export async function runDemo(layout: Layout, photoArgument: string | undefined)
   const graph: unknown = JSON.parse(await readFile(layout.workflow, 'utf8'));
   const overrides = { '1': { inputs: { image: photo.dataUri } }, ...OVERRIDES };
 
-  const picture = await withService(layout, terminal, (api) => walk(api, terminal, { graph, overrides }));
-  if (picture === undefined) return 1;
+  const ended = await withService(layout, terminal, (api) => walk(api, terminal, { graph, overrides }));
+  if (ended.kind === 'failed') return ended.exitCode;
 
-  const path = await savePicture(picture, here);
+  const path = await savePicture(ended.value, here);
   terminal.title('The same with curl, against your own `npm start`');
   terminal.code(curlLines(shortest(photoPath), OVERRIDES));
   terminal.title(`The picture: ${path}`);
   return 0;
 }
 
-async function withService<T>(
-  layout: Layout,
-  terminal: Terminal,
-  use: (api: Api) => Promise<T>,
-): Promise<T | undefined> {
+type Ended<T> = { kind: 'ok'; value: T } | { kind: 'failed'; exitCode: number };
+
+async function withService<T>(layout: Layout, terminal: Terminal, use: (api: Api) => Promise<T>): Promise<Ended<T>> {
   const dataDir = await mkdtemp(join(tmpdir(), 'comfleet-demo-'));
   const startedAt = performance.now();
   const service = await startService(layout.self, dataDir);
-  const cleanUp = async () => {
-    await service.stop();
-    await rm(dataDir, { recursive: true, force: true });
+  // Ctrl-C ends the service; whatever waits for it then fails, and cleans up on its way out.
+  let isInterrupted = false;
+  const interrupt = () => {
+    isInterrupted = true;
+    void service.stop();
   };
-  const interrupt = () => void cleanUp().then(() => process.exit(130));
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
     const readiness = await service.whenReady();
     if (readiness.kind === 'failed') throw new DemoFailure(readiness.message);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     terminal.step('service', `${service.baseUrl}, ready in ${seconds} s, data in ${dataDir} (removed at the end)`);
-    return await use(createApi(service.baseUrl, readiness.token));
+    return { kind: 'ok', value: await use(createApi(service.baseUrl, readiness.token)) };
   } catch (error) {
-    terminal.error(error instanceof Error ? error.message : String(error));
-    return undefined;
+    terminal.error(isInterrupted ? 'interrupted' : error instanceof Error ? error.message : String(error));
+    return { kind: 'failed', exitCode: isInterrupted ? 130 : 1 };
   } finally {
-    await cleanUp();
+    await service.stop();
+    await rm(dataDir, { recursive: true, force: true });
   }
 }
 
