@@ -4,7 +4,7 @@ import { access, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { writePng } from './images/png-writer.ts';
 
-const SIZE = 512;
+const SIZE = 320;
 const COMPRESSION_LEVEL = 6;
 
 export async function ensureExampleImage(inputDir: string): Promise<void> {

@@ -93,7 +93,7 @@ async function runPrompt({ executor, faults, crash }: RunnerDeps, { item, report
   const { promptId, prompt, extraData, outputs, behaviour } = item;
   report.start();
   if (behaviour.crash?.at === 'start') await crash(behaviour.crash);
-  if (behaviour.hang) await hang(behaviour.hang.ms, faults);
+  if (behaviour.hang?.where === 'worker') await hang(behaviour.hang.ms, faults);
   if (behaviour.zombie) return { kind: 'died', reason: 'it was asked to' };
   return await executor.run({ promptId, prompt, extraData, outputs, behaviour }, (event) => {
     if (event.type === 'crash') void crash(behaviour.crash ?? { at: 'node' });

@@ -12,8 +12,8 @@ export interface FaultControl {
   take<N extends FaultName>(name: N): Faults[N] | undefined;
   /** As take(), for faults that hold only on some paths. */
   takeOnPath<N extends 'refuse' | 'hang'>(name: N, path: string): Faults[N] | undefined;
-  /** What holds for a prompt: the server's own faults, then those of its extra_data.emulator. */
-  takeForPrompt(own: unknown): PromptBehaviour;
+  /** What holds for a prompt: the server's own faults, then those of its extra_data.emulator, if they make sense. */
+  takeForPrompt(own: unknown): { behaviour: PromptBehaviour } | { problem: string };
   /** The websocket limits, which are used up by take('websocket') when a connection is cut. */
   websocket(): Faults['websocket'] | undefined;
   /** Resolves when the faults are cleared: what hangs is let go then. */
@@ -30,17 +30,15 @@ export function createFaultControl(initial: Faults = {}): FaultControl {
     return fault;
   }
 
-  function takeForPrompt(own: unknown): PromptBehaviour {
-    const behaviour: Record<string, unknown> = {};
+  function takeForPrompt(own: unknown): { behaviour: PromptBehaviour } | { problem: string } {
+    const read = readFaults(own ?? {});
+    if (read.kind === 'wrong') return { problem: read.problem };
+    const behaviour: Faults = {};
     for (const name of PROMPT_FAULTS) {
       if (name === 'hang' && faults.hang?.where !== 'worker') continue;
-      const fault = take(name);
-      if (fault) behaviour[name] = fault;
+      Object.assign(behaviour, { [name]: take(name) });
     }
-    const read = own === undefined ? undefined : readFaults(own);
-    // A prompt's own wish that is not understood is ignored: ComfyUI ignores unknown extra_data as well.
-    if (read?.kind === 'faults') Object.assign(behaviour, withoutNulls(read.faults));
-    return behaviour;
+    return { behaviour: withoutNulls({ ...behaviour, ...read.faults }) };
   }
 
   return {
@@ -80,5 +78,5 @@ function strikes(fault: { times?: number; skip?: number }): boolean {
 }
 
 function withoutNulls(faults: object): Faults {
-  return Object.fromEntries(Object.entries(faults).filter(([, fault]) => fault !== null));
+  return Object.fromEntries(Object.entries(faults).filter(([, fault]) => fault !== null && fault !== undefined));
 }

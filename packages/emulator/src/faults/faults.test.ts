@@ -198,6 +198,24 @@ describe('faults of prompts', () => {
   });
 });
 
+describe('a wish of a prompt', () => {
+  it('is refused when it is not understood', async () => {
+    await start();
+    const reply = await server.submit(smallGraph(), wish({ crash: 'somewhere' }));
+    expect(reply.status).toBe(400);
+    expect(reply.json()['error']).toMatchObject({
+      type: 'emulator_faults',
+      details: expect.stringContaining('crash.at'),
+    });
+  });
+
+  it('takes away a fault of the server for this prompt', async () => {
+    await start({ outOfMemory: true });
+    await server.submit(smallGraph(), { prompt_id: 'spared', ...wish({ outOfMemory: null }) });
+    expect((await server.ended('spared'))['status']).toMatchObject({ status_str: 'success' });
+  });
+});
+
 describe('lies', () => {
   it('reports success without outputs', async () => {
     await start({ lie: 'noOutputs' });

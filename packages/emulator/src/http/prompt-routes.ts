@@ -86,6 +86,11 @@ async function judge(deps: PromptRoutesDeps, fields: JsonObject, number: PromptN
   if (verdict.kind === 'refused') return { refusal: { error: verdict.error, node_errors: verdict.nodeErrors } };
   // Only an object can have passed validation.
   if (!isJsonObject(prompt)) throw serverError();
+  const wished = deps.faults.takeForPrompt(extraData?.['emulator']);
+  if ('problem' in wished) {
+    const error = promptError('emulator_faults', 'extra_data.emulator is not understood', wished.problem);
+    return { refusal: { error, node_errors: {} } };
+  }
   const item: QueueItem = {
     number: number.sort,
     shownNumber: number.shown,
@@ -93,7 +98,7 @@ async function judge(deps: PromptRoutesDeps, fields: JsonObject, number: PromptN
     prompt,
     extraData: extraData ?? {},
     outputs: verdict.outputs,
-    behaviour: deps.faults.takeForPrompt(extraData?.['emulator']),
+    behaviour: wished.behaviour,
   };
   // Without an object to read, ComfyUI's worker fails before it guards anything.
   if (extraData === undefined) item.behaviour.zombie = {};
