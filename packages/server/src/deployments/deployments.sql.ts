@@ -74,10 +74,6 @@ export async function listDeployments(
     order by created_at desc, id desc`);
 }
 
-export async function listAllLiveDeployments(db: Queryable): Promise<DeploymentRow[]> {
-  return await db.query<DeploymentRow>(sql`select ${columns} from deployments where deleted_at is null`);
-}
-
 export async function updateDeployment(tx: Queryable, row: { id: string; fields: DeploymentFields }) {
   const f = row.fields;
   const rows = await tx.query<DeploymentRow>(sql`

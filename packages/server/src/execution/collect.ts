@@ -17,7 +17,7 @@ export interface Collector {
   expect(silent: SilentOutputs): void;
   /** A picture that came over the websocket: the result of a node that sends its results so, else just a preview. */
   keepPreview(nodeId: string, image: Buffer): void;
-  /** Everything, once the run is over. `outputs` is what counts when it differs from what was begun. */
+  /** Everything, once the run is over. `outputs` is what counts when it differs from what was begun. May be repeated. */
   finish(outputs: ReadonlyMap<string, JsonValue>): Promise<Collected>;
 }
 
@@ -40,6 +40,9 @@ export function createCollector(deps: FetchDeps): Collector {
     const key = `${name.type}/${name.subfolder}/${name.filename}`;
     const fetched = fetching.get(key) ?? fetchFile(deps, local, { nodeId, name });
     fetching.set(key, fetched);
+    const forget = () => void fetching.delete(key);
+    // What could not be had is asked for anew when it is named again.
+    fetched.then((result) => result.kind !== 'stored' && forget(), forget);
     return fetched;
   }
 

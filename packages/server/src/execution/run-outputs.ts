@@ -1,7 +1,9 @@
 // A run that ended well → its stored outputs, or why they could not be had. Called by run.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonValue } from '@comfleet/comfyui';
+import { askInstance } from './ask-instance.ts';
 import type { Attempt, ExecutionDeps } from './attempt.ts';
+import type { Collected } from './collect.ts';
 import type { Settled } from './settle.ts';
 import type { RunEnd } from './watch.ts';
 
@@ -11,7 +13,32 @@ const HISTORY_WITHIN_MS = 5_000;
 
 export async function collectRun(deps: ExecutionDeps, attempt: Attempt, end: Success): Promise<Settled> {
   const outputs = end.isComplete ? end.seen : await readOutputs(deps, attempt, end);
-  const collected = await attempt.collector.finish(outputs);
+  const settled = judge(await attempt.collector.finish(outputs), end);
+  return settled.kind === 'succeeded' ? settled : await lookAgain(deps, attempt, { end, outputs });
+}
+
+/** The outputs could not be had: did the instance never have them, or is it that the instance went away meanwhile? */
+async function lookAgain(
+  deps: ExecutionDeps,
+  attempt: Attempt,
+  { end, outputs }: { end: Success; outputs: ReadonlyMap<string, JsonValue> },
+): Promise<Settled> {
+  const times = deps.watchTimes;
+  const { connection } = attempt.instance;
+  const signal = AbortSignal.any([attempt.signal, AbortSignal.timeout(times.unreachableMs)]);
+  const { promptId } = attempt;
+  const answer = await askInstance({ connection, promptId, times, signal, framesFlow: () => false });
+  if (answer.kind === 'alive')
+    return { kind: 'lost', reason: attempt.leaveReason ?? 'the instance kept its outputs back' };
+  if (answer.kind === 'lost' && !answer.isAbsent) return { kind: 'lost', reason: answer.reason };
+  // A restarted one has forgotten the run, but often has its files: then nothing has to run again.
+  const known = answer.kind === 'history' ? answer.entry.outputs : outputs;
+  const settled = judge(await attempt.collector.finish(known), end);
+  if (settled.kind === 'succeeded' || answer.kind === 'history') return settled;
+  return { kind: 'lost', reason: 'the instance was restarted before the outputs were fetched' };
+}
+
+function judge(collected: Collected, end: Success): Settled {
   if (collected.kind === 'failed') {
     const details = `The run finished, but its outputs could not be stored: ${collected.reason}.`;
     return { kind: 'outputs_unreadable', details, debugInfo: '' };

@@ -13,6 +13,8 @@ export interface HttpDeps {
   readonly errorStatus: 'real' | '200';
 }
 
+const MEDIA_TYPE = /^[a-z0-9!#$&^_.+-]{1,100}\/[a-z0-9!#$&^_.+-]{1,100}[ \t]*(;[ -~]*)?$/i;
+
 export function createHttpServer(deps: HttpDeps): FastifyInstance {
   const app = Fastify({
     logger: false,
@@ -31,6 +33,9 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
+    const contentType = request.raw.headers['content-type'];
+    // Fastify answers 415 to one it cannot read, before any parser of ours sees the body.
+    if (contentType !== undefined && !MEDIA_TYPE.test(contentType)) delete request.raw.headers['content-type'];
     done();
   });
   const sendError = createErrorSender(deps);

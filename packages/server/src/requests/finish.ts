@@ -4,6 +4,7 @@ import { type ErrorCode, resultError } from '@comfleet/api';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { StoredFile } from './finish.sql.ts';
+import { isTerminal, REQUEST_NEXT } from './lifecycle.pure.ts';
 import type { LiveIndex, LiveRequest } from './live.ts';
 import type { RequestWrites } from './writes.ts';
 
@@ -27,7 +28,7 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
   const written = await deps.writes.finish({
     id: request.id,
     epoch,
-    state: ending.kind,
+    state: nextState(request, ending),
     instanceId: request.isOnInstance ? request.instanceId : undefined,
     promptId: request.promptId,
     startedAt: request.startedAt,
@@ -55,6 +56,15 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
     'request ended',
   );
   return true;
+}
+
+const EVENT = { succeeded: 'succeed', failed: 'fail', cancelled: 'cancel' } as const;
+
+function nextState(request: LiveRequest, ending: Ending) {
+  const state = REQUEST_NEXT[request.phase === 'queued' ? 'queued' : 'active'][EVENT[ending.kind]];
+  if (state === 'unchanged' || !isTerminal(state))
+    throw new Error(`a ${request.phase} request cannot end as ${ending.kind}`);
+  return state;
 }
 
 function errorText(ending: Ending): string | undefined {

@@ -5,6 +5,7 @@ import { createBatcher } from '../db/batch.ts';
 import type { Queryable } from '../db/database.ts';
 import type { DeploymentDirectory } from '../deployments/directory.ts';
 import { isUuid } from '../telemetry/new-id.ts';
+import { isTerminal } from './lifecycle.pure.ts';
 import type { LiveIndex, LiveRequest } from './live.ts';
 import { findRequests, type RequestRow } from './requests.sql.ts';
 
@@ -47,7 +48,7 @@ export function createRequestLookup(deps: Deps): RequestLookup {
       if (row === undefined || row.deployment_id !== deployment.id || row.account_id !== accountId) {
         throw new ApiError(404001, `There is no request ${requestId.slice(0, 100)} of deployment ${deployment.id}.`);
       }
-      if (row.state === 'queued' || row.state === 'active') {
+      if (!isTerminal(row.state)) {
         // It was accepted and has not reached the index: a start that is still loading. The last known state is told.
         const again = deps.live.get(id);
         if (again) return { kind: 'live', request: again };

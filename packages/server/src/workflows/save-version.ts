@@ -98,7 +98,8 @@ async function storeObjectInfo(deps: Deps, given: JsonValue | undefined): Promis
 
 async function judge(deps: Deps, graph: JsonValue, sha256: string | undefined): Promise<Finding[]> {
   const parsed = parseGraph(graph);
-  if ('problems' in parsed) {
+  // What was read before can only lack nodes.
+  if ('problems' in parsed || Object.keys(parsed.graph).length === 0) {
     const msg = 'The workflow is empty: requests are refused with 10013 until a version with nodes is pinned.';
     return [{ severity: 'warning', loc: ['body', 'workflow_api_json'], msg, type: 'empty_workflow' }];
   }
