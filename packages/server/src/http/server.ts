@@ -16,6 +16,7 @@ export interface HttpDeps {
 const MEDIA_TYPE = /^[a-z0-9!#$&^_.+-]{1,100}\/[a-z0-9!#$&^_.+-]{1,100}[ \t]*(;[ -~]*)?$/i;
 
 export function createHttpServer(deps: HttpDeps): FastifyInstance {
+  const sendError = createErrorSender(deps);
   const app = Fastify({
     logger: false,
     genReqId: deps.newId,
@@ -27,6 +28,11 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     requestTimeout: 0,
     keepAliveTimeout: 75_000,
     return503OnClosing: false,
+    // A path with malformed escapes reaches no hook and no route of ours.
+    frameworkErrors(_error, request, reply) {
+      reply.header('x-request-id', request.id);
+      sendError(new ApiError(404001, describeUnknownRoute(request.url.split('?')[0] ?? '')), request, reply);
+    },
   });
   // Rule 18: a body is JSON whatever Content-Type says. Routes that take one parse it (read-body.ts).
   app.removeAllContentTypeParsers();
@@ -38,12 +44,12 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     if (contentType !== undefined && !MEDIA_TYPE.test(contentType)) delete request.raw.headers['content-type'];
     done();
   });
-  const sendError = createErrorSender(deps);
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? '';
     const methods = listMethods(path);
-    if (methods.length === 0) return sendError(new ApiError(404001, describeUnknownRoute(path)), request, reply);
+    const isUnknown = methods.length === 0 || methods.includes(request.method);
+    if (isUnknown) return sendError(new ApiError(404001, describeUnknownRoute(path)), request, reply);
     const message = `${request.method} is not possible on ${path.slice(0, 200)}; it takes ${methods.join(', ')}.`;
     const headers = { allow: methods.join(', ') };
     if (request.method === 'OPTIONS') return reply.code(204).headers(headers).send();
