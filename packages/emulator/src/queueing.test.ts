@@ -73,6 +73,23 @@ describe('the queue', () => {
   });
 });
 
+describe('POST /free', () => {
+  it('unloads models once the running prompt has ended', async () => {
+    await start({ loadMs: 200 });
+    const graph = { ...smallGraph(), '9': { class_type: 'PrimitiveString', inputs: { value: 'a.safetensors' } } };
+    for (const prompt_id of ['loads', 'has them', 'loads again']) {
+      await server.submit(graph, {
+        prompt_id,
+        ...(prompt_id === 'has them' ? { extra_data: { emulator: { serviceMs: 20 } } } : {}),
+      });
+      if (prompt_id === 'has them') await server.post('/free', { unload_models: true });
+      await server.ended(prompt_id);
+    }
+    const times = server.emulator.executions().map(({ started_at, ended_at }) => (ended_at ?? 0) - started_at >= 199);
+    expect(times).toEqual([true, false, true]);
+  });
+});
+
 describe('history', () => {
   it('keeps only the last of two runs with one id', async () => {
     await start();

@@ -1,7 +1,7 @@
 // ComfyUI's prompt worker: takes one prompt after the other from the queue, has it executed, writes history, and tells
 // the end. Created by emulator.ts. When its executor dies it stops for good while HTTP goes on, as the real one does.
 import { randomUUID } from 'node:crypto';
-import type { ExecutionEnd, Executor } from './execution/protocol.ts';
+import type { ExecutionEnd, Executor, FreeWish } from './execution/protocol.ts';
 import type { Execution, Executions } from './executions.ts';
 import { falsify } from './faults/falsify.ts';
 import type { FaultControl } from './faults/fault-control.ts';
@@ -20,6 +20,8 @@ export interface Runner {
   /** Told to a client that reconnects while its prompt runs. */
   runningNode(clientId: string): string | undefined;
   interrupt(promptId: string | undefined): void;
+  /** Waits for the running prompt's end, as ComfyUI looks at these wishes between two prompts only. */
+  free(wish: FreeWish): void;
 }
 
 export interface RunnerDeps {
@@ -42,9 +44,18 @@ interface Run {
 
 type Ended = Exclude<ExecutionEnd, { kind: 'died' }>;
 
+const NOTHING: FreeWish = { models: false, results: false };
+
 export function createRunner(deps: RunnerDeps): Runner {
   const { queue, executor } = deps;
   let current: Run | undefined;
+  let wished: FreeWish = NOTHING;
+
+  function freeIfIdle(): void {
+    if (queue.running().length > 0) return;
+    if (wished.models) executor.free(wished);
+    wished = NOTHING;
+  }
 
   async function loop(): Promise<void> {
     for (;;) {
@@ -57,6 +68,7 @@ export function createRunner(deps: RunnerDeps): Runner {
         return; // and the prompt stays in queue_running for ever
       }
       await finish(deps, current, end);
+      freeIfIdle();
     }
   }
 
@@ -69,6 +81,10 @@ export function createRunner(deps: RunnerDeps): Runner {
     interrupt(promptId) {
       if (promptId !== undefined && !queue.running().some((item) => item.promptId === promptId)) return;
       executor.interrupt();
+    },
+    free({ models, results }) {
+      wished = { models: wished.models || models, results: wished.results || results };
+      freeIfIdle();
     },
   };
 }

@@ -51,7 +51,7 @@ export function createThreadExecutor({ dirs }: { dirs: NodeDirectories }): Execu
       Atomics.store(interruptFlag, 0, 1);
       post({ type: 'interrupt' });
     },
-    free: () => post({ type: 'free' }),
+    free: (wish) => post({ type: 'free', wish }),
     async stop() {
       await worker.terminate();
     },

@@ -36,7 +36,7 @@ function startWorker(port: NonNullable<typeof parentPort>, { dirs, flag }: Worke
 
   port.on('message', (message: ToWorker) => {
     if (message.type === 'interrupt') controller.abort();
-    if (message.type === 'free') runner.free();
+    if (message.type === 'free') runner.free(message.wish);
     if (message.type !== 'run') return;
     run(message).then(
       (end) => post({ type: 'end', end }),

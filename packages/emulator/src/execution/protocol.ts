@@ -53,11 +53,18 @@ export type ExecutionEnd =
   /** The worker thread died, as ComfyUI's does on some graphs that validation lets pass. */
   | { kind: 'died'; reason: string };
 
+export interface FreeWish {
+  /** Loaded models; the next prompt that needs them loads them again. */
+  models: boolean;
+  /** Cached results of nodes, which hold the models as well. */
+  results: boolean;
+}
+
 export interface Executor {
   run(job: Job, onEvent: (event: ExecutionEvent) => void): Promise<ExecutionEnd>;
   /** Takes effect between nodes and at progress updates; cleared when the next prompt starts. */
   interrupt(): void;
-  /** Forgets cached results, and with them the loaded models. */
-  free(): void;
+  /** Only between two prompts. */
+  free(wish: FreeWish): void;
   stop(): Promise<void>;
 }

@@ -114,10 +114,12 @@ describe('a graph', () => {
     expect((await run(prompt())).runs).toEqual([1, 2]);
   });
 
-  it('runs everything again after its memory was freed', async () => {
+  it('runs everything again after its results were freed, but not after its models were', async () => {
     const { run, runner } = setUp();
     await run(chain([1, 2, 3]));
-    runner.free();
+    runner.free({ models: true, results: false });
+    expect((await run(chain([1, 2, 3]))).runs).toEqual([]);
+    runner.free({ models: true, results: true });
     expect((await run(chain([1, 2, 3]))).runs).toEqual([1, 3, 6]);
   });
 

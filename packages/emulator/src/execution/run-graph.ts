@@ -11,13 +11,13 @@ import { describeFailure } from './failure.ts';
 import { type GraphNode, readGraph, requireNode, WorkerDeath } from './graph.ts';
 import { createNodeCache } from './node-cache.ts';
 import { constantsOf } from './node-inputs.ts';
-import type { ExecutionEnd, ExecutionEvent, Job } from './protocol.ts';
+import type { ExecutionEnd, ExecutionEvent, FreeWish, Job } from './protocol.ts';
 import { type Run, runNode } from './run-node.ts';
 import { createServiceTime } from './service-time.ts';
 
 export interface GraphRunner {
   run(job: Job, control: RunControl): Promise<ExecutionEnd>;
-  free(): void;
+  free(wish: FreeWish): void;
 }
 
 export interface RunControl {
@@ -53,8 +53,8 @@ export function createGraphRunner({ nodes, dirs, sleep }: RunnerDeps): GraphRunn
       control.emit({ type: 'cached', nodes: [...graph.keys()].filter(cache.isCached) });
       return await runAll({ ...control, job, graph, definitionOf, dirs, cache, time, executed: [], hasServed: false });
     },
-    free() {
-      cache.clear();
+    free({ results }) {
+      if (results) cache.clear();
       time.unloadModels();
     },
   };

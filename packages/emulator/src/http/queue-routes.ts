@@ -1,6 +1,5 @@
 // /queue, /history, /interrupt and /free: what is pending, running and done, and taking it away.
 import { type JsonObject, type JsonValue, parseJson } from '@comfleet/comfyui';
-import type { Executor } from '../execution/protocol.ts';
 import { isJsonObject } from '../json-object.pure.ts';
 import { coerce, isTruthy } from '../python/coerce.pure.ts';
 import { type History, queueRow } from '../queue/history.ts';
@@ -13,10 +12,9 @@ interface QueueRoutesDeps {
   queue: PromptQueue;
   history: History;
   runner: Runner;
-  executor: Executor;
 }
 
-export function queueRoutes({ queue, history, runner, executor }: QueueRoutesDeps): Route[] {
+export function queueRoutes({ queue, history, runner }: QueueRoutesDeps): Route[] {
   return [
     {
       method: 'GET',
@@ -45,7 +43,7 @@ export function queueRoutes({ queue, history, runner, executor }: QueueRoutesDep
       handler: ({ response }, [promptId = '']) => sendJsonText(response, history.textOf(promptId)),
     },
     { method: 'POST', path: '/interrupt', handler: (exchange) => interrupt(exchange, runner) },
-    { method: 'POST', path: '/free', handler: (exchange) => free(exchange, executor) },
+    { method: 'POST', path: '/free', handler: (exchange) => free(exchange, runner) },
   ];
 }
 
@@ -80,9 +78,10 @@ function parseOr(body: Buffer): JsonValue {
   }
 }
 
-async function free({ request, response }: Exchange, executor: Executor): Promise<void> {
+async function free({ request, response }: Exchange, runner: Runner): Promise<void> {
   const body = requireObject(await readJsonBody(request));
-  if (isTruthy(body['unload_models'] ?? null) || isTruthy(body['free_memory'] ?? null)) executor.free();
+  const results = isTruthy(body['free_memory'] ?? null);
+  runner.free({ results, models: results || isTruthy(body['unload_models'] ?? null) });
   sendEmpty(response);
 }
 
