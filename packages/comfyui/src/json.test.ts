@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type JsonValue, LosslessNumber, parseJson, stringifyJson } from './json.ts';
 import { JsonError } from './json-error.ts';
@@ -117,4 +118,30 @@ test('a number of more digits than python reads is refused instead of costing se
 test('numbers and brackets inside strings are text', () => {
   const text = '{"a":"x: 1.0, 18446744073709551615 [[[[","b":"\\\\","c":"\\"1e3"}';
   expect(parseJson(text)).toEqual(JSON.parse(text));
+});
+
+test('for any JSON the quick and the exact reader agree, and what is written is read alike', () => {
+  fc.assert(
+    fc.property(fc.json({ maxDepth: 6 }), fc.constantFrom(undefined, 2), (text, indent) => {
+      const spaced = JSON.stringify(JSON.parse(text), null, indent);
+      const value = parseJson(spaced);
+      expect(parseJson(`[NaN,${spaced}]`)).toEqual([new LosslessNumber('NaN'), value]);
+      expect(parseJson(stringifyJson(value))).toEqual(value);
+      expect(JSON.parse(stringifyJson(value))).toEqual(JSON.parse(spaced));
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test('any 64-bit integer and any float comes out as it went in', () => {
+  fc.assert(
+    fc.property(
+      fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }),
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      (whole, real) => {
+        const text = `{"a":${whole},"b":[${JSON.stringify(real)}]}`;
+        expect(stringifyJson(parseJson(text))).toBe(text);
+      },
+    ),
+  );
 });

@@ -10,6 +10,7 @@ import { listMediaInputs } from './media-inputs.ts';
 import { listModels } from './models.ts';
 import { applyOverrides } from './overrides.ts';
 import type { Graph } from './parse.ts';
+import type { Problem } from './problem.ts';
 import { pruneGraph } from './prune.ts';
 import { listSavePrefixes } from './save-prefixes.ts';
 import { validateGraph } from './validate.ts';
@@ -25,7 +26,12 @@ function prepare(graph: Graph, overrides?: JsonValue) {
 /** The same by the long way: what every override must come out as. */
 function prepareSlowly(graph: Graph, overrides: JsonValue) {
   const merged = applyOverrides(graph, overrides, info);
-  if ('problems' in merged) return { verdict: 'refuse', problems: merged.problems.length };
+  if ('problems' in merged) {
+    const isTouched = ({ loc: [nodeId, , name] }: Problem) =>
+      merged.accepted.touched.some((each) => each.nodeId === nodeId && each.name === name);
+    const values = validateGraph(merged.accepted.graph, info).problems.filter((problem) => isTouched(problem));
+    return { verdict: 'refuse', problems: merged.problems.length + values.length };
+  }
   const verdict = validateGraph(merged.graph, info);
   if (verdict.verdict === 'refuse') return { verdict: 'refuse', problems: verdict.problems.length };
   const pruned = pruneGraph(merged.graph, info);
@@ -123,6 +129,23 @@ test('for random graphs and overrides the compiled way and the full way agree in
   for (const verdict of ['pass', 'ask', 'refuse']) expect(verdicts[verdict]).toBeGreaterThan(100);
 });
 
+test('a wrong name does not hide a wrong value beside it', () => {
+  const overrides = {
+    '77': { inputs: { x: 1 } },
+    '5': { inputs: { filename_prefix: 'a' } },
+    '1': { inputs: { width: 0 } },
+  };
+  const graph: Graph = {
+    '1': { class_type: 'EmptyImage', inputs: { width: 64, height: 64, batch_size: 1, color: 0 } },
+    '5': { class_type: 'SaveImage', inputs: { images: ['1', 0], filename_prefix: 'x' } },
+  };
+  const prepared = compileGraph(graph, info).prepare(overrides);
+  expect('problems' in prepared && prepared.problems.map(({ loc, type }) => [loc.join('/'), type])).toEqual([
+    ['overrides/77', 'unknown_node'],
+    ['overrides/1/inputs/width', 'value_smaller_than_min'],
+  ]);
+});
+
 describe('the text to send', () => {
   test('leaves out what no output needs and keeps big integers digit for digit', () => {
     const graph = {
@@ -169,6 +192,18 @@ test('holes change the fingerprint, titles and order do not', () => {
   expect(base.fingerprint()).toBe(fingerprint(pruneGraph(graph, info)));
   expect(base.fingerprint(new Map([[inputKey('5', 'filename_prefix'), 'other']]))).not.toBe(base.fingerprint());
   expect(prepare(graph, { '1': { inputs: { color: 0 } } }).fingerprint()).toBe(base.fingerprint());
+});
+
+test('wrong names and unfit values are told in one answer', () => {
+  const prepared = compileGraph(makeImageGraph(), info).prepare({
+    '1': { inputs: { color: -1, colour: 1 } },
+    '77': { inputs: {} },
+  });
+  expect('problems' in prepared ? prepared.problems.map(({ loc, type }) => `${loc.join('/')} ${type}`) : []).toEqual([
+    'overrides/1/inputs/colour unknown_input',
+    'overrides/77 unknown_node',
+    'overrides/1/inputs/color value_smaller_than_min',
+  ]);
 });
 
 test('a problem is shown where the caller wrote it, others in the saved graph', () => {

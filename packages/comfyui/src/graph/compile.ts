@@ -163,12 +163,21 @@ function prepareWhole(
   overrides: JsonValue | undefined,
 ): { problems: Problem[] } | PreparedGraph {
   const merged = applyOverrides(at.graph, overrides ?? {}, at.info);
-  if ('problems' in merged) return merged;
+  if ('problems' in merged) return { problems: [...merged.problems, ...judgeAccepted(at, merged.accepted)] };
   const verdict = validateGraph(merged.graph, at.info);
   if (verdict.verdict === 'refuse') return { problems: placeProblems(verdict.problems, merged.touched, at.graphLoc) };
   const graph = pruneGraph(merged.graph, at.info);
   const ready = { graph, info: at.info, text: writeGraphText(graph), doubts: verdict.doubts };
   return makePrepared(ready, { literals: new Map(), doubts: verdict.doubts });
+}
+
+// Names were wrong, so the request is refused; the values of the other overrides are judged all the same.
+function judgeAccepted(
+  at: Pick<Compiled, 'info' | 'graphLoc'>,
+  { graph, touched }: { graph: Graph; touched: Touched[] },
+): Problem[] {
+  const { problems } = validateGraph(graph, at.info);
+  return placeProblems(problems, touched, at.graphLoc).filter(({ loc }) => loc[0] === 'overrides');
 }
 
 // A fault of an overridden input is shown where the caller wrote it.

@@ -18,6 +18,8 @@ test.each([
 
 test.each([
   '../a.png',
+  'file:///etc/passwd',
+  'ftp://example.com/a.png',
   'a/../../b.png',
   '..',
   'sub/..',

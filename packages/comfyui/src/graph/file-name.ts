@@ -1,7 +1,7 @@
 // Is this name of a file in ComfyUI's input folder safe to send? Refuses what leaves that folder, whatever the back end's
 // version does. Called for media inputs that carry a plain name instead of an URL or data.
 
-import type { Problem } from './problem.ts';
+import { type Problem, showInput } from './problem.ts';
 
 // ComfyUI cuts these suffixes off and looks in that folder; `output` and `temp` hold other accounts' files.
 const FOREIGN_FOLDER = /\[(?:output|temp)\]\s*$/i;
@@ -16,12 +16,13 @@ export function checkFileName(value: string): Problem | undefined {
     loc: [],
     msg: `'${value.slice(0, 200)}' is not a usable file name: ${reason}.`,
     type: 'invalid_media',
-    input: value,
+    ...showInput(value),
   };
 }
 
 function findReason(value: string): string | undefined {
   if (value.includes('\\')) return 'a backslash is not allowed, folders are separated by /';
+  if (value.includes('://')) return 'it must be a file name, not an address';
   if (CONTROL.test(value)) return 'it holds a control character';
   if (value.startsWith('/') || value.startsWith('~')) return 'it must be relative to the input folder';
   if (/^[a-z]:/i.test(value.trimStart())) return 'it must be relative to the input folder, without a drive';

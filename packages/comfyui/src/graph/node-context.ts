@@ -3,7 +3,7 @@
 import type { JsonValue } from '../json.ts';
 import { type InputSpec, isCustomNode, type NodeInfo } from '../object-info.ts';
 import { CORE_TYPE_JUDGES, CORE_VALIDATORS } from './core-validators.ts';
-import type { Problem } from './problem.ts';
+import { type Problem, showInput } from './problem.ts';
 
 export interface NodeContext {
   nodeId: string;
@@ -23,9 +23,6 @@ export interface Findings {
   doubts: Problem[];
 }
 
-// A data URI of megabytes is not sent back whole.
-const SHOWN_CHARS = 1_000;
-
 export function makeContext(nodeId: string, classType: string, info: NodeInfo): NodeContext {
   const isCustom = isCustomNode(info);
   return {
@@ -43,9 +40,8 @@ export function inputProblem(
   name: string,
   problem: { type: string; msg: string; input?: JsonValue; nearest?: string[] },
 ): Problem {
-  const { input } = problem;
-  const shown = typeof input === 'string' && input.length > SHOWN_CHARS ? `${input.slice(0, SHOWN_CHARS)}…` : input;
-  return { loc: [nodeId, 'inputs', name], ...problem, ...(shown === undefined ? {} : { input: shown }) };
+  const { input, ...rest } = problem;
+  return { loc: [nodeId, 'inputs', name], ...rest, ...showInput(input) };
 }
 
 /** ComfyUI's type for an exception inside a check: it depends on how the node is reached. */

@@ -6,7 +6,7 @@ import { findNodeInfo, type InputSpec, listInputs, type NodeInfo, type ObjectInf
 import { isDynamicType, resolveInputs } from './dynamic-inputs.ts';
 import { nearestFor } from './nearest.ts';
 import { type Graph, type GraphNode, isForbiddenKey } from './parse.ts';
-import type { Problem } from './problem.ts';
+import { type Problem, showInput } from './problem.ts';
 import { repr } from './python-value.ts';
 
 export interface Touched {
@@ -27,15 +27,24 @@ interface Merge {
   touched: Touched[];
 }
 
-/** The merged graph (the given one is left as it is), or all problems; their `loc` starts with "overrides". */
+interface Merged {
+  graph: Graph;
+  touched: Touched[];
+}
+
+/**
+ * The merged graph (the given one is left as it is), or all problems; their `loc` starts with "overrides". Beside
+ * problems, `accepted` has what could be merged, so that its values can be judged in the same answer.
+ */
 export function applyOverrides(
   graph: Graph,
   overrides: JsonValue,
   info: ObjectInfo,
-): { graph: Graph; touched: Touched[] } | { problems: Problem[] } {
+): Merged | { problems: Problem[]; accepted: Merged } {
   if (!isJsonObject(overrides)) {
     const msg = 'overrides must be an object: node id to { "inputs": { name: value } }.';
-    return { problems: [{ loc: ['overrides'], msg, type: 'invalid_overrides', input: overrides }] };
+    const problem: Problem = { loc: ['overrides'], msg, type: 'invalid_overrides', ...showInput(overrides) };
+    return { problems: [problem], accepted: { graph, touched: [] } };
   }
   const merge: Merge = { graph, info, problems: [], touched: [] };
   const merged: Graph = { ...graph };
@@ -43,7 +52,8 @@ export function applyOverrides(
     const node = mergeNode(merge, nodeId, override);
     if (node !== undefined) merged[nodeId] = node;
   }
-  return merge.problems.length > 0 ? { problems: merge.problems } : { graph: merged, touched: merge.touched };
+  const accepted: Merged = { graph: merged, touched: merge.touched };
+  return merge.problems.length > 0 ? { problems: merge.problems, accepted } : accepted;
 }
 
 function mergeNode(merge: Merge, nodeId: string, override: JsonValue): GraphNode | undefined {
@@ -58,7 +68,7 @@ function mergeNode(merge: Merge, nodeId: string, override: JsonValue): GraphNode
   const inputs = isJsonObject(override) && Object.hasOwn(override, 'inputs') ? override['inputs'] : undefined;
   if (!isJsonObject(override) || !isJsonObject(inputs)) {
     const msg = `The override of node ${repr(nodeId)} must be { "inputs": { name: value } }.`;
-    merge.problems.push({ loc, msg, type: 'invalid_overrides', input: override });
+    merge.problems.push({ loc, msg, type: 'invalid_overrides', ...showInput(override) });
     return undefined;
   }
   refuseOtherKeys(merge, node, { nodeId, override });
@@ -80,7 +90,7 @@ function refuseOtherKeys(merge: Merge, node: GraphNode, at: { nodeId: string; ov
   for (const [key, value] of Object.entries(at.override)) {
     if (IGNORED_NODE_KEYS.has(key) || (key === 'class_type' && value === node.class_type)) continue;
     const msg = `Only "inputs" can be overridden, not ${repr(key)}.`;
-    merge.problems.push({ loc: ['overrides', at.nodeId, key], msg, type: 'invalid_overrides', input: value });
+    merge.problems.push({ loc: ['overrides', at.nodeId, key], msg, type: 'invalid_overrides', ...showInput(value) });
   }
 }
 
@@ -100,13 +110,13 @@ function judgeName(at: Naming, name: string, value: JsonValue): Omit<Problem, 'l
     const near = nearestFor(at.merge.problems.length, name, () => known);
     const all = known.length > 0 ? ` It has: ${known.slice(0, 30).join(', ')}.` : ' It has no inputs.';
     const msg = `${at.node.class_type} has no input ${repr(name)}.${near.length > 0 ? hint(near) : all}`;
-    return withNearest<Omit<Problem, 'loc'>>({ msg, type: 'unknown_input', input: value }, near);
+    return withNearest<Omit<Problem, 'loc'>>({ msg, type: 'unknown_input', ...showInput(value) }, near);
   }
   const before = isPresent ? at.node.inputs[name] : undefined;
   if (!Array.isArray(before) || Array.isArray(value) || takesLiteral(spec, at.merge.info)) return undefined;
   const type = spec === undefined ? 'a link' : `a link to an output of type ${spec.type}`;
   const msg = `${name} is linked to node ${repr(before[0] ?? null)} and takes ${type}; a literal cannot replace it.`;
-  return { msg, type: 'linked_input', input: value };
+  return { msg, type: 'linked_input', ...showInput(value) };
 }
 
 function isUnderDynamic(nodeInfo: NodeInfo | undefined, name: string): boolean {

@@ -2,7 +2,7 @@
 // `inputs` passes ComfyUI's own checks and then kills its worker thread.
 
 import { isJsonObject, type JsonObject, type JsonValue } from '../json.ts';
-import type { Problem } from './problem.ts';
+import { type Problem, showInput } from './problem.ts';
 import { repr } from './python-value.ts';
 
 export interface GraphNode {
@@ -73,7 +73,7 @@ function own(node: JsonObject, key: string): JsonValue | undefined {
 }
 
 function fault(loc: Problem['loc'], msg: string, input: JsonValue | undefined): Problem {
-  return { loc, msg, type: 'invalid_prompt', ...(input === undefined ? {} : { input }) };
+  return { loc, msg, type: 'invalid_prompt', ...showInput(input) };
 }
 
 function forbidden(loc: Problem['loc']): Problem {

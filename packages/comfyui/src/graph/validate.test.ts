@@ -256,3 +256,11 @@ describe('what object_info does not show is left to the back end', () => {
     expect(validateGraph(graph, info).verdict).toBe('refuse');
   });
 });
+
+test('a value of megabytes is not sent back whole', () => {
+  const { problems } = judge(
+    change('4', { width: 'x'.repeat(5_000_000), height: Array(100_000).fill(1) }) as unknown as JsonValue,
+  );
+  expect(problems.map(({ type }) => type)).toEqual(['invalid_input_type', 'bad_linked_input']);
+  expect(JSON.stringify(problems).length).toBeLessThan(4_000);
+});
