@@ -1,6 +1,7 @@
 // `npm run chaos`: the crash campaign in both set-ups. Prints the seed, the tries and every violation; exits 1 on any.
 import { parseArgs } from 'node:util';
-import { type CampaignReport, type CrashTarget, runCrashCampaign, type SetUp } from './crash-campaign.ts';
+import { type CampaignReport, type CrashTarget, runCrashCampaign } from './crash-campaign.ts';
+import type { SetUp } from './stage.ts';
 
 const TARGETS = ['service', 'database', 'backend', 'service+database'] as const;
 const SET_UPS = ['embedded', 'fixed'] as const;

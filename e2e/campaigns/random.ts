@@ -22,3 +22,13 @@ export function createRandom(seed: number): Random {
     pick: (items) => items[Math.floor(next() * items.length)] ?? items[0],
   };
 }
+
+/** Every colour once before any comes round: an odd step shares no factor with 2^24. */
+export function drawColours(random: Random): () => number {
+  const step = 1 + 2 * Math.floor(random.between(0, 2 ** 20));
+  let drawn = 0;
+  return () => {
+    drawn += 1;
+    return (drawn * step) % 2 ** 24;
+  };
+}

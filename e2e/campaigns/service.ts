@@ -13,6 +13,7 @@ interface ServiceOptions {
   port: number;
   /** After `start`. */
   args: readonly string[];
+  logPath: string;
 }
 
 export interface Service {
@@ -30,11 +31,13 @@ export interface Service {
   kill(): Promise<void>;
   /** SIGTERM, and no new start; the exit code and how long it took. */
   terminate(): Promise<{ code: number | null; ms: number }>;
+  /** For one that is expected to end by itself: no new start. */
+  runToItsEnd(): Promise<{ code: number | null; said: string }>;
 }
 
 export function createService(options: ServiceOptions): Service {
-  const { dataDir, port } = options;
-  const baseUrl = `http://127.0.0.1:${port}`;
+  const { dataDir } = options;
+  const baseUrl = `http://127.0.0.1:${options.port}`;
   const readyMs: number[] = [];
   const unexpectedEnds: string[] = [];
   const asked = new WeakSet<Child>();
@@ -43,12 +46,7 @@ export function createService(options: ServiceOptions): Service {
   const isReady = () => answersReady(baseUrl);
 
   function start(): void {
-    const args = [options.main, 'start', '--host', '127.0.0.1', '--port', String(port), '--data', dataDir];
-    const started = startChild({
-      args: [...args, ...options.args],
-      cwd: dataDir,
-      logPath: join(dataDir, '..', 'service.log'),
-    });
+    const started = launch(options);
     child = started;
     void started.ended.then(async ({ code, signal }) => {
       if (asked.has(started)) return;
@@ -81,6 +79,11 @@ export function createService(options: ServiceOptions): Service {
       await killed.ended;
       start();
     },
+    async runToItsEnd() {
+      const { ended } = launch(options);
+      const { code } = await ended;
+      return { code, said: readFileSync(options.logPath, 'utf8') };
+    },
     async terminate() {
       const stopped = child;
       if (stopped === undefined) return { code: 0, ms: 0 };
@@ -91,6 +94,11 @@ export function createService(options: ServiceOptions): Service {
       return { code, ms: performance.now() - startedAt };
     },
   };
+}
+
+function launch({ main, port, dataDir, args, logPath }: ServiceOptions): Child {
+  const all = [main, 'start', '--host', '127.0.0.1', '--port', String(port), '--data', dataDir, ...args];
+  return startChild({ args: all, cwd: dataDir, logPath });
 }
 
 async function answersReady(baseUrl: string): Promise<boolean> {
