@@ -6,6 +6,7 @@ import {
   checkFileName,
   compileGraph,
   isEditorFormat,
+  isJsonObject,
   type JsonObject,
   type JsonValue,
   type MediaInput,
@@ -51,8 +52,11 @@ interface Deps {
 export async function buildPayload(deps: Deps, version: LoadedVersion, body: JsonObject): Promise<RequestPayload> {
   const compiled = chooseGraph(version, body);
   const prepared = compiled.prepare(body['overrides'] ?? {});
-  if ('problems' in prepared) throw validationError(prepared.problems.map(atBody));
-  const { media, kept, problems } = await readMedia(deps, prepared);
+  const placeOf = createPlaces(body);
+  if ('problems' in prepared) {
+    throw validationError(prepared.problems.map((problem) => ({ ...problem, loc: placeOf(problem.loc) })));
+  }
+  const { media, kept, problems } = await readMedia({ ...deps, overrides: body['overrides'] }, prepared, placeOf);
   if (problems.length > 0) throw validationError(problems);
   const extraData = body['extra_data'] ?? undefined;
   return {
@@ -109,13 +113,38 @@ interface ReadMedia {
   readonly problems: Problem[];
 }
 
-async function readMedia(deps: Deps, prepared: PreparedGraph): Promise<ReadMedia> {
+type Place = (string | number)[];
+
+/**
+ * Where a problem stands in what the caller sent: compiled graphs say "overrides" or "graph", and what is wrong with a
+ * saved graph is in no field of the body.
+ */
+function createPlaces(body: JsonObject): (loc: Place) => Place {
+  const inline = body['workflow_api_json'];
+  const isInline = inline !== undefined && inline !== null && !isEmptyObject(inline);
+  return ([first, ...rest]) => {
+    if (first !== 'graph') return first === undefined ? ['body'] : ['body', first, ...rest];
+    return [isInline ? 'body' : 'version', 'workflow_api_json', ...rest];
+  };
+}
+
+function isOverridden(overrides: JsonValue | undefined, { nodeId, name }: MediaInput): boolean {
+  const node = isJsonObject(overrides) ? overrides[nodeId] : undefined;
+  const inputs = isJsonObject(node) ? node['inputs'] : undefined;
+  return isJsonObject(inputs) && Object.hasOwn(inputs, name);
+}
+
+async function readMedia(
+  deps: Deps & { readonly overrides: JsonValue | undefined },
+  prepared: PreparedGraph,
+  placeOf: (loc: Place) => Place,
+): Promise<ReadMedia> {
   const found: ReadMedia = { media: [], kept: new Map(), problems: [] };
   for (const input of prepared.mediaInputs()) {
     const source = await readSource(deps, input);
     if ('problem' in source) {
       found.problems.push({
-        loc: ['body', 'overrides', input.nodeId, 'inputs', input.name],
+        loc: placeOf([isOverridden(deps.overrides, input) ? 'overrides' : 'graph', input.nodeId, 'inputs', input.name]),
         msg: source.problem,
         type: 'invalid_media',
         input: input.value.slice(0, 100),
@@ -220,10 +249,6 @@ function at(
   problem: { loc: (string | number)[]; msg: string; type: string },
 ): Problem {
   return { ...problem, loc: [...loc, ...problem.loc] };
-}
-
-function atBody(problem: { loc: (string | number)[]; msg: string; type: string }): Problem {
-  return at(['body'], problem);
 }
 
 function shorten(text: string): string {
