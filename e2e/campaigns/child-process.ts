@@ -21,13 +21,18 @@ export interface Child {
 interface Command {
   args: readonly string[];
   cwd: string;
+  env?: Readonly<Record<string, string>>;
   /** Both of its outputs are appended there. */
   logPath: string;
 }
 
-export function startChild({ args, cwd, logPath }: Command): Child {
+export function startChild({ args, cwd, env = {}, logPath }: Command): Child {
   const log = openSync(logPath, 'a');
-  const child = spawn(process.execPath, args, { cwd, env: cleanEnvironment(), stdio: ['ignore', log, log] });
+  const child = spawn(process.execPath, args, {
+    cwd,
+    env: { ...cleanEnvironment(), ...env },
+    stdio: ['ignore', log, log],
+  });
   closeSync(log);
   const { pid } = child;
   if (pid === undefined) throw new Error(`${args.join(' ')} could not be started`);

@@ -26,7 +26,7 @@ export interface CampaignReport extends Verdict {
 }
 
 export async function runCrashCampaign(options: CampaignOptions): Promise<CampaignReport> {
-  const stage = await setStage(options.setUp);
+  const stage = await setStage({ setUp: options.setUp });
   let isClean = false;
   try {
     const report = await play(stage, options);

@@ -13,6 +13,7 @@ interface ServiceOptions {
   port: number;
   /** After `start`. */
   args: readonly string[];
+  env?: Readonly<Record<string, string>>;
   logPath: string;
 }
 
@@ -96,9 +97,9 @@ export function createService(options: ServiceOptions): Service {
   };
 }
 
-function launch({ main, port, dataDir, args, logPath }: ServiceOptions): Child {
+function launch({ main, port, dataDir, args, env = {}, logPath }: ServiceOptions): Child {
   const all = [main, 'start', '--host', '127.0.0.1', '--port', String(port), '--data', dataDir, ...args];
-  return startChild({ args: all, cwd: dataDir, logPath });
+  return startChild({ args: all, cwd: dataDir, env, logPath });
 }
 
 async function answersReady(baseUrl: string): Promise<boolean> {

@@ -24,16 +24,29 @@ export interface Stage {
   stop(): Promise<void>;
 }
 
-export async function setStage(setUp: SetUp): Promise<Stage> {
+export interface StageOptions {
+  readonly setUp: SetUp;
+  /** Of the embedded back end and of the first at a fixed address; the second takes longer. */
+  readonly serviceMs?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export async function setStage({ setUp, serviceMs = 30, env = {} }: StageOptions): Promise<Stage> {
   const dir = mkdtempSync(join(tmpdir(), 'comfleet-crash-'));
   const dataDir = join(dir, 'data');
   mkdirSync(dataDir);
   const executionsFile = join(dir, 'executions-embedded.jsonl');
-  const program: Program = copyProgram({ executionsFile, serviceMs: 30 });
+  const program: Program = copyProgram({ executionsFile, serviceMs });
   const ports = setUp === 'fixed' ? [await freePort(), await freePort()] : [];
   const backEnds = ports.map((port, index) => {
     const file = join(dir, `executions-${port}.jsonl`);
-    return createBackEnd({ emulator: program.emulator, dir, port, serviceMs: 40 + 120 * index, executionsFile: file });
+    return createBackEnd({
+      emulator: program.emulator,
+      dir,
+      port,
+      serviceMs: serviceMs + 120 * index,
+      executionsFile: file,
+    });
   });
   for (const backEnd of backEnds) backEnd.start();
   const args = backEnds.flatMap(({ url }) => ['--comfyui', url]);
@@ -42,6 +55,7 @@ export async function setStage(setUp: SetUp): Promise<Stage> {
     dataDir,
     port: await freePort(),
     args,
+    env,
     logPath: join(dir, 'service.log'),
   });
   service.start();
