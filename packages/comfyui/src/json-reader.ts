@@ -1,16 +1,18 @@
 // The exact JSON reader behind parseJson: keeps each number's own text, takes python's NaN and Infinity, bounds
 // nesting and keys while reading, and says where a fault is. Iterative in strings, recursive only within maxDepth.
 
-import type { JsonValue } from './json.ts';
 import { JsonError, type JsonLimits } from './json-error.ts';
 
-type MakeNumber = (text: string, isFloat: boolean) => JsonValue;
+/** JSON whose numbers are what `makeNumber` makes of them. */
+export type Read<N> = null | boolean | string | N | Read<N>[] | { [key: string]: Read<N> };
 
-interface Reader {
+type MakeNumber<N> = (text: string, isFloat: boolean) => N;
+
+interface Reader<N> {
   readonly text: string;
   readonly maxDepth: number;
   readonly maxKeys: number;
-  readonly makeNumber: MakeNumber;
+  readonly makeNumber: MakeNumber<N>;
   at: number;
 }
 
@@ -20,14 +22,14 @@ const DEFAULT_MAX_DEPTH = 1_000;
 const MAX_NUMBER_CHARS = 4_300;
 
 const NUMBER = /-?(?:Infinity|(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?)|NaN/y;
-const WORDS: readonly (readonly [string, JsonValue])[] = [
+const WORDS: readonly (readonly [string, boolean | null])[] = [
   ['true', true],
   ['false', false],
   ['null', null],
 ];
 
-export function readJson(text: string, limits: JsonLimits, makeNumber: MakeNumber): JsonValue {
-  const reader: Reader = {
+export function readJson<N>(text: string, limits: JsonLimits, makeNumber: MakeNumber<N>): Read<N> {
+  const reader: Reader<N> = {
     text,
     maxDepth: Math.min(limits.maxDepth ?? DEFAULT_MAX_DEPTH, DEFAULT_MAX_DEPTH),
     maxKeys: limits.maxKeys ?? Number.POSITIVE_INFINITY,
@@ -41,7 +43,7 @@ export function readJson(text: string, limits: JsonLimits, makeNumber: MakeNumbe
   return value;
 }
 
-function readValue(reader: Reader, depth: number): JsonValue {
+function readValue<N>(reader: Reader<N>, depth: number): Read<N> {
   const code = reader.text.charCodeAt(reader.at);
   if (code === 0x7b) return readObject(reader, depth + 1);
   if (code === 0x5b) return readArray(reader, depth + 1);
@@ -55,9 +57,9 @@ function readValue(reader: Reader, depth: number): JsonValue {
   return readNumber(reader);
 }
 
-function readObject(reader: Reader, depth: number): JsonValue {
+function readObject<N>(reader: Reader<N>, depth: number): Read<N> {
   enter(reader, depth);
-  const result: { [key: string]: JsonValue } = {};
+  const result: { [key: string]: Read<N> } = {};
   if (takes(reader, 0x7d)) return result;
   let keys = 0;
   for (;;) {
@@ -79,9 +81,9 @@ function readObject(reader: Reader, depth: number): JsonValue {
   }
 }
 
-function readArray(reader: Reader, depth: number): JsonValue {
+function readArray<N>(reader: Reader<N>, depth: number): Read<N> {
   enter(reader, depth);
-  const result: JsonValue[] = [];
+  const result: Read<N>[] = [];
   if (takes(reader, 0x5d)) return result;
   for (;;) {
     result.push(readValue(reader, depth));
@@ -91,7 +93,7 @@ function readArray(reader: Reader, depth: number): JsonValue {
   }
 }
 
-function enter(reader: Reader, depth: number): void {
+function enter(reader: Reader<unknown>, depth: number): void {
   if (depth > reader.maxDepth) {
     throw new JsonError(
       { kind: 'too_deep', what: `the JSON is nested deeper than ${reader.maxDepth} levels` },
@@ -102,7 +104,7 @@ function enter(reader: Reader, depth: number): void {
   skipSpace(reader);
 }
 
-function readString(reader: Reader): string {
+function readString(reader: Reader<unknown>): string {
   const start = reader.at;
   let end = start;
   for (;;) {
@@ -121,7 +123,7 @@ function readString(reader: Reader): string {
   }
 }
 
-function readNumber(reader: Reader): JsonValue {
+function readNumber<N>(reader: Reader<N>): N {
   NUMBER.lastIndex = reader.at;
   const match = NUMBER.exec(reader.text);
   if (match === null) {
@@ -139,19 +141,19 @@ function readNumber(reader: Reader): JsonValue {
 }
 
 // A plain assignment to __proto__ would change the prototype instead of making a member.
-function setOwn(target: { [key: string]: JsonValue }, key: string, value: JsonValue): void {
+function setOwn<N>(target: { [key: string]: Read<N> }, key: string, value: Read<N>): void {
   if (key !== '__proto__') target[key] = value;
   else Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
-function takes(reader: Reader, code: number): boolean {
+function takes(reader: Reader<unknown>, code: number): boolean {
   if (reader.text.charCodeAt(reader.at) !== code) return false;
   reader.at++;
   skipSpace(reader);
   return true;
 }
 
-function skipSpace(reader: Reader): void {
+function skipSpace(reader: Reader<unknown>): void {
   for (;;) {
     const code = reader.text.charCodeAt(reader.at);
     if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
@@ -159,6 +161,6 @@ function skipSpace(reader: Reader): void {
   }
 }
 
-function syntax(reader: Reader, what: string, cause?: unknown): JsonError {
+function syntax(reader: Reader<unknown>, what: string, cause?: unknown): JsonError {
   return new JsonError({ kind: 'syntax', what, cause }, { text: reader.text, position: reader.at });
 }

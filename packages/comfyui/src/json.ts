@@ -80,7 +80,7 @@ function writeJson(value: JsonValue): string {
   return `{${members.join(',')}}`;
 }
 
-function makeNumber(text: string, isFloat: boolean): JsonValue {
+function makeNumber(text: string, isFloat: boolean): number | bigint | LosslessNumber {
   if (text === 'NaN' || text.endsWith('Infinity')) return new LosslessNumber(text);
   const value = Number(text);
   if (!isFloat) return Number.isSafeInteger(value) ? value : BigInt(text);
