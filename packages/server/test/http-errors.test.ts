@@ -6,9 +6,9 @@ import { expectError } from '../testing/expect-error.ts';
 
 const NO_ID = '00000000-0000-4000-8000-000000000000';
 
-describe('a call without a valid token', () => {
-  const app = useTestApp();
+const shared = useTestApp();
 
+describe('a call without a valid token', () => {
   it.each([
     ['no header', {}],
     ['another scheme', { authorization: 'Basic YWRtaW46YWRtaW4=' }],
@@ -19,7 +19,7 @@ describe('a call without a valid token', () => {
     ['a token with a wrong checksum', { authorization: `Bearer cf_${'a'.repeat(32)}000000` }],
   ])('gets 401001 for %s', async (_what, headers) => {
     for (const version of ['v1', 'v2'] as const) {
-      const reply = await app().call('/deployments', { token: null, headers, version });
+      const reply = await shared().call('/deployments', { token: null, headers, version });
       const { message } = expectError(reply, 401001);
       expect(message).toContain('Authorization: Bearer <token>');
       expect(reply.headers.get('www-authenticate')).toBe('Bearer');
@@ -27,20 +27,20 @@ describe('a call without a valid token', () => {
   });
 
   it('gets 401001 for a token that has expired, and for one that was revoked', async () => {
-    const expired = await app().addAccount({ expiresAt: new Date(Date.now() - 1_000) });
-    expect(expectError(await app().call('/deployments', { token: expired }), 401001).message).toContain('expired');
-    const revoked = await app().addAccount({ isRevoked: true });
-    expectError(await app().call('/deployments', { token: revoked }), 401001);
+    const expired = await shared().addAccount({ expiresAt: new Date(Date.now() - 1_000) });
+    expect(expectError(await shared().call('/deployments', { token: expired }), 401001).message).toContain('expired');
+    const revoked = await shared().addAccount({ isRevoked: true });
+    expectError(await shared().call('/deployments', { token: revoked }), 401001);
   });
 
   it('never hears its token again', async () => {
     const token = `cf_${'b'.repeat(32)}000000`;
-    const reply = await app().call('/deployments', { token });
+    const reply = await shared().call('/deployments', { token });
     expect(reply.text).not.toContain(token.slice(0, 12));
   });
 
   it('is refused before its body is read', async () => {
-    const reply = await app().call(`/deployments/${NO_ID}/inference`, {
+    const reply = await shared().call(`/deployments/${NO_ID}/inference`, {
       method: 'POST',
       token: null,
       body: '{not json',
@@ -49,7 +49,7 @@ describe('a call without a valid token', () => {
   });
 
   it('takes the scheme in any case', async () => {
-    const reply = await app().call('/deployments', {
+    const reply = await shared().call('/deployments', {
       token: null,
       headers: { authorization: `bearer ${ADMIN_TOKEN}` },
     });
@@ -58,8 +58,6 @@ describe('a call without a valid token', () => {
 });
 
 describe('a call that names nothing', () => {
-  const app = useTestApp();
-
   it.each([
     ['GET', `/deployments/${NO_ID}`, 'deployment'],
     ['GET', '/deployments/not-an-id', 'deployment'],
@@ -79,26 +77,29 @@ describe('a call that names nothing', () => {
     ['POST', `/workflows/${NO_ID}/versions`, 'workflow'],
     ['GET', `/workflows/${NO_ID}/versions/v1`, 'workflow'],
   ])('%s %s gets 404001 that says which kind', async (method, path, kind) => {
-    const reply = await app().call(path, { method, ...(method === 'GET' || method === 'DELETE' ? {} : { body: {} }) });
+    const reply = await shared().call(path, {
+      method,
+      ...(method === 'GET' || method === 'DELETE' ? {} : { body: {} }),
+    });
     expect(expectError(reply, 404001).message).toContain(`There is no ${kind}`);
   });
 
   it('gets 404001 for a request, a version and a file that do not exist', async () => {
-    const deploymentId = await app().createDeployment();
+    const deploymentId = await shared().createDeployment();
     for (const requestId of [NO_ID, 'junk', '%F0%9F%98%80']) {
       for (const reply of [
-        await app().status(deploymentId, requestId),
-        await app().result(deploymentId, requestId),
-        await app().cancel(deploymentId, requestId),
+        await shared().status(deploymentId, requestId),
+        await shared().result(deploymentId, requestId),
+        await shared().cancel(deploymentId, requestId),
       ]) {
         expect(expectError(reply, 404001).message).toContain('There is no request');
       }
     }
-    const { workflowId } = await app().saveWorkflow({});
+    const { workflowId } = await shared().saveWorkflow({});
     for (const version of ['v2', '0', 'v999999999', 'newest', '-1']) {
-      expect(expectError(await app().call(`/workflows/${workflowId}/versions/${version}`), 404001).message).toContain(
-        'no version',
-      );
+      expect(
+        expectError(await shared().call(`/workflows/${workflowId}/versions/${version}`), 404001).message,
+      ).toContain('no version');
     }
     for (const path of [
       `${NO_ID}/output/a.png`,
@@ -109,17 +110,17 @@ describe('a call that names nothing', () => {
       `${NO_ID}/output/%zz`,
       `${NO_ID}/output/`,
     ]) {
-      expectError(await app().call(`//deployment_requests/${path}`, { token: null }), 404001);
+      expectError(await shared().call(`//deployment_requests/${path}`, { token: null }), 404001);
     }
-    expectError(await app().call('//object_info/guess.json', { token: null }), 404001);
+    expectError(await shared().call('//object_info/guess.json', { token: null }), 404001);
   });
 
   it("finds no request under another deployment's path", async () => {
-    const [one, other] = [await app().createDeployment(), await app().createDeployment()];
-    const requestId = await app().submit(one);
-    await app().untilEnded(one, requestId);
-    expectError(await app().status(other, requestId), 404001);
-    expectError(await app().cancel(other, requestId), 404001);
+    const [one, other] = [await shared().createDeployment(), await shared().createDeployment()];
+    const requestId = await shared().submit(one);
+    await shared().untilEnded(one, requestId);
+    expectError(await shared().status(other, requestId), 404001);
+    expectError(await shared().cancel(other, requestId), 404001);
   });
 
   it.each([
@@ -131,13 +132,11 @@ describe('a call that names nothing', () => {
     ['/deploymentz', '/deployments'],
     ['//wp-login.php', 'no route'],
   ])('%s gets 404001 that helps', async (path, hint) => {
-    expect(expectError(await app().call(path), 404001).message).toContain(hint);
+    expect(expectError(await shared().call(path), 404001).message).toContain(hint);
   });
 });
 
 describe('a route that does not take the method', () => {
-  const app = useTestApp();
-
   it.each([
     ['PUT', '/deployments', 'GET, HEAD, POST'],
     ['DELETE', '/deployments', 'GET, HEAD, POST'],
@@ -147,7 +146,7 @@ describe('a route that does not take the method', () => {
     ['GET', `/deployments/${NO_ID}/requests/${NO_ID}/cancel`, 'POST'],
     ['PATCH', `/workflows/${NO_ID}`, 'GET, HEAD, DELETE'],
   ])('%s %s gets 405001 with the methods it takes', async (method, path, allow) => {
-    const reply = await app().call(path, { method });
+    const reply = await shared().call(path, { method });
     expectError(reply, 405001);
     expect(reply.headers.get('allow')?.split(', ').sort()).toEqual(allow.split(', ').sort());
   });

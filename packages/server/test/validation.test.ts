@@ -8,9 +8,9 @@ import { SAMPLED, SAMPLER_CLASSES } from '../testing/node-classes.ts';
 
 const override = (inputs: JsonValue, nodeId = '3'): JsonValue => ({ overrides: { [nodeId]: { inputs } } });
 
-describe('a submit that is not valid', () => {
-  const app = useTestApp({ extraObjectInfo: SAMPLER_CLASSES });
+const app = useTestApp({ extraObjectInfo: SAMPLER_CLASSES });
 
+describe('a submit that is not valid', () => {
   async function refuse(body: JsonValue, graph: JsonValue = SAMPLED, query = '') {
     const deploymentId = await app().createDeployment(graph);
     const reply = await app().call(`/deployments/${deploymentId}/inference${query}`, { method: 'POST', body });
@@ -185,8 +185,6 @@ describe('a submit that is not valid', () => {
 });
 
 describe('a saved graph that was forced', () => {
-  const app = useTestApp({ extraObjectInfo: SAMPLER_CLASSES });
-
   it('is refused at submit, in a place that is not the body', async () => {
     const graph = { ...PICTURE, '1': { class_type: 'EmptyImagee', inputs: {} } };
     const workflow = await app().call('/workflows', { method: 'POST', body: { name: 'w' } });
@@ -205,8 +203,6 @@ describe('a saved graph that was forced', () => {
 });
 
 describe('what is not refused', () => {
-  const app = useTestApp({ extraObjectInfo: SAMPLER_CLASSES });
-
   it.each<[string, JsonValue]>([
     ['an empty object', {}],
     ['null for every field', { overrides: null, metadata: null, priority: null, webhook: null, extra_data: null }],

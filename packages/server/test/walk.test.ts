@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { PHOTO, PICTURE } from '../testing/caller.ts';
 import { useTestApp } from '../testing/create-test-app.ts';
 
+const shared = useTestApp();
+
 describe('a request on a back end that executes', () => {
   const app = useTestApp({ emulator: 'executing' });
 
@@ -24,24 +26,22 @@ describe('a request on a back end that executes', () => {
 });
 
 describe('a request', () => {
-  const app = useTestApp();
-
   it.each(['v1', 'v2'] as const)('answers every step under %s with the words of that version', async (version) => {
-    const deploymentId = await app().createDeployment(PICTURE);
-    const reply = await app().call(`/deployments/${deploymentId}/inference`, { method: 'POST', body: {}, version });
+    const deploymentId = await shared().createDeployment(PICTURE);
+    const reply = await shared().call(`/deployments/${deploymentId}/inference`, { method: 'POST', body: {}, version });
     expect(reply.status).toBe(200);
     expect(Object.keys(reply.body).sort()).toEqual(['cancel_url', 'request_id', 'result_url', 'status_url']);
     const requestId = String(reply.body['request_id']);
-    const base = `${app().url}/prod/${version}/deployments/${deploymentId}/requests/${requestId}`;
+    const base = `${shared().url}/prod/${version}/deployments/${deploymentId}/requests/${requestId}`;
     expect(reply.body).toEqual({
       request_id: requestId,
       status_url: `${base}/status`,
       result_url: `${base}/result`,
       cancel_url: `${base}/cancel`,
     });
-    const result = await app().untilEnded(deploymentId, requestId, { version });
+    const result = await shared().untilEnded(deploymentId, requestId, { version });
     expect(result).toMatchObject({ request_id: requestId, status: 'succeeded' });
-    const status = await app().status(deploymentId, requestId, { version });
+    const status = await shared().status(deploymentId, requestId, { version });
     expect(status.body).toEqual({
       request_id: requestId,
       status: 'completed',
