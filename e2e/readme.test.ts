@@ -78,7 +78,8 @@ describe('the example clients', () => {
     const data = join(scratch, 'data');
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
-    child = spawn(process.execPath, [start, 'start', '--port', String(port), '--data', data], { stdio: 'ignore' });
+    const args = ['start', '--silent', '--', '--port', String(port), '--data', data];
+    child = spawn('npm', args, { cwd: root, stdio: 'ignore' });
     await until(async () => (await fetch(`${url}/readyz`)).ok);
     const token = readFileSync(join(data, 'admin-token'), 'utf8').trim();
     expect(statSync(join(data, 'admin-token')).mode & 0o777).toBe(0o600);
@@ -88,7 +89,8 @@ describe('the example clients', () => {
   afterAll(async () => {
     if (child.exitCode === null) child.kill('SIGTERM');
     const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode];
-    expect(code, 'SIGTERM ends the service with 0').toBe(0);
+    expect(code, 'SIGTERM to npm ends the service, and both with 0').toBe(0);
+    await expect(fetch(`${env['COMFLEET_URL']}/healthz`)).rejects.toThrow();
   });
 
   const has = (program: string) => spawnSync(program, ['--version']).status === 0;
