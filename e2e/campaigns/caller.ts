@@ -5,8 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Observation, Submission } from './history.pure.ts';
 import { pngColour } from './png-colour.ts';
 
-const POLL_MS = 150;
+const POLL_MS = 250;
 const RETRY_MS = 100;
+/** One caller in ten thinks better of it at once, mostly while its request waits. */
+const CANCELS_EVERY = 10;
 const ENDED_WORDS = new Set(['completed', 'canceled', 'cancelled']);
 
 export interface Target {
@@ -40,7 +42,9 @@ export function startCallers({ target, count, nextColour }: CallersOptions): Cal
       const submission: Submission = { colour, idempotencyKey, acknowledged: [], observations: [] };
       submissions.push(submission);
       await submit(target, submission, stopping);
-      if (submission.acknowledged.length > 0) await follow(target, submission, stopping);
+      if (submission.acknowledged.length === 0) continue;
+      if (index % CANCELS_EVERY === 1) await cancel(target, submission);
+      await follow(target, submission, stopping);
     }
   }
 
@@ -81,6 +85,17 @@ async function submit(target: Target, submission: Submission, stopping: Stopping
     await sleep(RETRY_MS);
     if (key === undefined || stopping.isOver) return;
   }
+}
+
+async function cancel(target: Target, submission: Submission): Promise<void> {
+  await sleep(submission.colour % 300);
+  const answer = await callApi(target, `${requestPath(target, submission)}/cancel`, { method: 'POST' });
+  const at = Date.now();
+  const isAcknowledged = answer.kind === 'answer' && answer.body['status'] === 'cancellation_requested';
+  submission.observations.push({ kind: 'cancel', at, isAcknowledged });
+  if (answer.kind === 'none' || answer.status < 300 || answer.status === 503) return;
+  const what = `cancel: ${answer.status} ${answer.text}`;
+  submission.observations.push(answer.status === 404 ? { kind: 'absent', at } : { kind: 'broken', at, what });
 }
 
 async function follow(target: Target, submission: Submission, stopping: Stopping): Promise<void> {

@@ -4,6 +4,9 @@ import type { Execution, History, Observation, Submission, Violation } from './h
 
 const MAX_ATTEMPTS = 3;
 const ENDED = new Set(['succeeded', 'failed', 'cancelled']);
+const CANCELLED = new Set(['cancelled', 'canceled']);
+/** What had been sent to a back end before the cancel may still begin there within this time. */
+const CANCEL_SETTLES_MS = 2_000;
 
 export function findViolations(history: History): Violation[] {
   return [
@@ -11,6 +14,7 @@ export function findViolations(history: History): Violation[] {
       ...findLost(submission),
       ...findChanges(submission),
       ...findFailures(history, submission),
+      ...findUnheededCancels(history, submission),
       ...findWrongFiles(submission),
       ...findBroken(submission),
     ]),
@@ -57,10 +61,25 @@ function findChanges(submission: Submission): Violation[] {
 function findFailures(history: History, submission: Submission): Violation[] {
   const end = submission.observations.find(isEnded);
   if (end === undefined || end.outcome === 'succeeded') return [];
+  if (CANCELLED.has(end.outcome)) {
+    if (submission.observations.some(({ kind }) => kind === 'cancel')) return [];
+    return [{ kind: 'cancelled by nobody', message: `${name(submission)} was cancelled, and nobody had asked for it` }];
+  }
   const losses = history.attempts.filter((a) => a.requestId === submission.acknowledged[0]).length;
   if (end.errorCode === 10012 && losses >= MAX_ATTEMPTS) return [];
   const what = end.errorCode === undefined ? end.outcome : `${end.outcome} with ${end.errorCode}`;
   return [{ kind: 'failed by a crash', message: `${name(submission)} ${what} after ${losses} attempts` }];
+}
+
+function findUnheededCancels({ executions }: History, submission: Submission): Violation[] {
+  const cancel = submission.observations.find((o) => o.kind === 'cancel' && o.isAcknowledged);
+  if (cancel === undefined) return [];
+  const late = executions.find(
+    (run) => run.colour === submission.colour && run.startedAt > cancel.at + CANCEL_SETTLES_MS,
+  );
+  if (late === undefined) return [];
+  const message = `${name(submission)} began to run ${late.startedAt - cancel.at} ms after its cancel was acknowledged`;
+  return [{ kind: 'run after its cancel', message }];
 }
 
 function findWrongFiles(submission: Submission): Violation[] {

@@ -92,6 +92,17 @@ describe('the judge of a crash campaign', () => {
     expect(judge({ submissions, attempts, rows })).toEqual([]);
   });
 
+  it('finds a cancel that nobody asked for, and one that was acknowledged and not heeded', () => {
+    const cancelled: Observation = { kind: 'ended', at: 50, outcome: 'canceled', digest: 'd1', errorCode: undefined };
+    const cancel: Observation = { kind: 'cancel', at: 30, isAcknowledged: true };
+    expect(seen(cancelled)).toEqual(['cancelled by nobody']);
+    expect(seen(cancel, cancelled)).toEqual([]);
+    const submissions = [{ ...submission, observations: [cancel, cancelled] }];
+    expect(judge({ submissions, executions: [{ ...run, startedAt: 5_000 }] })).toEqual(['run after its cancel']);
+    const unheard = [{ ...submission, observations: [{ ...cancel, isAcknowledged: false }, ended, file] }];
+    expect(judge({ submissions: unheard, executions: [{ ...run, startedAt: 5_000 }] })).toEqual([]);
+  });
+
   it('finds two requests under one key', () => {
     expect(judge({ rows: [row, { ...row, requestId: 'r2' }] })).toEqual(['one key, two requests']);
     expect(judge({ submissions: [{ ...submission, acknowledged: ['r1', 'r2'] }] })).toEqual(['one key, two requests']);

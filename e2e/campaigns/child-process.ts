@@ -70,11 +70,15 @@ export async function freePort(): Promise<number> {
 }
 
 /** Resolves with the milliseconds it took; undefined when the time is over. */
-export async function waitUntil(isSo: () => boolean | Promise<boolean>, withinMs: number): Promise<number | undefined> {
+export async function waitUntil(
+  isSo: () => boolean | Promise<boolean>,
+  withinMs: number,
+  pauseMs = 20,
+): Promise<number | undefined> {
   const startedAt = performance.now();
   while (performance.now() - startedAt < withinMs) {
     if (await isSo()) return performance.now() - startedAt;
-    await sleep(20);
+    await sleep(pauseMs);
   }
   return undefined;
 }

@@ -7,10 +7,10 @@ it('nothing is lost or run twice when service, database and the embedded back en
   const report = await runCrashCampaign({ setUp: 'embedded', seed: 5, kills: 3, targets, inFlight: 50 });
   expect(report.violations).toEqual([]);
   expect(report.acknowledged).toBeGreaterThanOrEqual(50);
-}, 60_000);
+}, 120_000);
 
 it('nothing is lost or run twice when service, database and back ends at fixed addresses are killed under load', async () => {
   const report = await runCrashCampaign({ setUp: 'fixed', seed: 18, kills: 3, targets, inFlight: 50 });
   expect(report.violations).toEqual([]);
   expect(report.acknowledged).toBeGreaterThanOrEqual(50);
-}, 60_000);
+}, 120_000);

@@ -7,6 +7,8 @@ export type Observation =
   | { kind: 'absent'; at: number }
   /** `digest` stands for the whole result: outputs, errors and file. */
   | { kind: 'ended'; at: number; outcome: string; digest: string; errorCode: number | undefined }
+  /** It was asked to stop; without an acknowledgement it may or may not have heard. */
+  | { kind: 'cancel'; at: number; isAcknowledged: boolean }
   | { kind: 'file'; at: number; content: 'absent' | 'unreadable' | number }
   /** An answer that no fault excuses: a 500, or words that are no JSON. */
   | { kind: 'broken'; at: number; what: string };
@@ -61,6 +63,8 @@ export interface Violation {
     | 'run without a record'
     | 'completed without a run'
     | 'failed by a crash'
+    | 'cancelled by nobody'
+    | 'run after its cancel'
     | 'missing file'
     | "another request's file"
     | 'one key, two requests'

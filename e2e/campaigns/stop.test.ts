@@ -23,10 +23,10 @@ async function open(options: StageOptions): Promise<void> {
 afterEach(async () => {
   await stage.stop();
   rmSync(stage.dir, { recursive: true, force: true });
-}, 60_000);
+}, 120_000);
 
 describe('a service with work in flight', () => {
-  beforeEach(async () => await open({ setUp: 'embedded' }), 60_000);
+  beforeEach(async () => await open({ setUp: 'embedded' }), 120_000);
 
   it('ends with 0 within the grace time on SIGTERM, leaves no process behind, and loses nothing', async () => {
     const { service } = stage;
@@ -43,7 +43,7 @@ describe('a service with work in flight', () => {
 
     service.start();
     expect(await reachVerdict(stage, { callers, target })).toMatchObject({ violations: [] });
-  }, 60_000);
+  }, 120_000);
 
   it('keeps its data directory to itself: a second one says so and ends, the first goes on', async () => {
     const { dataDir, dir, main } = stage;
@@ -55,7 +55,7 @@ describe('a service with work in flight', () => {
 
     expect(await callApi(target, '/deployments')).toMatchObject({ status: 200 });
     expect(await reachVerdict(stage, { callers, target })).toMatchObject({ violations: [] });
-  }, 60_000);
+  }, 120_000);
 });
 
 it('runs that outlast the grace time of a stop go on at their back ends, and the next start takes their results', async () => {
@@ -70,4 +70,4 @@ it('runs that outlast the grace time of a stop go on at their back ends, and the
   service.start();
   const verdict = await reachVerdict(stage, { callers, target });
   expect(verdict).toMatchObject({ violations: [], runs: verdict.acknowledged });
-}, 60_000);
+}, 120_000);

@@ -26,7 +26,7 @@ export async function reachVerdict(
   await callers.finish(ALL_ENDED_WITHIN_MS);
   // Requests whose submit was never answered have nobody who waits for them; they have to end all the same.
   const isOver = async () => (await readDatabase(stage.dataDir)).rows.every(({ state }) => !isLive(state));
-  await waitUntil(isOver, ALL_ENDED_WITHIN_MS);
+  await waitUntil(isOver, ALL_ENDED_WITHIN_MS, 200);
   // Whatever was only in memory is gone after this.
   await service.kill();
   await service.whenReady();
