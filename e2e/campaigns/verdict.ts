@@ -27,6 +27,7 @@ export async function reachVerdict(
   // Requests whose submit was never answered have nobody who waits for them; they have to end all the same.
   const isOver = async () => (await readDatabase(stage.dataDir)).rows.every(({ state }) => !isLive(state));
   await waitUntil(isOver, ALL_ENDED_WITHIN_MS, 200);
+  const { rows: waited } = await readDatabase(stage.dataDir);
   // Whatever was only in memory is gone after this.
   await service.kill();
   await service.whenReady();
@@ -34,7 +35,11 @@ export async function reachVerdict(
   for (const submission of acknowledged) {
     await waitUntil(() => observeResult(target, submission), 5_000);
   }
-  const evidence = { ...(await readDatabase(stage.dataDir)), executions: readExecutions(stage.executionFiles) };
+  const { rows, attempts } = await readDatabase(stage.dataDir);
+  // What had not ended in all that time counts as such, even if the last start brought it on its way.
+  const stuck = new Map(waited.filter(({ state }) => isLive(state)).map((row) => [row.requestId, row]));
+  const final = rows.map((row) => stuck.get(row.requestId) ?? row);
+  const evidence = { rows: final, attempts, executions: readExecutions(stage.executionFiles) };
   const { unexpectedEnds } = service;
   const violations = findViolations({ submissions: callers.submissions, unexpectedEnds, ...evidence });
   return {

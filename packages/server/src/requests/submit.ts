@@ -10,6 +10,7 @@ import {
 } from '@comfleet/api';
 import type { JsonObject, JsonValue } from '@comfleet/comfyui';
 import type { Database } from '../db/database.ts';
+import { persist } from '../db/persist.ts';
 import type { Deployment, DeploymentDirectory } from '../deployments/directory.ts';
 import { judgeSubmit } from '../deployments/gate.pure.ts';
 import type { InputCache } from '../files/input-cache.ts';
@@ -167,9 +168,10 @@ async function insertAndHandOver(
   return { requestId: request.id, isReplay: false };
 }
 
-// A disable or delete that was acknowledged while the body was read must not see this request dispatched.
+// A disable or delete that was acknowledged while the body was read must not see this request dispatched. The row is
+// durable: a database that goes away just now must not make the caller believe otherwise.
 async function stopIfClosedMeanwhile(deps: SubmitDeps, request: LiveRequest) {
-  const deployment = await deps.directory.find(request.deploymentId);
+  const deployment = await persist(() => deps.directory.find(request.deploymentId));
   const wish = deployment && judgeRunning(deployment);
   if (wish) wishStop(request, wish);
 }
