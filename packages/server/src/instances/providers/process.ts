@@ -167,9 +167,18 @@ function processName(pid: number): string {
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch {
     return false;
+  }
+  return !isZombie(pid);
+}
+
+/** Dead, and still listed: an adopted process is another's child, who may never ask what became of it. */
+function isZombie(pid: number): boolean {
+  try {
+    return /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false; // no /proc here, or it has gone just now
   }
 }
 
