@@ -49,10 +49,11 @@ interface State {
   readonly instances: Map<string, Instance>;
   readonly listeners: FleetListener[];
   readonly waitingForReady: Set<() => void>;
+  readonly madeAt: number;
 }
 
 export function createFleet(deps: Deps): Fleet {
-  const state: State = { deps, instances: new Map(), listeners: [], waitingForReady: new Set() };
+  const state: State = { deps, instances: new Map(), listeners: [], waitingForReady: new Set(), madeAt: deps.now() };
   const { instances } = state;
   return {
     get: (id) => instances.get(id),
@@ -143,7 +144,8 @@ async function waitForReady(state: State, waitMs: number): Promise<void> {
 }
 
 async function captureObjectInfo(state: State): Promise<string | undefined> {
-  await waitForReady(state, FIRST_INSTANCE_MS);
+  // Later than that nobody is about to come.
+  await waitForReady(state, Math.max(0, state.madeAt + FIRST_INSTANCE_MS - state.deps.now()));
   for (const instance of listReady(state)) {
     try {
       return (await instance.connection.client.objectInfo()).text;
