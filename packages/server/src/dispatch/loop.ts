@@ -1,6 +1,7 @@
 // Gives waiting requests to instances that have room: gather (board.ts) → decide (assign.pure.ts) → act (lease, perform).
 // Event-driven: a submit, an ended run, an instance that became ready call it in their own turn; nothing polls.
-import type { LiveRequest } from '../requests/live.ts';
+import { type LiveRequest, wishStop } from '../requests/live.ts';
+import { hasCancelWish } from '../requests/requests.sql.ts';
 import { describeError } from '../telemetry/log.ts';
 import { chooseNext, type LaneView } from './assign.pure.ts';
 import { type Board, countOtherInstances, hold, readySlots, unhold } from './board.ts';
@@ -54,14 +55,23 @@ async function leaseAndPerform(board: Board, request: LiveRequest, slots: Slots)
   const { id, epoch, promptId = '' } = request;
   const wish = { requestId: id, epoch, instanceId: slots.instance.id, promptId, now: clock.now() };
   try {
-    if (await writes.lease(wish)) return perform(board, { request, slots, isResumed: false });
+    const isLeased = await writes.lease(wish);
+    if (isLeased) return perform(board, { request, slots, isResumed: false });
     unhold(request, slots);
-    // A cancel was faster: its wish is in the row, and in memory in a moment.
-    if (request.stop) await endRequest(board, request, request.stop);
-    else setImmediate(() => requeue(board, request));
+    await leaveLease(board, request);
   } catch (error) {
-    unhold(request, slots);
+    if (request.phase === 'leased') unhold(request, slots);
     log.error({ requestId: id, ...describeError(error) }, 'a lease could not be taken');
     setTimeout(() => requeue(board, request), LEASE_PAUSE_MS).unref();
   }
+}
+
+// A cancel was faster. Memory hears of it in a moment, or never: when the wish was kept and the answer to it got lost.
+async function leaveLease(board: Board, request: LiveRequest): Promise<void> {
+  if (request.stop === undefined && (await hasCancelWish(board.deps.execution.db, request.id))) {
+    wishStop(request, { kind: 'cancel' });
+  }
+  if (request.stop) return await endRequest(board, request, request.stop);
+  board.deps.execution.log.warn({ requestId: request.id }, 'a lease was refused for no known reason; trying again');
+  setTimeout(() => requeue(board, request), LEASE_PAUSE_MS).unref();
 }

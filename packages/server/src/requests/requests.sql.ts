@@ -69,6 +69,13 @@ export async function recordCancelWish(db: Queryable, requestId: string): Promis
     where id = ${requestId} and state in ('queued', 'active')`);
 }
 
+/** Whether a cancel is on record: its answer may have been lost with a connection, so memory need not know. */
+export async function hasCancelWish(db: Queryable, requestId: string): Promise<boolean> {
+  const rows = await db.query<{ wished: boolean }>(sql`
+    select cancel_requested_at is not null as wished from requests where id = ${requestId}`);
+  return rows[0]?.wished ?? false;
+}
+
 /** Rows of submits that were answered with 503 although their commit may have arrived; nobody ever ran them. */
 export async function deleteUnacknowledged(db: Queryable, ids: readonly string[]): Promise<void> {
   await db.query(sql`
