@@ -1,0 +1,86 @@
+// What stands behind the gateway in a run: R, a real ComfyUI that somebody started, the emulator, or F, the fake that
+// answers at once (peers/fake-comfyui.ts). Also asks it what it really executed.
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { pidListeningOn } from './process-cost.ts';
+import { answers, freePort, startNode, waitUntil } from './processes.ts';
+
+export interface BackEnd {
+  readonly url: string;
+  /** How a table names it. */
+  readonly name: string;
+  readonly pid: number | undefined;
+  stop(): Promise<void>;
+}
+
+export function realBackEnd(url: string): BackEnd {
+  const { port } = new URL(url);
+  return { url, name: 'R', pid: pidListeningOn(Number(port || 80)), stop: async () => undefined };
+}
+
+export async function startEmulator(given: { buildDir: string; dir: string; flags?: string[] }): Promise<BackEnd> {
+  const port = await freePort();
+  const args = [join(given.buildDir, 'emulator.js'), '--port', String(port), '--base-dir', join(given.dir, 'emulator')];
+  return await startBackEnd({ name: 'emulator', port, dir: given.dir, args: [...args, ...(given.flags ?? [])] });
+}
+
+export async function startFake(given: { dir: string; serviceMs?: number }): Promise<BackEnd> {
+  const port = await freePort();
+  const file = fileURLToPath(new URL('./peers/fake-comfyui.ts', import.meta.url));
+  const args = ['--import', 'tsx', file, String(port), String(given.serviceMs ?? 0)];
+  return await startBackEnd({ name: 'F', port, dir: given.dir, args });
+}
+
+async function startBackEnd(given: { name: string; port: number; dir: string; args: string[] }): Promise<BackEnd> {
+  const url = `http://127.0.0.1:${given.port}`;
+  const logPath = join(given.dir, `${given.name}.log`);
+  // tsx is resolved from here, not from the temporary folder.
+  const cwd = fileURLToPath(new URL('.', import.meta.url));
+  const child = startNode({ args: given.args, cwd, logPath });
+  await waitUntil(() => answers(`${url}/system_stats`), { what: given.name, withinMs: 30_000, child, logPath });
+  return { url, name: given.name, pid: child.pid, stop: () => child.stop() };
+}
+
+export interface Executed {
+  readonly promptId: string;
+  readonly colour: number;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly isSuccess: boolean;
+  readonly file: { filename: string; subfolder: string; type: string } | undefined;
+}
+
+interface HistoryEntry {
+  prompt: [number, string, Record<string, { inputs: Record<string, unknown> }>];
+  outputs: Record<string, { images?: Executed['file'][] }>;
+  status?: { messages: [string, { timestamp?: number }][] };
+}
+
+/** Everything in the back end's history, oldest first. */
+export async function listExecuted(url: string): Promise<Executed[]> {
+  const reply = await fetch(`${url}/history`);
+  const history = (await reply.json()) as Record<string, HistoryEntry>;
+  return Object.entries(history).map(([promptId, entry]) => {
+    const messages = entry.status?.messages ?? [];
+    const at = (name: string) => messages.find(([type]) => type === name)?.[1].timestamp ?? Number.NaN;
+    return {
+      promptId,
+      colour: Number(entry.prompt[2]['1']?.inputs['color']),
+      startedAt: at('execution_start'),
+      endedAt: at('execution_success'),
+      isSuccess: messages.at(-1)?.[0] === 'execution_success',
+      file: entry.outputs['2']?.images?.[0],
+    };
+  });
+}
+
+export async function clearHistory(url: string): Promise<void> {
+  const reply = await fetch(`${url}/history`, { method: 'POST', body: '{"clear":true}' });
+  await reply.arrayBuffer();
+}
+
+export async function readBackEndFile(url: string, file: NonNullable<Executed['file']>): Promise<Buffer> {
+  const reply = await fetch(`${url}/view?${new URLSearchParams(file)}`);
+  if (!reply.ok) throw new Error(`/view of ${file.subfolder}/${file.filename} answered ${reply.status}`);
+  return Buffer.from(await reply.arrayBuffer());
+}
