@@ -93,10 +93,10 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
 }
 
 /** Called at the top of a test file (or a describe): the app lives from before its first test to after its last. */
-export function useTestApp(options: TestAppOptions = {}): () => TestApp {
+export function useTestApp(options: TestAppOptions | (() => TestAppOptions) = {}): () => TestApp {
   let app: TestApp | undefined;
   beforeAll(async () => {
-    app = await createTestApp(options);
+    app = await createTestApp(typeof options === 'function' ? options() : options);
   });
   afterAll(async () => await app?.stop());
   return () => {
