@@ -1,6 +1,7 @@
 // The client of one ComfyUI: every call that comfleet makes to an instance, bound to its address.
 // What a call does and fails with stands in the file of that call; errors are ComfyError.
 import type { Dispatcher } from 'undici';
+import { fetchOutputFolder } from './folders.ts';
 import { fetchHistory, forgetHistory, type HistoryEntry } from './history.ts';
 import { createHttp, parseBaseUrl, type Timeouts } from './http.ts';
 import { countPrompts, deletePending, type FreeOptions, freeMemory, interruptPrompt, listQueue } from './queue.ts';
@@ -33,6 +34,8 @@ export interface ComfyClient {
   free(options: FreeOptions): Promise<void>;
   objectInfo(): Promise<FetchedObjectInfo>;
   systemStats(): Promise<SystemStats>;
+  /** Where it says that its outputs go; to be believed only when a file is found there. */
+  outputFolder(): Promise<string | undefined>;
   maxUploadBytes(): Promise<number | undefined>;
   promptCount(): Promise<number>;
   upload(upload: Upload): Promise<Uploaded>;
@@ -72,6 +75,7 @@ export function createComfyClient(options: ComfyClientOptions): ComfyClient {
     free: (what) => freeMemory(http, what),
     objectInfo: () => fetchObjectInfo(http),
     systemStats: () => fetchSystemStats(http),
+    outputFolder: () => fetchOutputFolder(http),
     maxUploadBytes: () => fetchMaxUploadBytes(http),
     promptCount: () => countPrompts(http),
     upload: (upload) => uploadFile(http, upload),

@@ -30,6 +30,7 @@ import { createSafeFetch, type SafeFetch } from './net/safe-fetch.ts';
 import { endRefused } from './requests/end-refused.ts';
 import { createLiveIndex } from './requests/live.ts';
 import { createRequestLookup } from './requests/lookup.ts';
+import { createRecentlyEnded } from './requests/recently-ended.ts';
 import { createRetention } from './requests/retention.ts';
 import { registerRequestRoutes } from './requests/routes.ts';
 import { createRequestWrites } from './requests/writes.ts';
@@ -108,6 +109,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   const versions = createVersions({ db, objectInfos, captureObjectInfo });
   const directory = createDeploymentDirectory({ db, clock });
   const live = createLiveIndex();
+  const recent = createRecentlyEnded();
   const writes = createRequestWrites({ db, log });
   const dispatcher = createDispatcher({
     fleet,
@@ -118,6 +120,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
       clock,
       log,
       live,
+      recent,
       writes,
       versions,
       inputCache,
@@ -186,7 +189,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
       maxDataUriBytes: overrides.maxDataUriBytes ?? DEFAULT_LIMITS.dataUriBytes,
       queueLimit: config.queueLimit,
     },
-    lookup: createRequestLookup({ db, live, directory }),
+    lookup: createRequestLookup({ db, live, recent, directory }),
     storage,
     cancelledWord: config.cancelledWord,
     position: dispatcher.position,

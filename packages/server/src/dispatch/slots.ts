@@ -16,6 +16,8 @@ export interface Slots {
 
 const UNKNOWN_RUN_MS = 1_000;
 const WEIGHT = 0.1;
+/** Above this, one prompt waiting inside the instance gains nothing worth its price for cancel and fairness. */
+const SHORT_RUN_MS = 100;
 
 export function createSlots(instance: Instance): Slots {
   return {
@@ -31,7 +33,7 @@ export function createSlots(instance: Instance): Slots {
 // One ahead hides its preparation behind the current run. Where runs are so short that a lease costs as much, more are
 // leased in one statement; they are ours until they are sent, so a cancel still takes them back.
 export function capacity(slots: Slots): number {
-  if (slots.meanRunMs < 100) return 9;
+  if (slots.meanRunMs < SHORT_RUN_MS) return 9;
   return slots.meanRunMs < 1_000 ? 3 : 2;
 }
 
@@ -56,4 +58,5 @@ export function leave(slots: Slots, deploymentId: string) {
 
 export function learnRun(slots: Slots, runMs: number) {
   slots.meanRunMs += (runMs - slots.meanRunMs) * (slots.meanRunMs === UNKNOWN_RUN_MS ? 1 : WEIGHT);
+  slots.turn.setDepth(slots.meanRunMs < SHORT_RUN_MS ? 2 : 1);
 }

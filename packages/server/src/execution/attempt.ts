@@ -5,6 +5,7 @@ import type { InputCache } from '../files/input-cache.ts';
 import type { Instance } from '../instances/fleet.ts';
 import type { SafeFetch } from '../net/safe-fetch.ts';
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
+import type { RecentlyEnded } from '../requests/recently-ended.ts';
 import type { RequestWrites } from '../requests/writes.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -20,6 +21,7 @@ export interface ExecutionDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly live: LiveIndex;
+  readonly recent: RecentlyEnded;
   readonly writes: RequestWrites;
   readonly versions: Versions;
   readonly inputCache: InputCache;

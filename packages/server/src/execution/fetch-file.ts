@@ -3,7 +3,7 @@
 import { ComfyError, type JsonObject } from '@comfleet/comfyui';
 import { createLocalOutput, type LocalOutput } from '../files/local-output.ts';
 import { judgeOutputName, type OutputName, outputPath, withoutPrefix } from '../files/output-name.pure.ts';
-import type { Instance } from '../instances/fleet.ts';
+import type { Instance, LocalFolders } from '../instances/fleet.ts';
 import type { StoredFile } from '../requests/finish.sql.ts';
 import { type FileSource, type OutputStore, storeOutput } from './store-output.ts';
 
@@ -20,18 +20,30 @@ export type Fetched =
   | { kind: 'missing'; reason: string }
   | { kind: 'failed'; reason: string };
 
-export interface LocalFolders {
+export interface OpenFolders {
   readonly output: LocalOutput;
-  readonly temp: LocalOutput;
+  readonly temp: LocalOutput | undefined;
+  readonly isOwn: boolean;
 }
 
-export function openLocalFolders(instance: Instance): LocalFolders | undefined {
-  if (instance.folders === undefined) return undefined;
+// Opened once for each set of folders, not for each run.
+const opened = new WeakMap<LocalFolders, OpenFolders>();
+
+export function openLocalFolders({ folders }: Instance): OpenFolders | undefined {
+  if (folders === undefined) return undefined;
+  const known = opened.get(folders);
+  if (known) return known;
   try {
-    const { output, temp } = instance.folders;
-    return { output: createLocalOutput({ dir: output }), temp: createLocalOutput({ dir: temp }) };
+    const { output, temp, isOwn } = folders;
+    const made = {
+      output: createLocalOutput({ dir: output }),
+      temp: temp === undefined ? undefined : createLocalOutput({ dir: temp }),
+      isOwn,
+    };
+    opened.set(folders, made);
+    return made;
   } catch {
-    return undefined; // a folder that is not there yet: files are fetched over HTTP
+    return undefined; // a folder that is not there yet, or not on this machine: files are fetched over HTTP
   }
 }
 
@@ -48,8 +60,9 @@ interface FileToStore {
   readonly name: OutputName;
 }
 
-export async function fetchFile(deps: FetchDeps, local: LocalFolders | undefined, file: FileToStore): Promise<Fetched> {
-  const source = readLocal(local, file.name) ?? viewSource(deps.instance, file.name);
+export async function fetchFile(deps: FetchDeps, local: OpenFolders | undefined, file: FileToStore): Promise<Fetched> {
+  const near = local && readLocal(local, file.name, deps.folder);
+  const source = near ?? viewSource(deps.instance, file.name);
   return await storeAs(deps, { ...file, source });
 }
 
@@ -64,11 +77,16 @@ export async function storeAs(deps: FetchDeps, file: FileToStore & { readonly so
   return { kind: 'stored', shown, url, file: { kind, path, nodeId, ...result.stored } };
 }
 
-function readLocal(local: LocalFolders | undefined, name: OutputName): FileSource | undefined {
-  if (local === undefined || name.type === 'input') return undefined;
-  const folder = local[name.type];
-  const { subfolder, filename } = name;
-  return { open: async (maxBytes) => folder.read({ subfolder, filename }, maxBytes) };
+function readLocal(local: OpenFolders, name: OutputName, attemptFolder: string): FileSource | undefined {
+  const { subfolder, filename, type } = name;
+  const folder = type === 'input' ? undefined : local[type];
+  if (folder === undefined) return undefined;
+  if (local.isOwn) return { open: async (maxBytes) => folder.read({ subfolder, filename }, maxBytes) };
+  // Not our process: only what lies in the folder that this attempt had made, and only if it is really there.
+  if (withoutPrefix(subfolder, attemptFolder) === undefined) return undefined;
+  return folder.has({ subfolder, filename })
+    ? { open: async (maxBytes) => folder.read({ subfolder, filename }, maxBytes) }
+    : undefined;
 }
 
 function viewSource(instance: Instance, { filename, subfolder, type }: OutputName): FileSource {

@@ -11,6 +11,7 @@ import {
   readSync,
   realpathSync,
   type Stats,
+  statSync,
 } from 'node:fs';
 import { join, sep } from 'node:path';
 import { Readable } from 'node:stream';
@@ -30,6 +31,8 @@ export type LocalRead =
 export interface LocalOutput {
   list(folder: string): LocalFile[]; // every regular file below, symlinks left out; sorted
   read(file: LocalFile, maxBytes: number): LocalRead;
+  /** Whether a regular file is there; says nothing about whether it may be read. */
+  has(file: LocalFile): boolean;
 }
 
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK; // a FIFO must not hang the process
@@ -142,6 +145,7 @@ export function createLocalOutput({ dir }: { dir: string }): LocalOutput {
   const root = realpathSync.native(dir);
   return {
     list: (folder) => listLocal(root, folder),
+    has: (file) => statSync(join(root, file.subfolder, file.filename), { throwIfNoEntry: false })?.isFile() ?? false,
     read: (file, maxBytes) => readLocal(root, join(root, file.subfolder, file.filename), maxBytes),
   };
 }

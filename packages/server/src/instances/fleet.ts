@@ -11,12 +11,21 @@ export interface Instance {
   readonly id: string;
   readonly provider: Provider['kind'];
   readonly connection: InstanceConnection;
-  readonly folders: ProvidedInstance['folders'];
+  /** Folders on this machine that its files appear in. */
+  folders: LocalFolders | undefined;
   phase: InstancePhase;
   since: number;
   reason: string | undefined;
   /** Names of files that this instance's input folder holds already, by SHA-256. */
   readonly uploaded: Map<string, string>;
+}
+
+export interface LocalFolders {
+  readonly output: string;
+  /** Undefined where only the output folder is known. */
+  readonly temp: string | undefined;
+  /** True for a process of ours; otherwise only files in an attempt's own folder are read. */
+  readonly isOwn: boolean;
 }
 
 export interface FleetListener {
@@ -43,6 +52,7 @@ export interface Fleet {
 }
 
 const FIRST_INSTANCE_MS = 5_000;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
 
 interface State {
   readonly deps: Deps;
@@ -90,6 +100,7 @@ function add(state: State, kind: Provider['kind'], made: ProvidedInstance): void
     onReady() {
       // Another process may stand behind the same address now: what it holds is not known.
       instance.uploaded.clear();
+      if (kind === 'static') void findFolders(state, instance);
       enter(state, instance, { phase: 'ready', reason: undefined });
       for (const listener of state.listeners) listener.onReady(instance);
       for (const wake of state.waitingForReady) wake();
@@ -103,7 +114,7 @@ function add(state: State, kind: Provider['kind'], made: ProvidedInstance): void
     id: made.id,
     provider: kind,
     connection,
-    folders: made.folders,
+    folders: made.folders && { ...made.folders, isOwn: true },
     phase: 'starting',
     since: deps.now(),
     reason: undefined,
@@ -128,6 +139,18 @@ function enter({ deps }: State, instance: Instance, next: Pick<Instance, 'phase'
   const fields = { instanceId: instance.id, url: instance.connection.baseUrl, reason: next.reason };
   if (next.phase === 'ready') deps.log.info(fields, 'instance ready');
   else deps.log.warn(fields, `instance ${next.phase}`);
+}
+
+// A ComfyUI on this machine: reading its files spares it a request each. What it says is a claim; a file is only read
+// from the folder named after the attempt, which nobody else could have made there (execution/fetch-file.ts).
+async function findFolders({ deps }: State, instance: Instance): Promise<void> {
+  if (!LOOPBACK.test(new URL(instance.connection.baseUrl).hostname)) return;
+  try {
+    const output = await instance.connection.client.outputFolder();
+    instance.folders = output === undefined ? undefined : { output, temp: undefined, isOwn: false };
+  } catch (error) {
+    deps.log.debug({ instanceId: instance.id, ...describeError(error) }, 'the output folder is not known');
+  }
 }
 
 async function waitForReady(state: State, waitMs: number): Promise<void> {

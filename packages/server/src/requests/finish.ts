@@ -3,9 +3,11 @@
 import { type ErrorCode, resultError } from '@comfleet/api';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { StoredFile } from './finish.sql.ts';
+import type { FinishedRequest, StoredFile } from './finish.sql.ts';
 import { isTerminal, REQUEST_NEXT } from './lifecycle.pure.ts';
 import type { LiveIndex, LiveRequest } from './live.ts';
+import type { RecentlyEnded } from './recently-ended.ts';
+import type { RequestRow } from './requests.sql.ts';
 import type { RequestWrites } from './writes.ts';
 
 /** How a request ends. `outputs` is the JSON text of the result's field, its urls as paths. */
@@ -17,6 +19,7 @@ export type Ending =
 interface Deps {
   readonly clock: Clock;
   readonly live: LiveIndex;
+  readonly recent: RecentlyEnded;
   readonly writes: RequestWrites;
   readonly log: Log;
 }
@@ -25,7 +28,7 @@ interface Deps {
 export async function finishRequest(deps: Deps, request: LiveRequest, ending: Ending): Promise<boolean> {
   const finishedAt = Math.max(deps.clock.now(), request.createdAt);
   const { epoch } = request;
-  const written = await deps.writes.finish({
+  const ended: FinishedRequest = {
     id: request.id,
     epoch,
     state: nextState(request, ending),
@@ -37,11 +40,13 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
     error: errorText(ending),
     cause: describeEnding(ending),
     files: ending.kind === 'succeeded' ? ending.files : [],
-  });
+  };
+  const written = await deps.writes.finish(ended);
   if (!written) {
     deps.log.warn({ requestId: request.id, epoch }, 'an ended attempt was fenced off by a later one');
     return false;
   }
+  deps.recent.add(toRow(request, ended));
   deps.live.remove(request.id);
   deps.log.info(
     {
@@ -56,6 +61,20 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
     'request ended',
   );
   return true;
+}
+
+function toRow(request: LiveRequest, ended: FinishedRequest): RequestRow {
+  return {
+    id: request.id,
+    account_id: request.accountId,
+    deployment_id: request.deploymentId,
+    state: ended.state,
+    instance_id: ended.instanceId ?? null,
+    created_at: request.createdAt,
+    finished_at: ended.finishedAt,
+    outputs: ended.outputs ?? null,
+    error: ended.error ?? null,
+  };
 }
 
 const EVENT = { succeeded: 'succeed', failed: 'fail', cancelled: 'cancel' } as const;

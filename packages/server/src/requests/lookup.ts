@@ -7,6 +7,7 @@ import type { DeploymentDirectory } from '../deployments/directory.ts';
 import { isUuid } from '../telemetry/new-id.ts';
 import { isTerminal } from './lifecycle.pure.ts';
 import type { LiveIndex, LiveRequest } from './live.ts';
+import type { RecentlyEnded } from './recently-ended.ts';
 import { findRequests, type RequestRow } from './requests.sql.ts';
 
 export type FoundRequest = { kind: 'live'; request: LiveRequest } | { kind: 'ended'; row: RequestRow };
@@ -14,6 +15,7 @@ export type FoundRequest = { kind: 'live'; request: LiveRequest } | { kind: 'end
 interface Deps {
   readonly db: Queryable;
   readonly live: LiveIndex;
+  readonly recent: RecentlyEnded;
   readonly directory: DeploymentDirectory;
 }
 
@@ -43,7 +45,7 @@ export function createRequestLookup(deps: Deps): RequestLookup {
       const id = requestId.toLowerCase();
       const live = deps.live.get(id);
       if (live && live.deploymentId === deployment.id) return { kind: 'live', request: live };
-      const row = isUuid(id) && live === undefined ? await reads.add(id) : undefined;
+      const row = isUuid(id) && live === undefined ? (deps.recent.get(id) ?? (await reads.add(id))) : undefined;
       // The owner is in the deployment; a request of another deployment is not told from one that never was.
       if (row === undefined || row.deployment_id !== deployment.id || row.account_id !== accountId) {
         throw new ApiError(404001, `There is no request ${requestId.slice(0, 100)} of deployment ${deployment.id}.`);

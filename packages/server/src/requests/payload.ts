@@ -100,7 +100,7 @@ function chooseGraph(version: LoadedVersion, body: JsonObject): CompiledGraph {
   }
   const parsed = parseGraph(inline);
   if ('problems' in parsed) throw validationError(parsed.problems.map((problem) => at(loc, problem)));
-  return compileGraph(parsed.graph, version.info);
+  return compileGraph(parsed.graph, version.info, { graphLoc: ['workflow_api_json'] });
 }
 
 function isEmptyObject(value: JsonValue): boolean {
