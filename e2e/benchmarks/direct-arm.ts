@@ -7,7 +7,7 @@ import { nowMs } from './statistics.ts';
 
 export interface DirectArm {
   /** Posts one prompt; its end is then awaited with `succeeded`. */
-  post(prompt: { colour: number; prefix: string }): Promise<string>;
+  post(prompt: { colour: number; prefix: string; side?: number }): Promise<string>;
   /** The moment execution_success came. */
   succeeded(promptId: string): Promise<number>;
   close(): Promise<void>;
@@ -31,9 +31,9 @@ export async function openDirectArm(url: string, connections: number): Promise<D
     waiting.delete(promptId);
   });
   return {
-    async post({ colour, prefix }) {
+    async post(prompt) {
       const promptId = randomUUID();
-      const body = JSON.stringify({ prompt: readyGraph({ colour, prefix }), prompt_id: promptId, client_id: clientId });
+      const body = JSON.stringify({ prompt: readyGraph(prompt), prompt_id: promptId, client_id: clientId });
       const headers = { 'content-type': 'application/json' };
       const reply = await pool.request({ path: '/prompt', method: 'POST', headers, body });
       const answer = (await reply.body.json()) as { prompt_id?: string };

@@ -16,7 +16,7 @@ export interface Result {
 }
 
 export interface GatewayArm {
-  submit(tenant: Tenant, colour: number): Promise<Submission>;
+  submit(tenant: Tenant, colour: number, side?: number): Promise<Submission>;
   /** Answers at the request's end, with its result. */
   submitAndWait(tenant: Tenant, colour: number): Promise<{ submission: Submission; result: Result }>;
   status(submission: Submission): Promise<string>;
@@ -37,22 +37,20 @@ export function openGatewayArm(url: string, connections: number): GatewayArm {
     return answer;
   }
 
-  const post = async (tenant: Tenant, colour: number, extra: Record<string, string>) =>
-    await call({
-      path: `${tenant.path}/inference`,
-      body: overridesBody(colour),
-      headers: { ...tenant.headers, ...extra },
-    });
+  const post = async (tenant: Tenant, body: string, extra: Record<string, string>) =>
+    await call({ path: `${tenant.path}/inference`, body, headers: { ...tenant.headers, ...extra } });
   const get = async ({ tenant, requestId }: Submission, what: string) =>
     await call({ path: `${tenant.path}/requests/${requestId}/${what}`, headers: { ...tenant.headers } });
 
   return {
-    async submit(tenant, colour) {
-      const { request_id } = (await post(tenant, colour, {})) as { request_id: string };
+    async submit(tenant, colour, side) {
+      const { request_id } = (await post(tenant, overridesBody(colour, side), {})) as { request_id: string };
       return { requestId: request_id, tenant, colour };
     },
     async submitAndWait(tenant, colour) {
-      const result = (await post(tenant, colour, { prefer: 'wait=60' })) as Result & { request_id: string };
+      const result = (await post(tenant, overridesBody(colour), { prefer: 'wait=60' })) as Result & {
+        request_id: string;
+      };
       return { submission: { requestId: result.request_id, tenant, colour }, result };
     },
     status: async (submission) => ((await get(submission, 'status')) as { status: string }).status,

@@ -1,5 +1,8 @@
 // The rows that exist, in the order they run. A new row is a file here and a line below.
 import type { Row } from '../row.ts';
 import { throughputRow } from './row-01-throughput.ts';
+import { addedLatencyRow } from './row-04-added-latency.ts';
+import { dispatchLatencyRow } from './row-05-dispatch-latency.ts';
+import { idleGapRow } from './row-06-idle-gap.ts';
 
-export const ROWS: readonly Row[] = [throughputRow];
+export const ROWS: readonly Row[] = [throughputRow, addedLatencyRow, dispatchLatencyRow, idleGapRow];
