@@ -10,6 +10,7 @@ import type { Config } from './config.ts';
 import { createDatabase } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
 import { type OpenedDatabase, openDatabase } from './db/open-database.ts';
+import { persist } from './db/persist.ts';
 import { createWaker } from './db/wake.ts';
 import { createDeploymentDirectory } from './deployments/directory.ts';
 import { registerDeploymentRoutes } from './deployments/routes.ts';
@@ -58,6 +59,8 @@ export interface AppOverrides {
   readonly database?: OpenedDatabase;
 }
 
+const START_WITHIN_MS = 30_000;
+
 export interface App {
   readonly url: string;
   /** Set when this start made the first account. */
@@ -87,13 +90,15 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     overrides.database ??
     (await openDatabase({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, log, onFatal }));
   const db = createDatabase({ ...opened.location, log });
-  await migrate(db);
-  const newAdminToken = await ensureFirstAccount({
+  // A database that is killed during the start comes back: then these are done again.
+  await persist(() => migrate(db), { withinMs: START_WITHIN_MS });
+  const firstAccount = {
     db,
     newId,
     dataDir: config.dataDir,
     configuredToken: config.adminToken,
-  });
+  };
+  const newAdminToken = await persist(() => ensureFirstAccount(firstAccount), { withinMs: START_WITHIN_MS });
 
   const waker = createWaker<'deployments'>();
   const storage = createDiskStore({ dir: filesDir });

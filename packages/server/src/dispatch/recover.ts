@@ -2,6 +2,7 @@
 // before anything is dispatched.
 
 import type { Database } from '../db/database.ts';
+import { persist } from '../db/persist.ts';
 import type { Fleet } from '../instances/fleet.ts';
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
 import { type LiveRow, listLiveRequests } from '../requests/requests.sql.ts';
@@ -21,7 +22,7 @@ interface Deps {
 }
 
 export async function recoverRequests(deps: Deps): Promise<void> {
-  const rows = await listLiveRequests(deps.db);
+  const rows = await persist(() => listLiveRequests(deps.db));
   let resumed = 0;
   for (const row of rows) {
     const request = toLiveRequest(row);

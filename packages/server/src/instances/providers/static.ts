@@ -1,5 +1,6 @@
 // Instances at fixed URLs: somebody else starts and stops them, we only know the address. Called by fleet.ts.
 import type { Queryable } from '../../db/database.ts';
+import { persist } from '../../db/persist.ts';
 import { takeInstanceId } from '../instances.sql.ts';
 import type { Provider } from '../provider.ts';
 
@@ -14,7 +15,8 @@ export function createStaticProvider({ db, newId, urls }: Deps): Provider {
     kind: 'static',
     async start(events) {
       for (const baseUrl of urls) {
-        const id = await takeInstanceId(db, { id: newId(), provider: 'static', address: baseUrl });
+        const row = { id: newId(), provider: 'static', address: baseUrl };
+        const id = await persist(() => takeInstanceId(db, row));
         events.onStarted({ id, baseUrl, folders: undefined });
       }
     },
