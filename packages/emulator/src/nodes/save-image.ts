@@ -1,5 +1,5 @@
 // SaveImage, PreviewImage and SaveImageWebsocket: pictures leave the graph as PNG files or as binary frames.
-import { randomInt } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type PngText, writePng } from '../images/png-writer.ts';
@@ -39,6 +39,8 @@ export const previewImage: NodeDefinition = {
 export const saveImageWebsocket: NodeDefinition = {
   classType: 'SaveImageWebsocket',
   info: nodeInfo('SaveImageWebsocket'),
+  // Nothing of a run is kept to be shown again, so it is never taken from the cache.
+  fingerprint: async () => randomUUID(),
   async run(inputs, context) {
     const images = readImage(inputs, 'images');
     for (let index = 0; index < images.batch; index += 1) {
