@@ -7,8 +7,9 @@ import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync, rmSync, wri
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Log } from '../../telemetry/log.ts';
+import { describeError, type Log } from '../../telemetry/log.ts';
 import type { ProvidedInstance, Provider, ProviderEvents } from '../provider.ts';
+import { sweepFolder } from './sweep-folder.ts';
 
 interface Deps {
   readonly command: readonly string[];
@@ -28,6 +29,8 @@ const LONGEST_PAUSE_MS = 5_000;
 const LIVED_MS = 10_000;
 const WATCH_MS = 50;
 const STOP_MS = 3_000;
+const HOUR_MS = 3_600_000;
+const SWEEP_MS = HOUR_MS / 6;
 /** How long the back end waits for a next start after the service died. */
 const LINGER_SECONDS = 30;
 
@@ -48,18 +51,31 @@ export function createProcessProvider(deps: Deps): Provider {
     pid: undefined,
   };
   let loop: Promise<void> | undefined;
+  let sweepTimer: NodeJS.Timeout | undefined;
   return {
     kind: 'process',
     async start(events) {
       loop = keepRunning(state, events);
+      sweepTimer = setInterval(() => void sweepOutputs(state), SWEEP_MS).unref();
     },
     async stop() {
       state.stopped = true;
+      clearInterval(sweepTimer);
       if (state.pid !== undefined && isAlive(state.pid)) await endProcess(state.pid);
       rmSync(state.recordPath, { force: true });
       await loop;
     },
   };
+}
+
+// Outputs are in folders of their attempts and stored within moments; previews may be shown again from a cache.
+async function sweepOutputs({ baseDir, deps }: State): Promise<void> {
+  try {
+    await sweepFolder({ dir: join(baseDir, 'output'), keepMs: HOUR_MS }, Date.now());
+    await sweepFolder({ dir: join(baseDir, 'temp'), keepMs: 24 * HOUR_MS }, Date.now());
+  } catch (error) {
+    deps.log.warn(describeError(error), 'old outputs of the embedded back end could not be removed');
+  }
 }
 
 async function keepRunning(state: State, events: ProviderEvents): Promise<void> {

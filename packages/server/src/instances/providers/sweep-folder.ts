@@ -1,0 +1,24 @@
+// Removes what a back end of ours wrote long ago: everything of it is stored by then. Late and in bulk, because deleting
+// files while others are written costs the file system dearly. Started by process.ts.
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export interface SweptFolder {
+  readonly dir: string;
+  readonly keepMs: number;
+}
+
+/** How many entries went. A folder that is not there yet has none. */
+export async function sweepFolder({ dir, keepMs }: SweptFolder, now: number): Promise<number> {
+  const names = await readdir(dir).catch(() => []);
+  let removed = 0;
+  for (const name of names) {
+    const path = join(dir, name);
+    // Gone meanwhile: somebody else's doing, and what was wanted.
+    const entry = await stat(path).catch(() => undefined);
+    if (entry === undefined || now - entry.mtimeMs < keepMs) continue;
+    await rm(path, { recursive: true, force: true });
+    removed += 1;
+  }
+  return removed;
+}
