@@ -21,6 +21,7 @@ export interface Service {
   readonly pid: number;
   readonly connection: { host: string; port: number; user: string };
   postmasterPid(): number;
+  signal(name: NodeJS.Signals): void;
   stop(): Promise<void>;
   /** kill -9 of the service and of its PostgreSQL. */
   crash(): Promise<void>;
@@ -52,6 +53,7 @@ function describe({ child, url, dataDir }: { child: Child; url: string; dataDir:
     pid: child.pid,
     connection: { host: folder, port: 5432, user: 'comfleet' },
     postmasterPid,
+    signal: child.signal,
     stop: () => child.stop(),
     async crash() {
       const postmaster = postmasterPid();

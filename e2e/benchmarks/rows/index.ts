@@ -4,5 +4,16 @@ import { throughputRow } from './row-01-throughput.ts';
 import { addedLatencyRow } from './row-04-added-latency.ts';
 import { dispatchLatencyRow } from './row-05-dispatch-latency.ts';
 import { idleGapRow } from './row-06-idle-gap.ts';
+import { durableSubmitsRow } from './row-07-durable-submits.ts';
+import { statusPollsRow } from './row-09-status-polls.ts';
+import { largeOutputRow } from './row-17-large-output.ts';
 
-export const ROWS: readonly Row[] = [throughputRow, addedLatencyRow, dispatchLatencyRow, idleGapRow];
+export const ROWS: readonly Row[] = [
+  throughputRow,
+  addedLatencyRow,
+  dispatchLatencyRow,
+  idleGapRow,
+  durableSubmitsRow,
+  statusPollsRow,
+  largeOutputRow,
+];
