@@ -170,22 +170,25 @@ test('Ctrl-C in the terminal of the service does not reach the server', async ()
   expect(findPostmaster(join(root, 'group', 'postgres'))).toBe(pid);
 });
 
-test('a left-over postmaster.pid that names an unrelated process does not stop the start', async () => {
-  const dataDir = join(root, 'stale');
-  await (await start(dataDir)).stop();
-  const dir = join(dataDir, 'postgres');
-  const owner = statSync(dir);
-  const unrelated = spawn('sleep', ['60'], { uid: owner.uid, gid: owner.gid, stdio: 'ignore' });
-  try {
-    const file = join(dir, 'postmaster.pid');
-    writeFileSync(file, `${unrelated.pid}\n${dir}\n1600000000\n5432\n.\n\n  1 1\nready\n`, { mode: 0o600 });
-    chownSync(file, owner.uid, owner.gid);
-    expect(await ask((await start(dataDir)).connection)).toEqual([{ one: 1 }]);
-    expect(unrelated.exitCode).toBeNull();
-  } finally {
-    unrelated.kill();
-  }
-});
+test.each(['postmaster.pid', '.s.PGSQL.5432.lock'])(
+  'a left-over %s that names an unrelated process does not stop the start',
+  async (name) => {
+    const dataDir = join(root, `stale${name}`);
+    await (await start(dataDir)).stop();
+    const dir = join(dataDir, 'postgres');
+    const owner = statSync(dir);
+    const unrelated = spawn('sleep', ['60'], { uid: owner.uid, gid: owner.gid, stdio: 'ignore' });
+    try {
+      const file = join(dir, name);
+      writeFileSync(file, `${unrelated.pid}\n${dir}\n1600000000\n5432\n.\n\n  1 1\nready\n`, { mode: 0o600 });
+      chownSync(file, owner.uid, owner.gid);
+      expect(await ask((await start(dataDir)).connection)).toEqual([{ one: 1 }]);
+      expect(unrelated.exitCode).toBeNull();
+    } finally {
+      unrelated.kill();
+    }
+  },
+);
 
 test('what a killed initdb left is cleared away', async () => {
   const dataDir = join(root, 'partial');

@@ -6,7 +6,7 @@ import type pg from 'pg';
 import type { Cluster } from './cluster.ts';
 import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
 import { type GuardAttempt, tryGuard } from './guard.ts';
-import { findPostmaster, pause, removeStalePidFile, spawnPostmaster } from './postmaster.ts';
+import { findPostmaster, pause, removeStaleLockFiles, spawnPostmaster } from './postmaster.ts';
 
 export interface AttachDeps {
   readonly cluster: Cluster;
@@ -104,7 +104,7 @@ function createStarter(deps: AttachDeps): Starter {
         await pause(Math.min(25 * 2 ** starts, LONGEST_BACK_OFF_MS));
         if (deps.signal.aborted) return false;
       }
-      removeStalePidFile(cluster.dir);
+      removeStaleLockFiles(cluster.dir);
       starts += 1;
       child = spawnPostmaster(cluster, deps.logPath);
       return true;

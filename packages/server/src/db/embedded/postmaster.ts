@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Cluster, pathForServer, serverArguments } from './cluster.ts';
+import { type Cluster, PORT, pathForServer, serverArguments } from './cluster.ts';
 import { PROGRAM_ENV } from './run-program.ts';
 
 const LARGEST_LOG_BYTES = 4_000_000;
@@ -39,13 +39,13 @@ function rotateLog(logPath: string): void {
 
 /** The pid in postmaster.pid, if that process is a server of this cluster now. */
 export function findPostmaster(clusterDir: string): number | undefined {
-  const pid = readPid(clusterDir);
+  const pid = readPid(join(clusterDir, 'postmaster.pid'));
   return pid !== undefined && isPostmaster(pid, clusterDir) ? pid : undefined;
 }
 
-function readPid(clusterDir: string): number | undefined {
+function readPid(file: string): number | undefined {
   try {
-    const pid = Number.parseInt(readFileSync(join(clusterDir, 'postmaster.pid'), 'utf8'), 10);
+    const pid = Number.parseInt(readFileSync(file, 'utf8'), 10);
     return pid > 0 ? pid : undefined;
   } catch {
     // No file: no server.
@@ -81,14 +81,19 @@ function isRunning(pid: number): boolean {
 }
 
 /**
- * After a restart of the machine the pid in a left-over postmaster.pid may be anyone's, and PostgreSQL then refuses to
- * start. (A pid of nobody it handles itself.) The file is taken away by rename and looked at again, in case that a
- * server started in between.
+ * PostgreSQL refuses to start while the process named in one of its lock files lives. After a restart of the machine that
+ * may be anyone; and a killed server of an earlier start stays listed until somebody reaps it, which under many a
+ * container's first process is late or never. (A pid of nobody it handles itself.)
  */
-export function removeStalePidFile(clusterDir: string): void {
-  const pid = readPid(clusterDir);
+export function removeStaleLockFiles(clusterDir: string): void {
+  for (const name of ['postmaster.pid', `.s.PGSQL.${PORT}.lock`]) removeStaleLockFile(clusterDir, name);
+}
+
+// Taken away by rename and looked at again, in case that a server started in between.
+function removeStaleLockFile(clusterDir: string, name: string): void {
+  const file = join(clusterDir, name);
+  const pid = readPid(file);
   if (pid === undefined || isPostmaster(pid, clusterDir)) return;
-  const file = join(clusterDir, 'postmaster.pid');
   const taken = `${file}.stale-${process.pid}`;
   try {
     renameSync(file, taken);
@@ -96,7 +101,7 @@ export function removeStalePidFile(clusterDir: string): void {
     // Another starting process was faster.
     return;
   }
-  if (Number.parseInt(readFileSync(taken, 'utf8'), 10) === pid) rmSync(taken, { force: true });
+  if (readPid(taken) === pid) rmSync(taken, { force: true });
   else renameSync(taken, file);
 }
 
