@@ -132,6 +132,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
       safeFetch,
       store: { storage, newId, maxFileBytes: DEFAULT_LIMITS.outputFileBytes },
       watchTimes: overrides.watchTimes ?? WATCH_TIMES,
+      reportDeadWorker: fleet.reportDeadWorker,
       limits: {
         runTimeoutMs: config.runTimeoutMs,
         maxFetchBytes: overrides.maxFetchBytes ?? DEFAULT_LIMITS.fetchedFileBytes,

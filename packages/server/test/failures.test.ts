@@ -132,9 +132,14 @@ describe('a run that its instance loses (10012)', () => {
     await until('the loss', async () => (await listAttempts(zombies(), requestId)).length > 0);
     const [first] = await listAttempts(zombies(), requestId);
     expect(first).toMatchObject({ outcome: 'lost', cause: expect.stringContaining('worker is dead') });
+    // Nothing more is given to it: it waits, as a later one does.
+    const later = await zombies().submit(deploymentId);
+    expect((await zombies().status(deploymentId, later)).body).toMatchObject({ status: 'in_queue' });
+    expect((await zombies().status(deploymentId, requestId)).body).toMatchObject({ status: 'in_queue' });
     await zombies().stopEmulator();
     await zombies().startEmulator();
     expect(await zombies().untilEnded(deploymentId, requestId)).toMatchObject({ status: 'succeeded' });
+    expect(await zombies().untilEnded(deploymentId, later)).toMatchObject({ status: 'succeeded' });
   });
 
   async function listAttempts(service: TestApp, requestId: string) {

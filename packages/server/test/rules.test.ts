@@ -3,8 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import type { JsonObject } from '@comfleet/comfyui';
-import { describe, expect, it } from 'vitest';
-import { PICTURE } from '../testing/caller.ts';
+import { afterEach, describe, expect, it } from 'vitest';
 import { ADMIN_TOKEN, type TestApp, useTestApp } from '../testing/create-test-app.ts';
 import { expectError, INSTANT } from '../testing/expect-error.ts';
 import { SAMPLED, SAMPLER_CLASSES } from '../testing/node-classes.ts';
@@ -13,6 +12,8 @@ import { until } from '../testing/until.ts';
 const app = useTestApp({ extraObjectInfo: SAMPLER_CLASSES });
 const SLOW = { extra_data: { emulator: { serviceMs: 60_000 } } };
 const VERSIONS = ['v1', 'v2'] as const;
+
+afterEach(() => app().cancelAll());
 
 describe.each(VERSIONS)('under %s', (version) => {
   it('a waiting, a running and a finished request show exactly their fields', async () => {
@@ -191,7 +192,7 @@ describe('URLs in answers', () => {
     const refused = await submitWithHost(app(), { host: 'evil.example.org' });
     expect(refused).toContain('host_not_allowed');
     for (const host of ['evil.example.org:80', 'localhost.evil.org', '127.0.0.1.evil.org', 'a@b', 'localhost:1/..']) {
-      expect(await submitWithHost(app(), { host })).not.toContain('request_id":"0');
+      expect(await submitWithHost(app(), { host })).toContain('host_not_allowed');
     }
     expect(await submitWithHost(proxied(), { host: 'API.example.org' })).toContain('http://API.example.org/prod/v2/');
   });

@@ -44,6 +44,8 @@ export interface Caller {
   untilStatus(deploymentId: string, requestId: string, word: string): Promise<JsonObject>;
   /** submit and untilEnded. */
   run(deploymentId: string, body?: JsonValue, options?: CallOptions): Promise<JsonObject>;
+  /** Ends what a failed test left running, so that the next one has the instance for itself. */
+  cancelAll(): Promise<void>;
   /** Another account; gives its token. */
   addAccount(options?: { expiresAt?: Date; isRevoked?: boolean }): Promise<string>;
 }
@@ -91,6 +93,13 @@ export function createCaller(given: { url: () => string; token: string; db: Data
       const requestId = await caller.submit(deploymentId, body, options);
       const { version = 'v2' } = options;
       return await caller.untilEnded(deploymentId, requestId, { version });
+    },
+    async cancelAll() {
+      const live = await given.db.query<{ id: string; deployment_id: string }>(
+        sql`select id, deployment_id from requests where state in ('queued', 'active')`,
+      );
+      for (const { id, deployment_id } of live) await caller.cancel(deployment_id, id);
+      for (const { id, deployment_id } of live) await caller.untilEnded(deployment_id, id);
     },
     addAccount: (options) => addAccount(given.db, options ?? {}),
   };

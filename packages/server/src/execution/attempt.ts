@@ -35,6 +35,8 @@ export interface ExecutionDeps {
     readonly maxAttempts: number;
     readonly startTimeoutMs: number;
   };
+  /** The instance answers and runs nothing. */
+  readonly reportDeadWorker: (instance: Instance, promptId: string) => void;
   /** The attempt was lost: the request waits again, at the head of its queue. */
   readonly requeue: (request: LiveRequest) => void;
 }

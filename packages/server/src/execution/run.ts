@@ -1,6 +1,6 @@
 // One attempt of a request on one instance, top to bottom: inputs → turn → prompt → watch → collect → finish.
 // Started by dispatch for a leased request, or by recovery for one whose prompt may still be running.
-import type { StopWish } from '../requests/live.ts';
+import type { LiveRequest, StopWish } from '../requests/live.ts';
 import { type Attempt, type ExecutionDeps, stopCause } from './attempt.ts';
 import { describeRefusal, nodeFailure } from './describe-failure.ts';
 import { bringInputs, type Inputs } from './inputs.ts';
@@ -10,6 +10,7 @@ import { buildPrompt, loadPayload } from './prompt-body.ts';
 import { collectRun } from './run-outputs.ts';
 import { type Settled, settle } from './settle.ts';
 import { findSilentOutputs } from './silent-outputs.ts';
+import type { Place } from './turn.ts';
 import { type RunEnd, type Watch, watchPrompt } from './watch.ts';
 
 export async function runAttempt(deps: ExecutionDeps, attempt: Attempt): Promise<void> {
@@ -35,14 +36,14 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
   if (inputs.kind === 'failed') return inputs.failure;
   const graphJson = buildPrompt(payload, { names: inputs.names, folder: attempt.folder });
   attempt.collector.expect(findSilentOutputs(graphJson, payload.prepared, attempt.folder));
-  const release = await attempt.turn.take(signal);
-  if (release === undefined) return stopCause(attempt);
+  const place = await attempt.turn.take(signal);
+  if (place === undefined) return stopCause(attempt);
   const clientId = instance.connection.clientId();
   if (clientId === undefined) {
-    release();
+    place.release();
     return { kind: 'not_sent', reason: instance.connection.lastCause() ?? 'the instance is not connected' };
   }
-  const watch = startWatch(deps, attempt, release);
+  const watch = startWatch(deps, attempt, place);
   const outcome = await instance.connection.client.submit({
     promptId: attempt.promptId,
     clientId,
@@ -54,6 +55,7 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
       if (outcome.nodeErrors.size > 0) return await refuseHalfGraph(attempt, watch, outcome.nodeErrors);
       break;
     case 'refused':
+      markReached(deps, request);
       watch.stop();
       return { kind: 'prompt_refused', ...describeRefusal(outcome.error, outcome.nodeErrors) };
     case 'unreachable':
@@ -65,6 +67,7 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
       break;
     case 'unexpected':
       if (!(await isKnownThere(attempt))) {
+        markReached(deps, request);
         watch.stop();
         const details = `The instance answered the prompt with status ${outcome.status}, which is no verdict of ComfyUI's.`;
         return { kind: 'queue_unexpected', details, debugInfo: outcome.body };
@@ -72,26 +75,28 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
       watch.ask();
       break;
   }
-  return await follow(deps, attempt, watch);
+  return await follow(deps, attempt, { watch, place });
 }
 
 /** The prompt was sent by an earlier life of this service, or was about to be: find out and go on from there. */
 async function resume(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> {
-  const watch = startWatch(deps, attempt, attempt.turn.force());
+  const place = attempt.turn.force();
+  const watch = startWatch(deps, attempt, place);
   watch.ask();
-  const settled = await follow(deps, attempt, watch);
+  const settled = await follow(deps, attempt, { watch, place });
   const end = await Promise.race([watch.ended, undefined]);
   // The instance lived through the crash of this service and knows nothing of it: it was never sent.
   if (settled.kind === 'lost' && end?.kind === 'lost' && end.isAbsent) return { kind: 'not_sent', reason: end.reason };
   return settled;
 }
 
-function startWatch(deps: ExecutionDeps, attempt: Attempt, release: () => void): Watch {
+function startWatch(deps: ExecutionDeps, attempt: Attempt, place: Place): Watch {
   const { request, collector } = attempt;
   attempt.isWatched = true;
-  request.phase = 'running';
-  request.isOnInstance = true;
-  request.startedAt ??= deps.clock.now();
+  place.onFront(() => {
+    request.phase = 'running';
+    markReached(deps, request);
+  });
   const watch = watchPrompt({
     connection: attempt.instance.connection,
     promptId: attempt.promptId,
@@ -99,7 +104,7 @@ function startWatch(deps: ExecutionDeps, attempt: Attempt, release: () => void):
     onExecuted: (nodeId, output) => collector.begin(nodeId, output),
     onPreview: (nodeId, image) => collector.keepPreview(nodeId, image),
     onOver() {
-      release();
+      place.release();
       attempt.onRunOver();
     },
   });
@@ -107,9 +112,20 @@ function startWatch(deps: ExecutionDeps, attempt: Attempt, release: () => void):
   return watch;
 }
 
-async function follow(deps: ExecutionDeps, attempt: Attempt, watch: Watch): Promise<Settled> {
+/** The instance dealt with it: from now on its name is told. */
+function markReached(deps: ExecutionDeps, request: LiveRequest): void {
+  request.isOnInstance = true;
+  request.startedAt ??= deps.clock.now();
+}
+
+interface Sent {
+  readonly watch: Watch;
+  readonly place: Place;
+}
+
+async function follow(deps: ExecutionDeps, attempt: Attempt, { watch, place }: Sent): Promise<Settled> {
   const limitMs = Math.min(attempt.request.runWithinMs ?? Number.POSITIVE_INFINITY, deps.limits.runTimeoutMs);
-  const stopped = await waitForEndOrStop(attempt, watch, limitMs);
+  const stopped = await waitForEndOrStop(attempt, { watch, place }, limitMs);
   if (stopped === 'over') return await judgeEnd(deps, attempt, await watch.ended);
   const cause: Cause = stopped === 'timeout' ? { kind: 'run_timeout', afterMs: limitMs } : wishCause(stopped);
   const end = await interruptUntilOver({ attempt, watch });
@@ -120,18 +136,22 @@ async function follow(deps: ExecutionDeps, attempt: Attempt, watch: Watch): Prom
 
 type Stop = 'over' | 'timeout' | StopWish;
 
-async function waitForEndOrStop(attempt: Attempt, watch: Watch, limitMs: number): Promise<Stop> {
+async function waitForEndOrStop(attempt: Attempt, { watch, place }: Sent, limitMs: number): Promise<Stop> {
   const { request } = attempt;
   if (request.stop) return request.stop;
   let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
   const stopped = new Promise<Stop>((resolve) => {
     request.onStop = () => resolve(request.stop ?? 'over');
-    // setTimeout counts in 32 bits; a longer limit is no limit.
-    if (limitMs < 2 ** 31) timer = setTimeout(() => resolve('timeout'), limitMs);
+    place.onFront(() => {
+      // setTimeout counts in 32 bits; a longer limit is no limit.
+      if (!isOver && limitMs < 2 ** 31) timer = setTimeout(() => resolve('timeout'), limitMs);
+    });
   });
   try {
     return await Promise.race([watch.ended.then((): Stop => 'over'), stopped]);
   } finally {
+    isOver = true;
     clearTimeout(timer);
   }
 }
@@ -141,6 +161,7 @@ function wishCause(wish: StopWish): Cause {
 }
 
 async function judgeEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): Promise<Settled> {
+  if (end.kind !== 'lost') markReached(deps, attempt.request);
   switch (end.kind) {
     case 'success':
       attempt.request.phase = 'collecting';
@@ -150,6 +171,7 @@ async function judgeEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): Pro
     case 'interrupted':
       return attempt.request.stop ? wishCause(attempt.request.stop) : { kind: 'interrupted_elsewhere' };
     case 'lost':
+      if (end.isWorkerDead) deps.reportDeadWorker(attempt.instance, attempt.promptId);
       return { kind: 'lost', reason: end.reason };
   }
 }

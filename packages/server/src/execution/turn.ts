@@ -1,51 +1,67 @@
 // Whose prompt may be on an instance now: a first-come semaphore. Attempts take it once their inputs are there, so a slow
 // download holds up nobody; it is given back on the frame that ends the run, and the next prompt goes out on that turn.
+// Where two may be there, the instance runs the older one: the younger is at the front once that one is over.
+
+/** A place on the instance, held from before the prompt is sent until its run is over. */
+export interface Place {
+  release(): void;
+  /** Calls when nothing taken earlier is on the instance any more: now, or later. */
+  onFront(call: () => void): void;
+}
 
 export interface Turn {
-  /** Resolves with the way to give it back; undefined when the signal said so first. */
-  take(signal: AbortSignal): Promise<(() => void) | undefined>;
+  /** undefined when the signal said so first. */
+  take(signal: AbortSignal): Promise<Place | undefined>;
   /** Taken without waiting: for a prompt that is on the instance already. */
-  force(): () => void;
+  force(): Place;
   readonly busy: number;
   setDepth(depth: number): void;
 }
 
 interface Waiting {
-  readonly grant: (release: (() => void) | undefined) => void;
+  readonly grant: (place: Place) => void;
+}
+
+interface Held {
+  readonly calls: (() => void)[];
 }
 
 export function createTurn(initialDepth: number): Turn {
   const queue: Waiting[] = [];
+  const held: Held[] = [];
   let depth = initialDepth;
-  let busy = 0;
 
-  function releaseOnce(): () => void {
-    let isHeld = true;
-    return () => {
-      if (!isHeld) return;
-      isHeld = false;
-      busy -= 1;
-      grantNext();
+  function hold(): Place {
+    const mine: Held = { calls: [] };
+    held.push(mine);
+    return {
+      onFront(call) {
+        if (held[0] === mine) call();
+        else mine.calls.push(call);
+      },
+      release() {
+        const index = held.indexOf(mine);
+        if (index < 0) return;
+        held.splice(index, 1);
+        if (index === 0) for (const call of held[0]?.calls.splice(0) ?? []) call();
+        grantNext();
+      },
     };
   }
 
   function grantNext() {
-    while (busy < depth) {
+    while (held.length < depth) {
       const next = queue.shift();
       if (next === undefined) return;
-      busy += 1;
-      next.grant(releaseOnce());
+      next.grant(hold());
     }
   }
 
   return {
     get busy() {
-      return busy;
+      return held.length;
     },
-    force() {
-      busy += 1;
-      return releaseOnce();
-    },
+    force: hold,
     setDepth(next) {
       depth = next;
       grantNext();
@@ -54,9 +70,9 @@ export function createTurn(initialDepth: number): Turn {
       if (signal.aborted) return Promise.resolve(undefined);
       return new Promise((resolve) => {
         const waiting: Waiting = {
-          grant: (release) => {
+          grant: (place) => {
             signal.removeEventListener('abort', giveUp);
-            resolve(release);
+            resolve(place);
           },
         };
         function giveUp() {

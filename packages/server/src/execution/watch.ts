@@ -18,8 +18,11 @@ export type RunEnd =
     }
   | { kind: 'error'; error: ExecutionError }
   | { kind: 'interrupted' }
-  /** `isAbsent`: the instance answered, and knows nothing of the prompt. */
-  | { kind: 'lost'; reason: string; isAbsent: boolean };
+  /**
+   * `isAbsent`: the instance answered, and knows nothing of the prompt.
+   * `isWorkerDead`: it answers, and runs nothing.
+   */
+  | { kind: 'lost'; reason: string; isAbsent: boolean; isWorkerDead?: boolean };
 
 export interface WatchTimes extends AskTimes {
   /** Without a frame of this prompt for so long, the instance is asked. */
@@ -183,7 +186,7 @@ function judgeWorker(times: WatchTimes, seen: Seen): RunEnd | undefined {
   const silentMs = performance.now() - seen.startedAt;
   if (silentMs <= times.workerDeadMs) return undefined;
   const reason = `the instance started the prompt and ran no node for ${Math.round(silentMs / 1000)} s: its worker is dead`;
-  return { kind: 'lost', reason, isAbsent: false };
+  return { kind: 'lost', reason, isAbsent: false, isWorkerDead: true };
 }
 
 async function askOnce(deps: WatchDeps, seen: Seen): Promise<RunEnd | undefined> {

@@ -45,6 +45,8 @@ export interface Fleet {
   ready(): Instance[];
   all(): Instance[];
   listen(listener: FleetListener): void;
+  /** It answers, and its worker runs nothing: given no work until that prompt is gone from it. */
+  reportDeadWorker(instance: Instance, promptId: string): void;
   start(): Promise<void>;
   stop(): Promise<void>;
   /** Asks a ready instance, waiting a little for the first one after a start; undefined when none answers. */
@@ -52,6 +54,7 @@ export interface Fleet {
 }
 
 const FIRST_INSTANCE_MS = 5_000;
+const REVIVAL_MS = 500;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
 
 interface State {
@@ -70,6 +73,7 @@ export function createFleet(deps: Deps): Fleet {
     ready: () => listReady(state),
     all: () => [...instances.values()],
     listen: (listener) => void state.listeners.push(listener),
+    reportDeadWorker: (instance, promptId) => quarantine(state, instance, promptId),
     async start() {
       for (const provider of deps.providers) {
         await provider.start({
@@ -101,14 +105,9 @@ function add(state: State, kind: Provider['kind'], made: ProvidedInstance): void
       // Another process may stand behind the same address now: what it holds is not known.
       instance.uploaded.clear();
       if (kind === 'static') void findFolders(state, instance);
-      enter(state, instance, { phase: 'ready', reason: undefined });
-      for (const listener of state.listeners) listener.onReady(instance);
-      for (const wake of state.waitingForReady) wake();
+      becomeReady(state, instance);
     },
-    onLost(cause) {
-      enter(state, instance, { phase: 'lost', reason: cause });
-      for (const listener of state.listeners) listener.onLost(instance);
-    },
+    onLost: (cause) => becomeLost(state, instance, cause),
   });
   const instance: Instance = {
     id: made.id,
@@ -130,6 +129,31 @@ function remove(state: State, id: string, cause: string): void {
   enter(state, instance, { phase: 'gone', reason: cause });
   for (const listener of state.listeners) listener.onGone(instance);
   instance.connection.close().catch((error) => state.deps.log.debug(describeError(error), 'closing a gone instance'));
+}
+
+function becomeReady(state: State, instance: Instance): void {
+  enter(state, instance, { phase: 'ready', reason: undefined });
+  for (const listener of state.listeners) listener.onReady(instance);
+  for (const wake of state.waitingForReady) wake();
+}
+
+function becomeLost(state: State, instance: Instance, reason: string): void {
+  enter(state, instance, { phase: 'lost', reason });
+  for (const listener of state.listeners) listener.onLost(instance);
+}
+
+// A new process behind the address opens a new socket and is ready by that; the same one is when the prompt is gone.
+function quarantine(state: State, instance: Instance, promptId: string): void {
+  if (instance.phase !== 'ready') return;
+  becomeLost(state, instance, 'its worker is dead: it answers and runs nothing; restart it');
+  state.deps.providers.find(({ kind }) => kind === instance.provider)?.restart?.(instance.id);
+  const timer = setInterval(async () => {
+    if (instance.phase !== 'lost' || !state.instances.has(instance.id)) return clearInterval(timer);
+    const queue = await instance.connection.client.queue().catch(() => undefined);
+    if (queue === undefined || queue.running.includes(promptId) || instance.phase !== 'lost') return;
+    clearInterval(timer);
+    if (instance.connection.isReady()) becomeReady(state, instance);
+  }, REVIVAL_MS).unref();
 }
 
 function enter({ deps }: State, instance: Instance, next: Pick<Instance, 'phase' | 'reason'>): void {

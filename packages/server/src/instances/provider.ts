@@ -18,6 +18,7 @@ export interface ProviderEvents {
 export interface Provider {
   readonly kind: 'static' | 'process';
   start(events: ProviderEvents): Promise<void>;
-  /** `keep`: leaves instances running for the next start of this service to adopt. */
   stop(): Promise<void>;
+  /** Ends an instance that is of no use any more and starts another; absent where instances are somebody else's. */
+  restart?(instanceId: string): void;
 }

@@ -58,6 +58,9 @@ export function createProcessProvider(deps: Deps): Provider {
       loop = keepRunning(state, events);
       sweepTimer = setInterval(() => void sweepOutputs(state), SWEEP_MS).unref();
     },
+    restart() {
+      if (state.pid !== undefined) endProcess(state.pid).catch(() => undefined); // keepRunning() sees what became of it
+    },
     async stop() {
       state.stopped = true;
       clearInterval(sweepTimer);
