@@ -31,9 +31,15 @@ interface Bench {
 
 interface Figures {
   ours: number[];
+  storeMbs: number[];
+  downloadMbs: number[];
   peer: number[];
   riseMib: number[];
   firstByteMs: number[];
+}
+
+function emptyFigures(): Figures {
+  return { ours: [], storeMbs: [], downloadMbs: [], peer: [], riseMib: [], firstByteMs: [] };
 }
 
 async function run(context: RunContext): Promise<RowResult> {
@@ -41,11 +47,11 @@ async function run(context: RunContext): Promise<RowResult> {
   const emulator = await startEmulator({ buildDir: context.buildDir, dir });
   const stage = await openStage(context, { name: 'row17-service', backEnd: emulator, connections: 4 });
   const bench: Bench = { context, stage, emulatorDir: join(dir, 'emulator', 'output'), problems: [...stage.problems] };
-  const figures: Figures = { ours: [], peer: [], riseMib: [], firstByteMs: [] };
+  const figures = emptyFigures();
   const sizeMib = context.isQuick ? 100 : 500;
   try {
     await submitAll(stage, context, 100);
-    await measure(bench, { ours: [], peer: [], riseMib: [], firstByteMs: [] }, WARM_UP_MIB);
+    await measure(bench, emptyFigures(), WARM_UP_MIB);
     for (let round = 0; round < context.rounds; round += 1) {
       await measure(bench, figures, sizeMib);
       const [ours, peer, rise] = [figures.ours, figures.peer, figures.riseMib].map((values) =>
@@ -71,6 +77,8 @@ async function run(context: RunContext): Promise<RowResult> {
         moonshot: 0.9,
       },
       { ...alone, name: 'gateway memory rise', unit: 'MiB', ours: figures.riseMib, bar: 128, moonshot: 16 },
+      { ...alone, name: 'back end to storage alone', unit: 'MB/s', isMoreBetter: true, ours: figures.storeMbs },
+      { ...alone, name: 'download alone', unit: 'MB/s', isMoreBetter: true, ours: figures.downloadMbs },
       { ...alone, name: 'download, first byte', unit: 'ms', ours: figures.firstByteMs },
     ],
     problems: bench.problems,
@@ -96,8 +104,11 @@ async function measure(bench: Bench, figures: Figures, sizeMib: number): Promise
   const path = join(bench.emulatorDir, source.subfolder, source.filename);
   if (statSync(path).size !== sizeMib * MIB)
     bench.problems.push('the back end did not make an output of the wanted size');
-  figures.ours.push((sizeMib * MIB) / 1e3 / elapsedMs);
-  figures.peer.push((sizeMib * MIB) / 1e3 / copyTwice(path));
+  const speed = (ms: number) => (sizeMib * MIB) / 1e3 / ms;
+  figures.ours.push(speed(elapsedMs));
+  figures.storeMbs.push(speed(storedAt - executed.endedAt));
+  figures.downloadMbs.push(speed(downloadMs));
+  figures.peer.push(speed(copyTwice(path)));
   figures.riseMib.push(riseMib);
   figures.firstByteMs.push(firstByteMs);
   const [ours, theirs] = [await hashOfUrl(url), await hashOfFile(path)];
