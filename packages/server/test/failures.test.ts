@@ -44,6 +44,18 @@ describe('a run that fails inside ComfyUI (10011)', () => {
     expect(app().emulator.executions().at(-1)).toMatchObject({ outcome: 'interrupted' });
   });
 
+  it('is not timed while its prompt waits inside the instance behind another', async () => {
+    const deploymentId = await app().createDeployment();
+    // Short runs teach the service that a second prompt may wait there.
+    for (let count = 0; count < 3; count += 1) await app().run(deploymentId);
+    const ahead = await app().submit(deploymentId, faulty({ serviceMs: 900 }));
+    await app().untilStatus(deploymentId, ahead, 'in_progress');
+    const behind = await app().submit(deploymentId, { run_within_seconds: 0.5 });
+    await untilPending(app());
+    expect((await app().status(deploymentId, behind)).body).toMatchObject({ status: 'in_queue', queue_position: 1 });
+    expect(await app().untilEnded(deploymentId, behind)).toMatchObject({ status: 'succeeded' });
+  });
+
   it('ends when somebody else interrupts it on its instance', async () => {
     const deploymentId = await app().createDeployment();
     const requestId = await app().submit(deploymentId, faulty({ serviceMs: 60_000 }));
@@ -229,6 +241,13 @@ describe('without an instance (10007)', () => {
     return String((await service.call('/deployments', { method: 'POST', body: fields })).body['id']);
   }
 });
+
+async function untilPending(service: TestApp): Promise<void> {
+  await until('a prompt that waits inside the instance', async () => {
+    const queue = (await (await fetch(`${service.emulatorUrl}/queue`)).json()) as { queue_pending: unknown[] };
+    return queue.queue_pending.length > 0;
+  });
+}
 
 async function untilRunning(service: TestApp): Promise<void> {
   await until('a running prompt', () => service.emulator.executions().at(-1)?.outcome === 'running');
