@@ -125,13 +125,13 @@ create table requests (
   webhook_url text,
   webhook_intermediate boolean not null default false,
   metadata text,
+  has_extra_data boolean not null default false,
   outputs text,
   error text,
   constraint requests_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'active'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
   constraint requests_pkey PRIMARY KEY (id)
 );
-CREATE INDEX requests_by_deployment ON public.requests USING btree (deployment_id, seq DESC);
-CREATE INDEX requests_live ON public.requests USING btree (seq) WHERE (state = ANY (ARRAY['queued'::text, 'active'::text]));
+CREATE INDEX requests_live ON public.requests USING btree (seq) WHERE (finished_at IS NULL);
 
 create table tokens (
   id uuid not null,

@@ -44,10 +44,10 @@ export async function finishRequests(db: Queryable, ended: readonly FinishedRequ
     ended as (
       update requests r set state = i.state, instance_id = i.instance_id, started_at = to_timestamp(i.started_ms / 1000),
         finished_at = to_timestamp(i.finished_ms / 1000), outputs = i.outputs, error = i.error
-      from input i where r.id = i.id and r.epoch = i.epoch and r.state in ('queued', 'active') returning r.id),
+      from input i where r.id = i.id and r.epoch = i.epoch and r.state in ('queued', 'active') returning r.id, r.has_extra_data),
     forgotten as (
       -- Secrets that came with a request are of no use once it has ended.
-      update request_payloads p set extra_data = null from ended e where p.request_id = e.id and p.extra_data is not null),
+      update request_payloads p set extra_data = null from ended e where e.has_extra_data and p.request_id = e.id),
     recorded as (
       insert into attempts (request_id, epoch, instance_id, prompt_id, started_at, ended_at, outcome, cause)
       select i.id, i.epoch, i.instance_id, i.prompt_id, to_timestamp(i.started_ms / 1000),

@@ -41,9 +41,9 @@ export async function insertRequests(db: Queryable, rows: readonly NewRequest[])
       insert into request_payloads (request_id, body, extra_data) select id, body, extra_data from input
       on conflict (request_id) do nothing)
     insert into requests (id, account_id, deployment_id, version_id, priority, created_at, start_by, run_within_seconds,
-      webhook_url, webhook_intermediate, metadata, state, epoch, instance_id, prompt_id, leased_at)
+      webhook_url, webhook_intermediate, metadata, has_extra_data, state, epoch, instance_id, prompt_id, leased_at)
     select id, account_id, deployment_id, version_id, priority, to_timestamp(created_ms / 1000),
-      to_timestamp(start_by_ms / 1000), run_within_ms / 1000, webhook_url, webhook_intermediate = 1, metadata,
+      to_timestamp(start_by_ms / 1000), run_within_ms / 1000, webhook_url, webhook_intermediate = 1, metadata, extra_data is not null,
       case when instance_id is null then 'queued' else 'active' end, case when instance_id is null then 0 else 1 end,
       instance_id, prompt_id, case when instance_id is null then null else to_timestamp(created_ms / 1000) end
     from input on conflict (id) do nothing`);

@@ -47,7 +47,7 @@ export async function listLiveRequests(db: Queryable): Promise<LiveRow[]> {
   return await db.query<LiveRow>(sql`
     select id, account_id, deployment_id, version_id, state, priority, epoch, losses, instance_id, prompt_id,
       created_at, leased_at, cancel_requested_at, start_by, run_within_seconds
-    from requests where state in ('queued', 'active') order by seq`);
+    from requests where finished_at is null order by seq`);
 }
 
 export interface PayloadRow {

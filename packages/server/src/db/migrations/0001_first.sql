@@ -113,12 +113,13 @@ create table requests (
   webhook_url text,
   webhook_intermediate boolean not null default false,
   metadata text,
+  has_extra_data boolean not null default false,
   outputs text,
   error text
 ) with (fillfactor = 80);
--- What a restart loads, in queue order; terminal rows are not in it.
-create index requests_live on requests (seq) where state in ('queued', 'active');
-create index requests_by_deployment on requests (deployment_id, seq desc);
+-- What a restart loads, in queue order; terminal rows are not in it. Its condition is on finished_at because a lease
+-- changes the state: a column that an index names would cost every lease an entry in each index.
+create index requests_live on requests (seq) where finished_at is null;
 
 -- owner: requests
 create table request_payloads (
