@@ -14,6 +14,29 @@ export function pump(board: Board): void {
   while (board.isOpen && board.waiting.size > 0 && giveLevel(board)) {
     // until nobody has room or nobody waits
   }
+  if (board.isOpen && board.waiting.size === 0) rebalance(board);
+}
+
+/** Below this, what waits ahead on a busy instance starts sooner there than it could be moved. */
+const WORTH_MOVING_MS = 500;
+
+// Nobody waits and an instance is idle: it takes what is given ahead to a busy one and not sent yet.
+function rebalance(board: Board): void {
+  const [idle, ...others] = readySlots(board);
+  if (idle === undefined || idle.pending > 0) return;
+  for (const slots of others.reverse()) {
+    if (slots.pending < 2 || slots.meanRunMs < WORTH_MOVING_MS) continue;
+    const unsent = [...slots.attempts].find((attempt) => !attempt.isWatched && mayRunOn(board, attempt.request, idle));
+    if (unsent) {
+      unsent.leave('moved to an idle instance before it was sent');
+      return;
+    }
+  }
+}
+
+function mayRunOn(board: Board, request: LiveRequest, slots: Slots): boolean {
+  const max = board.limits.get(request.deploymentId) ?? 1;
+  return countOtherInstances(board, request.deploymentId, slots) < max;
 }
 
 // Level by level: a second request ahead on one instance only when every other has as much to do.
