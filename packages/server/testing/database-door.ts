@@ -13,8 +13,6 @@ export interface DatabaseDoor {
   /** Every connection breaks and no new one is taken. */
   shut(): Promise<void>;
   open(): Promise<void>;
-  /** Bytes go nowhere from now on: statements are sent and never answered. */
-  freeze(): void;
 }
 
 /** Called at the top of a test file. */
@@ -24,7 +22,6 @@ export function useDatabaseDoor(): DatabaseDoor {
   let target = '';
   let path = '';
   let server: Server | undefined;
-  let isFrozen = false;
 
   function pass(outside: Socket) {
     const inside = connect(target);
@@ -34,9 +31,7 @@ export function useDatabaseDoor(): DatabaseDoor {
       socket.on('close', () => sockets.delete(socket));
     }
     const forward = (from: Socket, to: Socket) => {
-      from.on('data', (bytes) => {
-        if (!isFrozen) to.write(bytes);
-      });
+      from.on('data', (bytes) => to.write(bytes));
       from.on('close', () => to.destroy());
     };
     forward(outside, inside);
@@ -51,7 +46,6 @@ export function useDatabaseDoor(): DatabaseDoor {
   }
 
   async function open(): Promise<void> {
-    isFrozen = false;
     server = createServer(pass);
     const listening = server;
     await new Promise<void>((resolve) => listening.listen(path, resolve));
@@ -70,8 +64,5 @@ export function useDatabaseDoor(): DatabaseDoor {
     },
     shut,
     open,
-    freeze: () => {
-      isFrozen = true;
-    },
   };
 }
