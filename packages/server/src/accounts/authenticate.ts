@@ -1,5 +1,5 @@
 // `Authorization: Bearer <token>` → the account, or why not. Called by the HTTP layer before any route of /prod.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Queryable } from '../db/database.ts';
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import type { Clock } from '../telemetry/clock.ts';
@@ -28,7 +28,7 @@ const CACHE_MS = 1_000;
 const CACHE_ENTRIES = 10_000;
 
 export function hashToken(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+  return hash('sha256', token, 'buffer');
 }
 
 /**
@@ -69,11 +69,11 @@ export function createAuthenticator({ db, clock }: { db: Queryable; clock: Clock
     const token = /^Bearer +(\S+)$/i.exec(header)?.[1];
     if (token === undefined) return { kind: 'refused', reason: 'The Authorization header is not of the Bearer form.' };
     if (judgeToken(token) === 'malformed') return { kind: 'refused', reason: 'The token is malformed.' };
-    const hash = hashToken(token);
-    const key = hash.toString('latin1');
+    const digest = hashToken(token);
+    const key = digest.toString('latin1');
     const cached = cache.get(key);
     const now = clock.now();
-    const entry = cached && now - cached.loadedAt < CACHE_MS ? cached : await loadOrKeep(key, hash, cached);
+    const entry = cached && now - cached.loadedAt < CACHE_MS ? cached : await loadOrKeep(key, digest, cached);
     if (!entry.account) return { kind: 'refused', reason: 'The token is unknown or was revoked.' };
     if (entry.expiresAt !== null && entry.expiresAt <= now)
       return { kind: 'refused', reason: 'The token has expired.' };
