@@ -26,7 +26,7 @@ interface Running {
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5_000;
 /** Longer than this, and its end was no failure to start. */
-const LIVED_MS = 10_000;
+const LIVED_MS = 2_000;
 const WATCH_MS = 50;
 const STOP_MS = 3_000;
 const HOUR_MS = 3_600_000;
