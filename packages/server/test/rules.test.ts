@@ -259,6 +259,8 @@ describe('the first account', () => {
     expect((await app().call('//readyz', { token: null })).status).toBe(200);
     expect((await app().call('//healthz', { token: null })).body).toMatchObject({ status: 'ok' });
     expect((await app().call('//openapi.json', { token: null })).body).toMatchObject({ openapi: expect.any(String) });
+    expect((await app().call('/openapi.json', { token: null })).body).toMatchObject({ openapi: expect.any(String) });
+    expect((await app().call('/readyz', { token: null })).body).toMatchObject({ status: 'ok' });
     expectError(await app().call('/account', { token: null }), 401001);
   });
 });

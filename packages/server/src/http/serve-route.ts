@@ -46,6 +46,9 @@ interface Deps<Account extends Caller> {
   readonly publicUrl: PublicUrlSettings;
 }
 
+/** A client that knows only its base URL finds these below it, a load balancer at the root. */
+const ALSO_VERSIONED: ReadonlySet<RouteId> = new Set(['getLiveness', 'getReadiness', 'getOpenApi']);
+
 export function createRouteServer<Account extends Caller>(deps: Deps<Account>): RouteServer<Account> {
   const { app, authenticate, publicUrl } = deps;
   const toBase = createPublicUrl(publicUrl);
@@ -74,12 +77,6 @@ export function createRouteServer<Account extends Caller>(deps: Deps<Account>): 
           forwardedProto: one(request.headers['x-forwarded-proto']),
         }),
     };
-  }
-
-  function pathsOf(id: RouteId): { url: string; version: 'v1' | 'v2' }[] {
-    const route = routeOf(id);
-    if (route.base === 'root') return [{ url: route.path, version: 'v2' }];
-    return API_VERSIONS.map((version) => ({ url: `/prod/${version}${route.path}`, version }));
   }
 
   return {
@@ -119,4 +116,12 @@ export function createRouteServer<Account extends Caller>(deps: Deps<Account>): 
 
 function one(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header[0] : header;
+}
+
+function pathsOf(id: RouteId): { url: string; version: 'v1' | 'v2' }[] {
+  const route = routeOf(id);
+  const versioned = API_VERSIONS.map((version) => ({ url: `/prod/${version}${route.path}`, version }));
+  if (route.base === 'versioned') return versioned;
+  const root = { url: route.path, version: 'v2' as const };
+  return ALSO_VERSIONED.has(id) ? [root, ...versioned] : [root];
 }
