@@ -1,0 +1,105 @@
+// Settings from the environment, the file and the command line; every bad one is reported at once.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Config, readConfig, SETTINGS, type StartArgs } from './config.ts';
+
+let cwd = '';
+
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'comfleet-config-'));
+});
+afterEach(() => rmSync(cwd, { recursive: true, force: true }));
+
+function read(env: Record<string, string> = {}, args: StartArgs = {}): Config {
+  const result = readConfig(env, args, cwd);
+  if (result.kind === 'bad') throw new Error(result.problems.join('\n'));
+  return result.config;
+}
+
+function problemsOf(env: Record<string, string>, args: StartArgs = {}): string[] {
+  const result = readConfig(env, args, cwd);
+  return result.kind === 'bad' ? result.problems : [];
+}
+
+describe('settings', () => {
+  it('have the defaults of the contract', () => {
+    expect(read()).toEqual({
+      ...read(),
+      port: 7788,
+      host: '127.0.0.1',
+      dataDir: join(cwd, '.comfleet'),
+      publicUrl: undefined,
+      databaseUrl: undefined,
+      comfyuiUrls: [],
+      allowPrivateHosts: [],
+      cancelledWord: undefined,
+      errorStatus: 'real',
+      retentionDays: 7,
+      queueLimit: 10_000,
+      startTimeoutMs: 900_000,
+      runTimeoutMs: 3_600_000,
+      bodyLimitBytes: 67_108_864,
+    });
+  });
+
+  it('come from the command line before the environment before the file', () => {
+    writeFileSync(join(cwd, 'comfleet.config.json'), '{"PORT": 1, "HOST": "0.0.0.0", "COMFLEET_RETENTION_DAYS": 3}');
+    expect(read()).toMatchObject({ port: 1, host: '0.0.0.0', retentionDays: 3 });
+    expect(read({ PORT: '2' })).toMatchObject({ port: 2, host: '0.0.0.0' });
+    expect(read({ PORT: '2' }, { port: 3 })).toMatchObject({ port: 3 });
+  });
+
+  it('may be lists, in the file as well', () => {
+    writeFileSync(join(cwd, 'comfleet.config.json'), '{"COMFLEET_COMFYUI": ["http://a:1", "http://b:2/"]}');
+    expect(read().comfyuiUrls).toEqual(['http://a:1', 'http://b:2']);
+    expect(read({ COMFLEET_COMFYUI: ' http://c:3/ , http://c:3,' }).comfyuiUrls).toEqual(['http://c:3']);
+    expect(read({ COMFLEET_COMFYUI: 'http://c:3' }, { comfyui: ['https://d'] }).comfyuiUrls).toEqual(['https://d']);
+  });
+
+  it('that are empty count as not set', () => {
+    expect(read({ PORT: '', HOST: '  ', DATABASE_URL: '' })).toMatchObject({ port: 7788, host: '127.0.0.1' });
+  });
+
+  it('that are bad are all reported at once, each with what it should be', () => {
+    const problems = problemsOf(
+      {
+        PORT: '70000',
+        COMFLEET_RETENTION_DAYS: 'week',
+        COMFLEET_ERROR_STATUS: '404',
+        COMFLEET_CANCELLED_WORD: 'aborted',
+        COMFLEET_PUBLIC_URL: 'comfy.example.org',
+        COMFLEET_ADMIN_TOKEN: 'short',
+        COMFLEET_QUEUE_LIMIT: '1.5',
+        DATABASE_URL: 'mysql://user:secret@host/db',
+      },
+      { comfyui: ['127.0.0.1:8188'] },
+    );
+    expect(problems).toHaveLength(9);
+    for (const name of [
+      'PORT',
+      'RETENTION',
+      'ERROR_STATUS',
+      'CANCELLED',
+      'PUBLIC_URL',
+      'ADMIN_TOKEN',
+      'QUEUE',
+      'DATABASE',
+    ])
+      expect(problems.filter((problem) => problem.includes(name))).toHaveLength(1);
+    expect(problems.join('\n')).toContain('a whole number from 0 to 65535');
+    expect(problems.join('\n')).not.toContain('secret');
+  });
+
+  it.each(['{', '[]', 'null', '"text"'])('in a file that is no JSON object, %s, are a problem', (text) => {
+    writeFileSync(join(cwd, 'comfleet.config.json'), text);
+    expect(problemsOf({})).toEqual([expect.stringContaining('comfleet.config.json cannot be read')]);
+  });
+
+  it('are all documented', () => {
+    for (const setting of SETTINGS)
+      expect(setting).toMatchObject({ name: expect.stringMatching(/^[A-Z_]+$/), what: expect.any(String) });
+    expect(new Set(SETTINGS.map(({ name }) => name)).size).toBe(SETTINGS.length);
+  });
+});
