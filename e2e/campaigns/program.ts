@@ -26,7 +26,7 @@ export function copyProgram(embedded: EmbeddedOptions): Program {
   const caches = join(root, 'node_modules', '.cache');
   mkdirSync(caches, { recursive: true });
   const dir = mkdtempSync(join(caches, 'campaign-'));
-  cpSync(join(root, 'dist'), dir, { recursive: true });
+  copyBuild(dir);
   const emulator = join(dir, 'emulator-itself.js');
   renameSync(join(dir, 'emulator.js'), emulator);
   const options = emulatorOptions(embedded);
@@ -34,6 +34,17 @@ export function copyProgram(embedded: EmbeddedOptions): Program {
   writeFileSync(join(dir, 'emulator.js'), wrapper);
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
   return { main: join(dir, 'comfleet.js'), emulator, remove: () => rmSync(dir, { recursive: true, force: true }) };
+}
+
+/** Another build that ends just now takes files away under the copy for a moment. */
+function copyBuild(dir: string): void {
+  for (let triesLeft = 20; ; triesLeft -= 1) {
+    try {
+      return cpSync(join(root, 'dist'), dir, { recursive: true });
+    } catch (error) {
+      if (triesLeft === 0) throw error;
+    }
+  }
 }
 
 export function emulatorOptions({ executionsFile, serviceMs }: EmbeddedOptions): string[] {
