@@ -74,8 +74,11 @@ function mergeNode(merge: Merge, nodeId: string, override: JsonValue): GraphNode
   refuseOtherKeys(merge, node, { nodeId, override });
   const nodeInfo = findNodeInfo(merge.info, node.class_type);
   const result: JsonObject = { ...node.inputs };
+  // Once a node, not once an input: a hostile body names ten thousand.
+  const specs = nodeInfo === undefined ? [] : resolveInputs(nodeInfo, { ...node.inputs, ...inputs }).specs;
+  const naming: Naming = { merge, node, nodeInfo, specs: new Map(specs.map((spec) => [spec.name, spec])) };
   for (const [name, value] of Object.entries(inputs)) {
-    const problem = judgeName({ merge, node, nodeInfo, values: { ...node.inputs, ...inputs } }, name, value);
+    const problem = judgeName(naming, name, value);
     if (problem !== undefined) merge.problems.push({ ...problem, loc: [...loc, 'inputs', name] });
     else {
       result[name] = value;
@@ -98,15 +101,14 @@ interface Naming {
   merge: Merge;
   node: GraphNode;
   nodeInfo: NodeInfo | undefined;
-  values: JsonObject;
+  specs: ReadonlyMap<string, InputSpec>;
 }
 
 function judgeName(at: Naming, name: string, value: JsonValue): Omit<Problem, 'loc'> | undefined {
   const isPresent = !isForbiddenKey(name) && Object.hasOwn(at.node.inputs, name);
-  const specs = at.nodeInfo === undefined ? [] : resolveInputs(at.nodeInfo, at.values).specs;
-  const spec = specs.find((each) => each.name === name);
+  const spec = at.specs.get(name);
   if (isForbiddenKey(name) || (!isPresent && spec === undefined && !isUnderDynamic(at.nodeInfo, name))) {
-    const known = [...new Set([...specs.map((each) => each.name), ...Object.keys(at.node.inputs)])];
+    const known = [...new Set([...at.specs.keys(), ...Object.keys(at.node.inputs)])];
     const near = nearestFor(at.merge.problems.length, name, () => known);
     const all = known.length > 0 ? ` It has: ${known.slice(0, 30).join(', ')}.` : ' It has no inputs.';
     const msg = `${at.node.class_type} has no input ${repr(name)}.${near.length > 0 ? hint(near) : all}`;
