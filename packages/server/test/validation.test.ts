@@ -207,6 +207,7 @@ describe('what is not refused', () => {
     ['an empty object', {}],
     ['null for every field', { overrides: null, metadata: null, priority: null, webhook: null, extra_data: null }],
     ['unknown keys beside known ones', { overrides: {}, client: 'x', version: 3 }],
+    ['deadlines beyond any calendar', '{"start_within_seconds":1e300,"run_within_seconds":99999999999999999999999}'],
     ['numbers as text, as ComfyUI takes them', override({ steps: '7', cfg: '3.5' })],
     ['a link in place of a literal', override({ seed: ['9', 0] })],
     [

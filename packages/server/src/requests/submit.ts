@@ -107,6 +107,14 @@ async function loadVersion(deps: SubmitDeps, deployment: Deployment): Promise<Lo
   return version;
 }
 
+/** About 31 years. A longer deadline is none, and the database's calendar ends somewhere. */
+const MAX_DEADLINE_SECONDS = 1e9;
+
+function readSeconds(value: JsonValue | undefined): number | undefined {
+  const seconds = numberOf(value);
+  return seconds === undefined ? undefined : Math.min(seconds, MAX_DEADLINE_SECONDS);
+}
+
 const PRIORITY: Record<string, number> = { low: -1, normal: 0, high: 1 };
 
 function newLiveRequest(
@@ -114,8 +122,8 @@ function newLiveRequest(
   given: { deployment: Deployment; body: JsonObject; payload: RequestPayload },
 ): LiveRequest {
   const now = deps.clock.now();
-  const startWithin = numberOf(given.body['start_within_seconds']);
-  const runWithin = numberOf(given.body['run_within_seconds']);
+  const startWithin = readSeconds(given.body['start_within_seconds']);
+  const runWithin = readSeconds(given.body['run_within_seconds']);
   return {
     id: deps.newId(),
     accountId: given.deployment.accountId,
