@@ -1,7 +1,7 @@
 // How an error of the catalogue is raised and written: the exception a use case throws, the HTTP body, and the entry of
 // a result's `error` array. Only the HTTP layer's send-error turns an ApiError into a body.
 import { ERRORS, type ErrorCode, type ErrorName } from './errors.ts';
-import { echo, type Problem } from './problems.ts';
+import { cut, echo, type Problem } from './problems.ts';
 
 export interface ApiErrorOptions {
   detail?: Problem[];
@@ -32,6 +32,16 @@ export class ApiError extends Error {
   }
 }
 
+const MAX_PROBLEMS = 1_000;
+const MAX_NAME_CHARACTERS = 300;
+const MAX_MESSAGE_CHARACTERS = 2_000;
+
+/** Names and values in a problem are the caller's own and may be as long as a body. */
+function bound(problem: Problem): Problem {
+  const loc = problem.loc.map((part) => (typeof part === 'string' ? cut(part, MAX_NAME_CHARACTERS) : part));
+  return { ...problem, loc, msg: cut(problem.msg, MAX_MESSAGE_CHARACTERS) };
+}
+
 /**
  * A 422001 of these problems. Its message is the first problem's, for clients that show only the message.
  * @example if (problems.length > 0) throw validationError(problems);
@@ -39,10 +49,12 @@ export class ApiError extends Error {
 export function validationError(problems: Problem[]): ApiError {
   const first = problems[0];
   if (first === undefined) return new ApiError(422001);
+  const shown = cut(first.msg, MAX_MESSAGE_CHARACTERS);
   const more = problems.length - 1;
+  // A body of ten thousand faults is answered with the first: nobody reads the rest, and writing it stalls other calls.
   const message =
-    more === 0 ? first.msg : `${first.msg} (and ${more} more ${more === 1 ? 'problem' : 'problems'}, see "detail")`;
-  return new ApiError(422001, message, { detail: problems });
+    more === 0 ? shown : `${shown} (and ${more} more ${more === 1 ? 'problem' : 'problems'}, see "detail")`;
+  return new ApiError(422001, message, { detail: problems.slice(0, MAX_PROBLEMS).map(bound) });
 }
 
 /** The status of an HTTP error with this code. A code that only results carry has no business here and becomes a 500. */

@@ -62,7 +62,7 @@ function shorten(text: string, limit = ECHO_CHARACTERS): string {
 }
 
 /** Never leaves half of a surrogate pair behind. */
-function cut(text: string, limit: number): string {
+export function cut(text: string, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 

@@ -57,6 +57,39 @@ describe('a call without a valid token', () => {
   });
 });
 
+describe('a body that is much work to read', () => {
+  const MiB = 1024 * 1024;
+  it.each([
+    ['values', `{"x":[${'{},'.repeat(MiB)}1]}`],
+    ['numbers', `{"x":[${'1,'.repeat(MiB)}1]}`],
+    ['escapes', `{"x":"${'\\"'.repeat(3 * MiB)}"}`],
+    ['blanks', `${' '.repeat(20 * MiB)}{}`],
+  ])('is refused for its %s', async (_what, body) => {
+    const reply = await shared().call(`/deployments/${NO_ID}/inference`, { method: 'POST', body });
+    expect(expectError(reply, 422001).detail).toMatchObject([{ loc: ['body'], type: 'too_many_values' }]);
+  });
+
+  it('is taken when all of it is one long text', async () => {
+    const body = { overrides: {}, note: `é${'a'.repeat(20 * MiB)}` };
+    const deploymentId = await shared().createDeployment();
+    expect(await shared().submit(deploymentId, body)).toBeTypeOf('string');
+  });
+
+  it('is answered shortly, however much is wrong with it', async () => {
+    const deploymentId = await shared().createDeployment();
+    const names = Array.from({ length: 9_000 }, (_, index) => `${'k'.repeat(1_000)}${index}`);
+    const overrides = Object.fromEntries(names.map((name) => [name, { inputs: { a: 1 } }]));
+    const reply = await shared().call(`/deployments/${deploymentId}/inference`, {
+      method: 'POST',
+      body: { overrides },
+    });
+    const { detail, message } = expectError(reply, 422001);
+    expect(detail).toHaveLength(1_000);
+    expect(message).toContain('8999 more problems');
+    expect(reply.bytes.length).toBeLessThan(2 * MiB);
+  });
+});
+
 describe('a call that names nothing', () => {
   it.each([
     ['GET', `/deployments/${NO_ID}`, 'deployment'],

@@ -32,7 +32,7 @@ const KNOWN_SKUS = DEFAULT_HARDWARE.map(({ sku }) => sku);
 
 export function registerDeploymentRoutes<A extends Caller>(routes: RouteServer<A>, deps: Deps) {
   routes.serve('createDeployment', async (call) => {
-    const body = readDeploymentCreate(readBody(call.request.body), { knownSkus: KNOWN_SKUS });
+    const body = readDeploymentCreate(await readBody(call.request.body), { knownSkus: KNOWN_SKUS });
     if (body.kind === 'refused') throw validationError(body.problems);
     const row = await createDeployment(
       { ...deps, defaults: { hardware: DEFAULT_SKU } },
@@ -59,7 +59,7 @@ export function registerDeploymentRoutes<A extends Caller>(routes: RouteServer<A
   });
   routes.serve('changeDeployment', async (call) => {
     const { row: before } = await requireDeployment(deps, call);
-    const body = readDeploymentPatch(readBody(call.request.body));
+    const body = readDeploymentPatch(await readBody(call.request.body));
     if (body.kind === 'refused') throw validationError(body.problems);
     const { hardware } = body.value;
     if (hardware !== undefined && !KNOWN_SKUS.includes(hardware)) {

@@ -70,7 +70,7 @@ async function submit(deps: Deps, call: AccountCall<Caller>) {
   const submitted = await submitRequest(deps, {
     accountId: account.id,
     deploymentId,
-    body: readBody(request.body),
+    body: await readBody(request.body),
     query,
     idempotency: readIdempotency(call, deploymentId),
   });

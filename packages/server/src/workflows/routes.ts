@@ -14,7 +14,7 @@ import {
 } from '@comfleet/api';
 import { type JsonObject, parseJson } from '@comfleet/comfyui';
 import type { Database } from '../db/database.ts';
-import { readBody } from '../http/read-body.ts';
+import { MAX_VERSION_VALUES, readBody } from '../http/read-body.ts';
 import type { AccountCall, Caller, RouteServer } from '../http/serve-route.ts';
 import { isUuid } from '../telemetry/new-id.ts';
 import { readCursor, writeCursor } from './cursor.pure.ts';
@@ -55,7 +55,7 @@ export function registerWorkflowRoutes<A extends Caller>(routes: RouteServer<A>,
 
 function registerWorkflows<A extends Caller>(routes: RouteServer<A>, deps: Deps) {
   routes.serve('createWorkflow', async ({ request, account }) => {
-    const body = read(WorkflowCreate, readBody(request.body));
+    const body = read(WorkflowCreate, await readBody(request.body));
     if (body.kind === 'refused') throw validationError(body.problems);
     const row = await insertWorkflow(deps.db, { id: deps.newId(), accountId: account.id, name: body.value.name });
     if (row === undefined) throw new Error('insert of a workflow returned no row');
@@ -82,7 +82,7 @@ function registerWorkflows<A extends Caller>(routes: RouteServer<A>, deps: Deps)
 function registerVersions<A extends Caller>(routes: RouteServer<A>, deps: Deps) {
   routes.serve('saveVersion', async (call) => {
     const workflow = await requireWorkflow(deps, call);
-    const body = readBody(call.request.body);
+    const body = await readBody(call.request.body, MAX_VERSION_VALUES);
     const checked = readVersionCreate(body);
     if (checked.kind === 'refused') throw validationError(checked.problems);
     const force = readFlag(String(call.query['force'] ?? 'false')) ?? false;
