@@ -40,7 +40,8 @@ export function copyProgram(embedded: EmbeddedOptions): Program {
 function copyBuild(dir: string): void {
   for (let triesLeft = 20; ; triesLeft -= 1) {
     try {
-      return cpSync(join(root, 'dist'), dir, { recursive: true });
+      cpSync(join(root, 'dist'), dir, { recursive: true });
+      return;
     } catch (error) {
       if (triesLeft === 0) throw error;
     }
