@@ -48,35 +48,48 @@ describe('a lane', () => {
 
   it('tells the same order, sizes and positions as a plain sorted list, whatever is done to it', () => {
     const lane = createLane('a', 'd');
-    let plain: { request: LiveRequest; isBack: boolean; order: number }[] = [];
+    const plain: Entry[] = [];
     const random = createRandom(7);
-    for (let step = 0; step < 6_000; step += 1) {
-      const what = random(100);
-      const request = make(`r${step}`, random(3) - 1, step);
-      if (what < 55) {
+    const drop = (entry: Entry | undefined) => entry && plain.splice(plain.indexOf(entry), 1);
+    const steps: ((request: LiveRequest, order: number) => void)[] = [
+      (request, order) => {
         lane.push(request);
-        plain.push({ request, isBack: false, order: step });
-      } else if (what < 60) {
+        plain.push({ request, isBack: false, order });
+      },
+      (request, order) => {
         lane.pushFront(request);
-        plain.push({ request, isBack: true, order: step });
-      } else if (what < 85) {
+        plain.push({ request, isBack: true, order });
+      },
+      () => {
         const expected = sorted(plain)[0];
-        expect(lane.shift()?.id).toBe(expected?.request.id);
-        plain = plain.filter((entry) => entry !== expected);
-      } else if (plain.length > 0) {
-        const entry = plain[random(plain.length)];
-        if (entry === undefined) continue;
-        expect(lane.remove(entry.request)).toBe(true);
-        plain = plain.filter((other) => other !== entry);
-      }
+        expect(lane.shift()).toBe(expected?.request);
+        drop(expected);
+      },
+      () => {
+        const entry = plain[random(Math.max(1, plain.length))];
+        if (entry) expect(lane.remove(entry.request)).toBe(true);
+        drop(entry);
+      },
+    ];
+    // Ten of twenty push, one comes back, five are given out, four are taken from the middle.
+    const odds = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3];
+    for (let order = 0; order < 6_000; order += 1) {
+      const request = make(`r${order}`, random(3) - 1, order);
+      steps[odds[random(odds.length)] ?? 0]?.(request, order);
       expect(lane.size).toBe(plain.length);
-      const some = plain[random(Math.max(1, plain.length))];
-      if (some && step % 20 === 0) expect(lane.rank(some.request)).toBe(sorted(plain).indexOf(some) + 1);
+      const some = order % 20 === 0 ? plain[random(Math.max(1, plain.length))] : undefined;
+      if (some) expect(lane.rank(some.request)).toBe(sorted(plain).indexOf(some) + 1);
     }
   });
 });
 
-function sorted<T extends { request: LiveRequest; isBack: boolean; order: number }>(entries: readonly T[]): T[] {
+interface Entry {
+  readonly request: LiveRequest;
+  readonly isBack: boolean;
+  readonly order: number;
+}
+
+function sorted(entries: readonly Entry[]): Entry[] {
   return [...entries].sort(
     (a, b) => b.request.priority - a.request.priority || Number(b.isBack) - Number(a.isBack) || a.order - b.order,
   );
