@@ -18,8 +18,9 @@ afterEach(() => app().cancelAll());
 describe.each(VERSIONS)('under %s', (version) => {
   it('a waiting, a running and a finished request show exactly their fields', async () => {
     const deploymentId = await app().createDeployment();
-    const [running, waiting] = [await app().submit(deploymentId, SLOW), await app().submit(deploymentId)];
+    const running = await app().submit(deploymentId, SLOW);
     await app().untilStatus(deploymentId, running, 'in_progress');
+    const waiting = await app().submit(deploymentId);
     const base = (id: string) => `${app().url}/prod/${version}/deployments/${deploymentId}/requests/${id}`;
     const urls = (id: string) => ({ status_url: `${base(id)}/status`, result_url: `${base(id)}/result` });
     const instance_id = await findInstanceId();

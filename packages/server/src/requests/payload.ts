@@ -52,11 +52,10 @@ interface Deps {
 export async function buildPayload(deps: Deps, version: LoadedVersion, body: JsonObject): Promise<RequestPayload> {
   const compiled = chooseGraph(version, body);
   const prepared = compiled.prepare(body['overrides'] ?? {});
-  const placeOf = createPlaces(body);
   if ('problems' in prepared) {
     throw validationError(prepared.problems.map((problem) => ({ ...problem, loc: placeOf(problem.loc) })));
   }
-  const { media, kept, problems } = await readMedia({ ...deps, overrides: body['overrides'] }, prepared, placeOf);
+  const { media, kept, problems } = await readMedia(deps, prepared, body);
   if (problems.length > 0) throw validationError(problems);
   const extraData = body['extra_data'] ?? undefined;
   return {
@@ -115,36 +114,26 @@ interface ReadMedia {
 
 type Place = (string | number)[];
 
-/**
- * Where a problem stands in what the caller sent: compiled graphs say "overrides" or "graph", and what is wrong with a
- * saved graph is in no field of the body.
- */
-function createPlaces(body: JsonObject): (loc: Place) => Place {
-  const inline = body['workflow_api_json'];
-  const isInline = inline !== undefined && inline !== null && !isEmptyObject(inline);
-  return ([first, ...rest]) => {
-    if (first !== 'graph') return first === undefined ? ['body'] : ['body', first, ...rest];
-    return [isInline ? 'body' : 'version', 'workflow_api_json', ...rest];
-  };
+/** Where a problem stands: in the body, or in the version that was saved before. */
+function placeOf(loc: Place): Place {
+  return loc[0] === 'version' ? loc : ['body', ...loc];
 }
 
-function isOverridden(overrides: JsonValue | undefined, { nodeId, name }: MediaInput): boolean {
+function mediaPlace(body: JsonObject, { nodeId, name }: MediaInput): Place {
+  const overrides = body['overrides'];
   const node = isJsonObject(overrides) ? overrides[nodeId] : undefined;
   const inputs = isJsonObject(node) ? node['inputs'] : undefined;
-  return isJsonObject(inputs) && Object.hasOwn(inputs, name);
+  if (isJsonObject(inputs) && Object.hasOwn(inputs, name)) return ['body', 'overrides'];
+  return [isJsonObject(body['workflow_api_json']) ? 'body' : 'version', 'workflow_api_json'];
 }
 
-async function readMedia(
-  deps: Deps & { readonly overrides: JsonValue | undefined },
-  prepared: PreparedGraph,
-  placeOf: (loc: Place) => Place,
-): Promise<ReadMedia> {
+async function readMedia(deps: Deps, prepared: PreparedGraph, body: JsonObject): Promise<ReadMedia> {
   const found: ReadMedia = { media: [], kept: new Map(), problems: [] };
   for (const input of prepared.mediaInputs()) {
     const source = await readSource(deps, input);
     if ('problem' in source) {
       found.problems.push({
-        loc: placeOf([isOverridden(deps.overrides, input) ? 'overrides' : 'graph', input.nodeId, 'inputs', input.name]),
+        loc: [...mediaPlace(body, input), input.nodeId, 'inputs', input.name],
         msg: source.problem,
         type: 'invalid_media',
         input: input.value.slice(0, 100),

@@ -88,7 +88,7 @@ function compileVersion(row: VersionRow, info: ObjectInfo, sha256: string | unde
     graphText: row.graph,
     graph,
     info,
-    compiled: compileGraph(graph, info, { graphLoc: ['workflow_api_json'] }),
+    compiled: compileGraph(graph, info, { graphLoc: ['version', 'workflow_api_json'] }),
     objectInfoSha256: sha256,
   };
 }
