@@ -8,7 +8,7 @@ const COMMA = 0x2c;
 const OPEN_ARRAY = 0x5b;
 const OPEN_OBJECT = 0x7b;
 /** What a turn of the event loop looks through: a few milliseconds. */
-const STEP_BYTES = 1024 * 1024;
+const STEP_BYTES = 512 * 1024;
 /** What costs the parser as much as one value. */
 const ESCAPES_A_VALUE = 8;
 const BARE_BYTES_A_VALUE = 64;
