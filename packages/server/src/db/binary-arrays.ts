@@ -38,7 +38,12 @@ function fixedArray<T>(
   return into;
 }
 
-export function textArray(values: readonly (string | null)[]): Buffer {
+/** PostgreSQL's text holds no U+0000: one hostile message must not fail the statement that many rows share. */
+const storable = (value: string | null): string | null =>
+  value?.includes('\0') ? value.replaceAll('\0', '\ufffd') : value;
+
+export function textArray(given: readonly (string | null)[]): Buffer {
+  const values = given.map(storable);
   const lengths = values.map((value) => (value === null ? -1 : Buffer.byteLength(value)));
   const into = startArray(
     OID.text,
