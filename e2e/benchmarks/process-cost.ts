@@ -24,13 +24,24 @@ function readThread(pid: number, task: string): number {
   }
 }
 
-/** Of a process and its direct children: PostgreSQL's work is done by the postmaster's. */
-export function cpuMsWithChildren(pid: number | undefined): number {
-  if (pid === undefined) return Number.NaN;
-  return [pid, ...childrenOf(pid)].reduce((sum, each) => sum + (cpuMs(each) || 0), 0);
+/**
+ * Of a process and its direct children from now on: PostgreSQL's work is done by the postmaster's. A child that ends in
+ * between takes its figure away, so it is left out; one that came is counted whole.
+ */
+export function watchCpuWithChildren(pid: number): () => number {
+  const before = cpuByProcess(pid);
+  return () => {
+    let sum = 0;
+    for (const [each, ms] of cpuByProcess(pid)) sum += ms - (before.get(each) ?? 0);
+    return sum;
+  };
 }
 
-export function childrenOf(pid: number): number[] {
+function cpuByProcess(pid: number): Map<number, number> {
+  return new Map([pid, ...childrenOf(pid)].map((each) => [each, cpuMs(each) || 0]));
+}
+
+function childrenOf(pid: number): number[] {
   return processIds().filter((each) => {
     try {
       const stat = readFileSync(`/proc/${each}/stat`, 'utf8');

@@ -42,5 +42,7 @@ export interface Row {
   readonly number: number;
   readonly title: string;
   readonly peer: string;
+  /** Its goal is about a real ComfyUI; without one the emulator stands in, in both arms. */
+  readonly wantsReal: boolean;
   run(context: RunContext): Promise<RowResult>;
 }

@@ -14,6 +14,7 @@ export const addedLatencyRow: Row = {
   number: 4,
   title: 'added latency, submit to terminal, idle, sequential',
   peer: 'direct submit to execution_success',
+  wantsReal: true,
   run,
 };
 

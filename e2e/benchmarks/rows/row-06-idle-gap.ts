@@ -19,6 +19,7 @@ export const idleGapRow: Row = {
   number: 6,
   title: 'idle gap, success to next start, backlog behind a blocker',
   peer: "bare ComfyUI's own gap",
+  wantsReal: true,
   run,
 };
 

@@ -19,6 +19,7 @@ export const largeOutputRow: Row = {
   number: 17,
   title: '500 MB output: back end to storage to client',
   peer: 'two plain copies of the file',
+  wantsReal: false,
   run,
 };
 
