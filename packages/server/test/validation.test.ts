@@ -46,6 +46,7 @@ describe('a submit that is not valid', () => {
     ],
     ['a literal for a link', override({ images: 'x' }, '38:42'), ['body.overrides.38:42.inputs.images linked_input']],
     ['NaN', '{"overrides":{"3":{"inputs":{"cfg":NaN}}}}', ['body.overrides.3.inputs.cfg invalid_input_type']],
+    ['NaN in extra_data', '{"extra_data":{"a":[NaN]}}', ['body.extra_data not_finite']],
     ['overrides as text', { overrides: '{}' }, ['body.overrides wrong_type']],
     ['overrides as a list', { overrides: [] }, ['body.overrides wrong_type']],
     ['a node that is no object', { overrides: { '3': 5 } }, ['body.overrides.3 wrong_type']],
@@ -203,6 +204,16 @@ describe('a saved graph that was forced', () => {
 });
 
 describe('what is not refused', () => {
+  it('runs when only the back end can judge a value: ComfyUI took choices in the new notation unchecked', async () => {
+    const graph = {
+      '1': { class_type: 'TestChooser', inputs: { choice: 'left' } },
+      '2': { class_type: 'SaveImage', inputs: { images: ['1', 0], filename_prefix: 'a' } },
+    };
+    const deploymentId = await app().createDeployment(graph);
+    const result = await app().run(deploymentId, override({ choice: 'middle' }, '1'));
+    expect(result).toMatchObject({ status: 'succeeded' });
+  });
+
   it.each<[string, JsonValue]>([
     ['an empty object', {}],
     ['null for every field', { overrides: null, metadata: null, priority: null, webhook: null, extra_data: null }],

@@ -29,6 +29,11 @@ export const SAMPLER_CLASSES = {
     output: ['IMAGE'],
     output_name: ['IMAGE'],
   }),
+  TestChooser: node('TestChooser', {
+    input: { required: { choice: ['COMBO', { options: ['left', 'right'] }] } },
+    output: ['IMAGE'],
+    output_name: ['IMAGE'],
+  }),
 } as unknown as ObjectInfo;
 
 /** One sampler, one picture of it. */
