@@ -12,6 +12,12 @@ test('a node keeps its class, inputs and title, and nothing else', () => {
   expect(parsed).toEqual({ graph: { '1': { class_type: 'A', inputs: { x: 1 }, _meta: { title: 't' } } } });
 });
 
+test('a graph of more nodes than are taken is refused as a whole', () => {
+  const graph = Object.fromEntries(['1', '2', '3'].map((id) => [id, { class_type: 'A', inputs: {} }]));
+  expect(parseGraph(graph, 3)).toHaveProperty('graph');
+  expect(parseGraph(graph, 2)).toMatchObject({ problems: [{ loc: [], type: 'too_many_nodes' }] });
+});
+
 test.each([
   ['[1]', [' invalid_prompt']],
   ['null', [' invalid_prompt']],

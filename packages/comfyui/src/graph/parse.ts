@@ -26,7 +26,10 @@ export function isEditorFormat(value: JsonValue): boolean {
 }
 
 /** The value as a graph, or every fault of its shape. `loc` is relative to the graph. */
-export function parseGraph(value: JsonValue): { graph: Graph } | { problems: Problem[] } {
+export function parseGraph(
+  value: JsonValue,
+  maxNodes = Number.POSITIVE_INFINITY,
+): { graph: Graph } | { problems: Problem[] } {
   if (!isJsonObject(value)) {
     return { problems: [fault([], 'A graph is an object: node id to { "class_type", "inputs" }.', value)] };
   }
@@ -34,6 +37,11 @@ export function parseGraph(value: JsonValue): { graph: Graph } | { problems: Pro
     const msg =
       "This is the editor's format (nodes, links); the API format is needed. Export it with Workflow > Export (API).";
     return { problems: [{ loc: [], msg, type: 'editor_format' }] };
+  }
+  const count = Object.keys(value).length;
+  if (count > maxNodes) {
+    const msg = `The graph has ${count} nodes; at most ${maxNodes} are taken.`;
+    return { problems: [{ loc: [], msg, type: 'too_many_nodes' }] };
   }
   const problems: Problem[] = [];
   const graph: Graph = {};
