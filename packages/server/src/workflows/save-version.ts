@@ -1,5 +1,5 @@
 // "Cloud Save": an immutable version from a workflow_api_json. Validated on save, with findings. Called by routes.ts.
-import { ApiError, isJsonObject, type Problem, validationError } from '@comfleet/api';
+import { ApiError, DEFAULT_LIMITS, echo, isJsonObject, type Problem, validationError } from '@comfleet/api';
 import { isEditorFormat, type JsonValue, parseGraph, stringifyJson, validateGraph } from '@comfleet/comfyui';
 import type { Database } from '../db/database.ts';
 import type { ObjectInfos } from './object-infos.ts';
@@ -16,6 +16,7 @@ export interface Finding {
   readonly loc: (string | number)[];
   readonly msg: string;
   readonly type: string;
+  readonly input?: unknown;
 }
 
 interface Deps {
@@ -43,11 +44,16 @@ export async function saveVersion(deps: Deps, input: SaveVersionInput): Promise<
       objectInfoSha256,
       environment: jsonText(input.body['environment']),
       readme: typeof input.body['readme'] === 'string' ? input.body['readme'] : undefined,
-      findings: JSON.stringify(findings),
+      // An exact number in a value that is shown is none that JSON.stringify writes.
+      findings: JSON.stringify(findings.map((finding) => ({ ...finding, ...shownInput(finding) }))),
     });
     if (row === undefined) throw new Error('insert of a version returned no row');
     return row;
   });
+}
+
+function shownInput({ input }: Finding): { input?: unknown } {
+  return input === undefined ? {} : { input: echo(input) };
 }
 
 function readGraph(body: SaveVersionInput['body']): JsonValue {
@@ -73,7 +79,7 @@ function readGraph(body: SaveVersionInput['body']): JsonValue {
   }
   // {} may be saved: its deployments answer 10013 until a better version is pinned.
   if (isJsonObject(graph) && Object.keys(graph).length === 0) return graph as JsonValue;
-  const parsed = parseGraph(graph);
+  const parsed = parseGraph(graph, DEFAULT_LIMITS.graphNodes);
   if ('problems' in parsed) throw validationError(parsed.problems.map((problem) => under(problem, loc)));
   return graph;
 }
