@@ -23,6 +23,7 @@ export { type Graph, type GraphNode, isEditorFormat, parseGraph } from './graph/
 export type { Holes, PreparedGraph } from './graph/prepared.ts';
 export { type Problem, prefixProblem } from './graph/problem.ts';
 export { pruneGraph } from './graph/prune.ts';
+export { holdsNonFinite } from './graph/python-value.ts';
 export { listSavePrefixes, type SavePrefix } from './graph/save-prefixes.ts';
 export { type Verdict, validateGraph } from './graph/validate.ts';
 export { decodeHistoryEntry, type HistoryEntry, type HistoryMessage, type Terminal } from './history.ts';

@@ -1,10 +1,11 @@
 // What a request runs: its prepared graph, its media and its secrets. Built from the body at submit, and from the stored
 // text after a restart. Called by submit.ts and by execution when memory let go of it.
-import { ApiError, type Problem, validationError } from '@comfleet/api';
+import { ApiError, DEFAULT_LIMITS, type Problem, validationError } from '@comfleet/api';
 import {
   type CompiledGraph,
   checkFileName,
   compileGraph,
+  holdsNonFinite,
   isEditorFormat,
   isJsonObject,
   type JsonObject,
@@ -58,6 +59,11 @@ export async function buildPayload(deps: Deps, version: LoadedVersion, body: Jso
   const { media, kept, problems } = await readMedia(deps, prepared, body);
   if (problems.length > 0) throw validationError(problems);
   const extraData = body['extra_data'] ?? undefined;
+  if (extraData !== undefined && holdsNonFinite(extraData)) {
+    // Its value is a secret and is not shown.
+    const msg = 'extra_data holds a number that is not finite (NaN, Infinity or one too large).';
+    throw validationError([{ loc: ['body', 'extra_data'], msg, type: 'not_finite' }]);
+  }
   return {
     prepared,
     media,
@@ -97,7 +103,7 @@ function chooseGraph(version: LoadedVersion, body: JsonObject): CompiledGraph {
       'This is the editor\'s format (it has "nodes" and "links"). Export the workflow with "Export (API)" and send that.';
     throw validationError([{ loc, msg, type: 'editor_format' }]);
   }
-  const parsed = parseGraph(inline);
+  const parsed = parseGraph(inline, DEFAULT_LIMITS.graphNodes);
   if ('problems' in parsed) throw validationError(parsed.problems.map((problem) => at(loc, problem)));
   return compileGraph(parsed.graph, version.info, { graphLoc: ['workflow_api_json'] });
 }
