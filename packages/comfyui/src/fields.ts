@@ -1,6 +1,11 @@
 // Reads single fields out of JSON that a foreign server wrote: every reader gives undefined for what is not there
 // or has another type, and none throws. Used by all decoders of this package's client half.
 import { isJsonObject, type JsonObject, type JsonValue, LosslessNumber, parseJson } from './json.ts';
+import { holdsMoreValues } from './json-scan.ts';
+
+/** A hostile server's millions of small values would hold up everything else for seconds. */
+const MAX_VALUES = 500_000;
+const LARGE_CHARS = 1024 * 1024;
 
 /** An own property only: a key such as `__proto__` or `constructor` never reaches the prototype. */
 export function readField(value: JsonValue | undefined, key: string): JsonValue | undefined {
@@ -61,6 +66,7 @@ export function readIds(value: JsonValue | undefined, key: string): string[] {
 
 /** Exact and tolerant of python's NaN; undefined when the text is not JSON (also when nested too deeply to read). */
 export function tryParseJson(text: string): JsonValue | undefined {
+  if (text.length > LARGE_CHARS && holdsMoreValues(text, MAX_VALUES)) return undefined;
   try {
     return parseJson(text);
   } catch {

@@ -27,6 +27,17 @@ export function needsExactReader(text: string, limits: Required<JsonLimits>): bo
   return false;
 }
 
+/** Whether the text holds more values than that, by its brackets and commas; looks no further once it does. */
+export function holdsMoreValues(text: string, maxValues: number): boolean {
+  let values = 1;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(text, at);
+    else if ((code === 0x2c || code === 0x7b || code === 0x5b) && ++values > maxValues) return true;
+  }
+  return false;
+}
+
 // Follows brackets and commas; false for one that breaks a limit, and for the first letter of NaN and Infinity.
 function createNesting({ maxDepth, maxKeys }: Required<JsonLimits>): (code: number) => boolean {
   // One less than the members at each depth.
