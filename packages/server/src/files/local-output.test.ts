@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLocalOutput, type LocalOutput, type LocalRead, readSmall } from './local-output.ts';
+import { createLocalOutput, isOpenedAt, type LocalOutput, type LocalRead, readSmall } from './local-output.ts';
 
 let base = '';
 let dir = '';
@@ -66,6 +66,14 @@ describe('list', () => {
 });
 
 describe('read', () => {
+  it('what was opened through a folder that was swapped meanwhile is told from the file itself', () => {
+    const path = join(dir, 'r1/a.png');
+    const fd = openSync(path, 'r');
+    const other = openSync(join(base, 'secret'), 'r');
+    expect([isOpenedAt(fd, path), isOpenedAt(other, path)]).toEqual([true, false]);
+    for (const each of [fd, other]) closeSync(each);
+  });
+
   it('a small file comes at once', () => {
     expect(read('r1', 'a.png')).toEqual({ kind: 'bytes', bytes: Buffer.from('aaa') });
     expect(read('r1/cats', 'b.png')).toEqual({ kind: 'bytes', bytes: Buffer.from('bb') });

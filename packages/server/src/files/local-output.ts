@@ -5,9 +5,11 @@ import {
   closeSync,
   constants,
   fstatSync,
+  lstatSync,
   openSync,
   read,
   readdirSync,
+  readlinkSync,
   readSync,
   realpathSync,
   type Stats,
@@ -49,6 +51,22 @@ function isPlainPath(root: string, path: string): boolean {
   return path.startsWith(root + sep) && realpathSync.native(path) === path;
 }
 
+// A folder that is swapped for a symlink and back passes both looks at the path. Linux tells what was really opened.
+// Exported for its test.
+export function isOpenedAt(fd: number, path: string): boolean {
+  if ((openedPath(fd) ?? path) !== path) return false;
+  const [opened, named] = [fstatSync(fd), lstatSync(path)];
+  return opened.ino === named.ino && opened.dev === named.dev;
+}
+
+function openedPath(fd: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return undefined; // no such file system here
+  }
+}
+
 function isSame(a: Stats, b: Stats): boolean {
   return a.size === b.size && a.mtimeMs === b.mtimeMs && a.ino === b.ino;
 }
@@ -85,13 +103,16 @@ async function* readStill(fd: number, stat: Stats): AsyncGenerator<Buffer> {
 }
 
 function openStill(root: string, path: string): number | LocalRead {
+  let fd: number | undefined;
   try {
     if (!isPlainPath(root, path)) return { kind: 'refused', reason: 'outside' };
-    const fd = openSync(path, READ);
-    if (isPlainPath(root, path)) return fd; // again: a folder could have been swapped for a symlink in between
+    fd = openSync(path, READ);
+    // Again: a folder could have been swapped for a symlink in between.
+    if (isPlainPath(root, path) && isOpenedAt(fd, path)) return fd;
     closeSync(fd);
     return { kind: 'refused', reason: 'outside' };
   } catch (error) {
+    if (fd !== undefined) closeSync(fd);
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return { kind: 'missing' };
     if (codeOf(error) === 'ELOOP') return { kind: 'refused', reason: 'outside' };
     return { kind: 'refused', reason: codeOf(error) === 'ENXIO' ? 'not_a_file' : 'unreadable' };
