@@ -26,11 +26,17 @@ interface Picture {
   readonly image: Buffer;
 }
 
+/** These wait in memory for the end of the run. */
+const MAX_PICTURE_BYTES = 256 * 1024 * 1024;
+/** What a picture costs beyond its bytes: a flood of tiny ones ends as soon. */
+const PICTURE_OVERHEAD_BYTES = 64 * 1024;
+
 export function createCollector(deps: FetchDeps): Collector {
   const local = openLocalFolders(deps.instance);
   /** One fetch a file, however often it is named. */
   const fetching = new Map<string, Promise<Fetched>>();
   const pictures: Picture[] = [];
+  let pictureBytes = 0;
   let silent: SilentOutputs = { frameNodes: new Set(), modelPrefixes: [] };
 
   function fetchItem(nodeId: string | undefined, item: JsonObject): Promise<Fetched> {
@@ -60,10 +66,14 @@ export function createCollector(deps: FetchDeps): Collector {
       silent = expected;
     },
     keepPreview(nodeId, image) {
-      if (silent.frameNodes.has(nodeId)) pictures.push({ nodeId, image: Buffer.from(image) });
+      if (!silent.frameNodes.has(nodeId)) return;
+      pictureBytes += image.length + PICTURE_OVERHEAD_BYTES;
+      if (pictureBytes <= MAX_PICTURE_BYTES) pictures.push({ nodeId, image: Buffer.from(image) });
     },
     async finish(outputs) {
       try {
+        if (pictureBytes > MAX_PICTURE_BYTES)
+          throw new Error(`more than ${MAX_PICTURE_BYTES} bytes of pictures were sent`);
         const { outputs: shown, missing } = await rewriteOutputs(outputs, fetchItem);
         const sent = await storePictures(deps, pictures, shown);
         await fetchUnlisted();
