@@ -145,9 +145,9 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   const { stopRequest } = dispatcher;
   const deadlines = createDeadlines({ clock, live, fleet, dispatcher, startTimeoutMs: config.startTimeoutMs });
   const retention = createRetention({ db, clock, storage, inputCache, log, retentionDays: config.retentionDays });
-  const endOfRefused = () => {
+  const endOfRefused = async () => {
     dispatcher.refreshLimits();
-    void endRefused({ live, directory, stop: stopRequest }).catch((error) =>
+    await endRefused({ live, directory, stop: stopRequest }).catch((error) =>
       log.error(describeError(error), 'ending the requests of a closed deployment'),
     );
   };
@@ -215,7 +215,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
 
   await fleet.start();
   await recoverRequests({ db, clock, log, live, fleet, writes, dispatcher });
-  endOfRefused();
+  await endOfRefused();
   dispatcher.start();
   deadlines.start();
   retention.start();

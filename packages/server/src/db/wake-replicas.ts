@@ -46,17 +46,19 @@ export function createReplicaWaker<Topic extends string>(deps: ReplicaWakerDeps<
   const receive = (payload: string | undefined): void => {
     const [sender, ...named] = payload?.split(' ') ?? [];
     if (sender === replicaId) return;
-    for (const topic of topics) if (payload === undefined || named.includes(topic)) waker.wake(topic);
+    for (const topic of topics) if (payload === undefined || named.includes(topic)) void waker.wake(topic);
   };
 
   return {
     on: waker.on,
     wake: (topic) => {
-      waker.wake(topic);
+      const delivery = waker.wake(topic);
       pending.add(topic);
-      if (isSending) return;
-      isSending = true;
-      setImmediate(() => void send());
+      if (!isSending) {
+        isSending = true;
+        setImmediate(() => void send());
+      }
+      return delivery;
     },
     start: async () => {
       stopListening = await db.listen(CHANNEL, receive);

@@ -13,14 +13,14 @@ test('many wakes of one turn are one call for each topic, and none after the lis
   const calls: string[] = [];
   const off = waker.on('work', () => calls.push('work'));
   waker.on('delivery', () => calls.push('delivery'));
-  waker.wake('work');
-  waker.wake('work');
-  waker.wake('delivery');
+  void waker.wake('work');
+  void waker.wake('work');
+  void waker.wake('delivery');
   expect(calls).toEqual([]);
   await nextTurn();
   expect(calls).toEqual(['work', 'delivery']);
   off();
-  waker.wake('work');
+  void waker.wake('work');
   await nextTurn();
   expect(calls).toHaveLength(2);
 });
@@ -30,9 +30,9 @@ test('a wake during a call is another call, not a lost one', async () => {
   let calls = 0;
   waker.on('work', () => {
     calls += 1;
-    if (calls === 1) waker.wake('work');
+    if (calls === 1) void waker.wake('work');
   });
-  waker.wake('work');
+  void waker.wake('work');
   await nextTurn();
   await nextTurn();
   expect(calls).toBe(2);
@@ -54,11 +54,11 @@ test('replicas wake each other with one notification a turn, and themselves with
   });
   if (!here || !there) throw new Error('two replicas were made');
   await Promise.all([here.replica.start(), there.replica.start()]);
-  for (let count = 0; count < 100; count += 1) here.replica.wake('work');
+  for (let count = 0; count < 100; count += 1) void here.replica.wake('work');
   await nextTurn();
   expect(here.calls).toEqual(['work']);
   await until('the other replica is woken', () => there.calls.length > 0);
-  there.replica.wake('delivery');
+  void there.replica.wake('delivery');
   await until('the first replica is woken', () => here.calls.length > 1);
   expect([here.calls, there.calls]).toEqual([
     ['work', 'delivery'],

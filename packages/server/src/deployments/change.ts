@@ -1,5 +1,6 @@
 // Creating, editing, disabling and deleting a deployment. Called by routes.ts.
-// Ending a deployment's requests is the right-hand domains' work: this file writes the fact and wakes them.
+// Ending a deployment's requests is the right-hand domains' work: this file writes the fact, wakes them, and answers when
+// they have acted, so that after the answer no waiting request is dispatched.
 import { ApiError, type Problem, validationError } from '@comfleet/api';
 import type { Database, Queryable } from '../db/database.ts';
 import type { Waker } from '../db/wake.ts';
@@ -71,16 +72,16 @@ export async function changeDeployment(deps: Deps, id: string, wish: DeploymentW
     requireMinBelowMax(fields);
     return await updateDeployment(tx, { id, fields });
   });
-  deps.directory.forget(id);
-  deps.waker.wake('deployments');
   if (row === undefined) throw new ApiError(10003);
+  deps.directory.learn(row);
+  await deps.waker.wake('deployments');
   return row;
 }
 
 export async function removeDeployment(deps: Deps, id: string): Promise<void> {
-  await deleteDeployment(deps.db, id);
-  deps.directory.forget(id);
-  deps.waker.wake('deployments');
+  const row = await deleteDeployment(deps.db, id);
+  if (row) deps.directory.learn(row);
+  await deps.waker.wake('deployments');
 }
 
 async function mergeWish(tx: Queryable, now: DeploymentRow, wish: DeploymentWish): Promise<DeploymentFields> {

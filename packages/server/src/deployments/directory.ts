@@ -1,5 +1,5 @@
 // The deployments in memory, read through from the database. Called by every route below a deployment and by dispatch.
-// One process writes deployments here, so an entry is dropped when it is changed; the age bound is for other writers.
+// One process writes deployments here, and what it wrote is kept at once; the age bound is for other writers.
 import { ApiError } from '@comfleet/api';
 import type { Queryable } from '../db/database.ts';
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
@@ -22,17 +22,20 @@ export interface DeploymentDirectory {
   find(id: string): Promise<Deployment | undefined>;
   /** The deployment, if this account may use it; throws the error that the caller is to see. */
   require(id: string, accountId: string): Promise<Deployment>;
-  forget(id: string): void;
+  /** What was just written: from now on nobody is told anything older. */
+  learn(row: DeploymentRow): void;
 }
 
 export function createDeploymentDirectory({ db, clock }: { db: Queryable; clock: Clock }): DeploymentDirectory {
   const kept = new Map<string, { deployment: Deployment; loadedAt: number }>();
+  let changes = 0;
 
   async function find(id: string): Promise<Deployment | undefined> {
     if (!isUuid(id)) return undefined;
     const key = id.toLowerCase();
     const known = kept.get(key);
     if (known && clock.now() - known.loadedAt < KEPT_MS) return known.deployment;
+    const before = changes;
     let row: DeploymentRow | undefined;
     try {
       row = await findDeployment(db, key);
@@ -42,9 +45,14 @@ export function createDeploymentDirectory({ db, clock }: { db: Queryable; clock:
       throw error;
     }
     if (row === undefined) return undefined;
+    // Something was written while this was read, so it may be older than what was learned: look again.
+    return changes === before ? keep(row) : await find(id);
+  }
+
+  function keep(row: DeploymentRow): Deployment {
     const deployment = toDeployment(row);
     if (kept.size >= KEPT) kept.clear();
-    kept.set(key, { deployment, loadedAt: clock.now() });
+    kept.set(row.id, { deployment, loadedAt: clock.now() });
     return deployment;
   }
 
@@ -57,8 +65,9 @@ export function createDeploymentDirectory({ db, clock }: { db: Queryable; clock:
       if (deployment === undefined) throw new ApiError(404001);
       return deployment;
     },
-    forget: (id) => {
-      kept.delete(id.toLowerCase());
+    learn(row) {
+      changes += 1;
+      keep(row);
     },
   };
 }

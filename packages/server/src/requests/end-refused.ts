@@ -1,5 +1,6 @@
-// Ends the live requests of deployments that were disabled or deleted. Woken by `deployments` (the fact is in the table);
-// a slow sweep stands behind it. Started by app.ts.
+// Ends the live requests of deployments that were disabled or deleted. Called by app.ts when a deployment was changed,
+// before the change is answered, and after a start, before anything is dispatched.
+import { persist } from '../db/persist.ts';
 import type { Deployment, DeploymentDirectory } from '../deployments/directory.ts';
 import type { LiveIndex, LiveRequest, StopWish } from './live.ts';
 
@@ -28,7 +29,8 @@ export async function endRefused(deps: Deps): Promise<void> {
   const wishes = new Map<string, StopWish | undefined>();
   for (const request of deps.live.all()) {
     if (!wishes.has(request.deploymentId)) {
-      const deployment = await deps.directory.find(request.deploymentId);
+      // A database that goes away just now must not leave them running.
+      const deployment = await persist(() => deps.directory.find(request.deploymentId));
       wishes.set(request.deploymentId, deployment && judgeRunning(deployment));
     }
     const wish = wishes.get(request.deploymentId);
