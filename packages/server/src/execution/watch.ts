@@ -182,7 +182,8 @@ function success(seen: Seen, entry: HistoryEntry | undefined): RunEnd {
 }
 
 function judgeWorker(times: WatchTimes, seen: Seen): RunEnd | undefined {
-  if (seen.startedAt === undefined || seen.hasRunNode) return undefined;
+  // Once frames may be missing, that none came says nothing.
+  if (seen.startedAt === undefined || seen.hasRunNode || !seen.hasAllFrames) return undefined;
   const silentMs = performance.now() - seen.startedAt;
   if (silentMs <= times.workerDeadMs) return undefined;
   const reason = `the instance started the prompt and ran no node for ${Math.round(silentMs / 1000)} s: its worker is dead`;

@@ -1,0 +1,53 @@
+import type { ComfyClient, Frame } from '@comfleet/comfyui';
+import { expect, test } from 'vitest';
+import type { InstanceConnection, PromptListener } from '../instances/connection.ts';
+import { watchPrompt } from './watch.ts';
+
+const START = { type: 'execution_start', promptId: 'p' } as Frame;
+const SUCCESS = { type: 'execution_success', promptId: 'p' } as Frame;
+const TIMES = { silenceMs: 20, refusedMs: 300, unreachableMs: 1_500, workerDeadMs: 40 };
+
+/** An instance that has the prompt in its queue whenever it is asked. */
+function createInstance() {
+  let listener: PromptListener | undefined;
+  let asked = 0;
+  const client = {
+    queue: async () => {
+      asked += 1;
+      return { running: ['p'], pending: [] };
+    },
+  } as Partial<ComfyClient>;
+  const connection = {
+    client,
+    listen(_promptId: string, next: PromptListener) {
+      listener = next;
+      return () => undefined;
+    },
+  } as unknown as InstanceConnection;
+  const watch = watchPrompt({
+    connection,
+    promptId: 'p',
+    times: TIMES,
+    onExecuted: () => undefined,
+    onPreview: () => undefined,
+    onOver: () => undefined,
+  });
+  return { watch, asked: () => asked, tell: (act: (listener: PromptListener) => void) => listener && act(listener) };
+}
+
+test('a prompt that was started and runs no node for long is lost: the worker is dead', async () => {
+  const { watch, tell } = createInstance();
+  tell((listener) => listener.onFrame(START));
+  expect(await watch.ended).toMatchObject({ kind: 'lost', isWorkerDead: true });
+});
+
+test('a run whose frames stopped with the socket is not taken for a dead worker', async () => {
+  const { watch, tell, asked } = createInstance();
+  tell((listener) => listener.onFrame(START));
+  tell((listener) => listener.onSocketLost());
+  const first = await Promise.race([watch.ended, new Promise((resolve) => setTimeout(resolve, 200, 'still runs'))]);
+  expect(first).toBe('still runs');
+  expect(asked()).toBeGreaterThan(0);
+  tell((listener) => listener.onFrame(SUCCESS));
+  expect(await watch.ended).toMatchObject({ kind: 'success', isComplete: false });
+});
