@@ -23,7 +23,10 @@ export function reserve(board: Board, request: LiveRequest): boolean {
 /** The insert failed: the instance is free again. */
 export function release(board: Board, request: LiveRequest): void {
   const slots = request.instanceId === undefined ? undefined : board.slotsById.get(request.instanceId);
-  if (slots) unhold(request, slots);
+  if (slots === undefined) return;
+  unhold(request, slots);
+  // Others may have queued up behind a reservation that came to nothing.
+  board.pump();
 }
 
 /** The request is durable. */
