@@ -25,6 +25,17 @@ test('many wakes of one turn are one call for each topic, and none after the lis
   expect(calls).toHaveLength(2);
 });
 
+test('a wake is over once its listeners have acted', async () => {
+  const waker = createWaker();
+  let hasActed = false;
+  waker.on('work', async () => {
+    await nextTurn();
+    hasActed = true;
+  });
+  await waker.wake('work');
+  expect(hasActed).toBe(true);
+});
+
 test('a wake during a call is another call, not a lost one', async () => {
   const waker = createWaker();
   let calls = 0;
