@@ -1,5 +1,6 @@
 // Errors of the HTTP layer itself: who calls, what exists, how a body must look (codes 401001, 404001, 405001, 413001).
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { ADMIN_TOKEN, useTestApp } from '../testing/create-test-app.ts';
 import { expectError } from '../testing/expect-error.ts';
@@ -54,6 +55,27 @@ describe('a call without a valid token', () => {
       headers: { authorization: `bearer ${ADMIN_TOKEN}` },
     });
     expect(reply.status).toBe(200);
+  });
+});
+
+describe('what is not HTTP', () => {
+  async function say(text: string): Promise<string> {
+    const socket = connect(Number(new URL(shared().url).port), '127.0.0.1');
+    socket.write(text);
+    let heard = '';
+    for await (const chunk of socket) heard += String(chunk);
+    return heard;
+  }
+
+  it.each([
+    ['two lengths', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}', '400', 422001],
+    ['a TLS hello', '\u0016\u0003\u0001\u0002\u0000\r\n\r\n', '400', 422001],
+    ['huge headers', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(40_000)}\r\n\r\n`, '431', 413001],
+  ])('is refused in the shape of every error: %s', async (_what, text, status, code) => {
+    const heard = await say(text);
+    expect(heard.slice(0, 12)).toBe(`HTTP/1.1 ${status}`);
+    const body = JSON.parse(heard.slice(heard.indexOf('{')));
+    expect(body).toMatchObject({ error_code: code, code, request_id: expect.any(String) });
   });
 });
 

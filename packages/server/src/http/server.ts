@@ -4,6 +4,7 @@ import { ApiError } from '@comfleet/api';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Log } from '../telemetry/log.ts';
 import { describeUnknownRoute, listMethods } from './known-routes.ts';
+import { refuseMalformed } from './refuse-malformed.ts';
 import { createErrorSender } from './send-error.ts';
 
 export interface HttpDeps {
@@ -28,6 +29,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     requestTimeout: 0,
     keepAliveTimeout: 75_000,
     return503OnClosing: false,
+    clientErrorHandler: (error, socket) => refuseMalformed(error, socket, deps.newId()),
     // A path with malformed escapes reaches no hook and no route of ours.
     frameworkErrors(_error, request, reply) {
       reply.header('x-request-id', request.id);
