@@ -9,8 +9,8 @@ import { capacity } from './slots.ts';
 /** True: an instance with room is held for it, so that its row is inserted already leased. */
 export function reserve(board: Board, request: LiveRequest): boolean {
   const max = board.limits.get(request.deploymentId);
-  // Nobody overtakes those who wait.
-  if (!board.isOpen || board.waiting.size > 0 || max === undefined) return false;
+  // Nobody overtakes those who wait, or whose lease is on its way.
+  if (!board.isOpen || board.waiting.size + board.leasing > 0 || max === undefined) return false;
   const slots = readySlots(board).find(
     (candidate) =>
       candidate.pending < capacity(candidate) && countOtherInstances(board, request.deploymentId, candidate) < max,

@@ -24,6 +24,8 @@ export interface Board {
   readonly slotsById: Map<string, Slots>;
   /** max_instances of the deployments that were asked for lately. */
   readonly limits: Map<string, number>;
+  /** Requests whose lease is being written. */
+  leasing: number;
   /** Attempts under way, until they are settled. */
   readonly running: Set<Promise<void>>;
   /** False before the start and while the service stops: nothing new is given out. */
@@ -40,6 +42,7 @@ export function createBoard(deps: DispatchDeps, pump: (board: Board) => void): B
     budget: createPayloadBudget(),
     slotsById: new Map(),
     limits: new Map(),
+    leasing: 0,
     running: new Set(),
     isOpen: false,
     pump: () => pump(board),

@@ -78,7 +78,7 @@ async function leaseAndPerform(board: Board, request: LiveRequest, slots: Slots)
   const { id, epoch, promptId = '' } = request;
   const wish = { requestId: id, epoch, instanceId: slots.instance.id, promptId, now: clock.now() };
   try {
-    const isLeased = await writes.lease(wish);
+    const isLeased = await countLeasing(board, writes.lease(wish));
     if (isLeased) return perform(board, { request, slots, isResumed: false });
     unhold(request, slots);
     await leaveLease(board, request);
@@ -86,6 +86,15 @@ async function leaseAndPerform(board: Board, request: LiveRequest, slots: Slots)
     if (request.phase === 'leased') unhold(request, slots);
     log.error({ requestId: id, ...describeError(error) }, 'a lease could not be taken');
     setTimeout(() => requeue(board, request), LEASE_PAUSE_MS).unref();
+  }
+}
+
+async function countLeasing<T>(board: Board, lease: Promise<T>): Promise<T> {
+  board.leasing += 1;
+  try {
+    return await lease;
+  } finally {
+    board.leasing -= 1;
   }
 }
 

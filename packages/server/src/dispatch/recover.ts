@@ -19,6 +19,7 @@ interface Deps {
   readonly fleet: Fleet;
   readonly writes: RequestWrites;
   readonly dispatcher: Dispatcher;
+  readonly maxAttempts: number;
 }
 
 export async function recoverRequests(deps: Deps): Promise<void> {
@@ -59,6 +60,10 @@ async function resumeLeased(deps: Deps, row: LiveRow, request: LiveRequest): Pro
   request.losses = losses;
   request.instanceId = undefined;
   request.promptId = undefined;
+  if (losses >= deps.maxAttempts) {
+    const details = `The instance lost the request ${losses} times; the last time it ended while the service was down.`;
+    request.stop ??= { kind: 'fail', code: 10012, details };
+  }
   deps.dispatcher.restoreWaiting(request);
 }
 
