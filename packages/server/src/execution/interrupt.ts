@@ -19,9 +19,10 @@ export async function interruptUntilOver(of: { attempt: Attempt; watch: Watch })
   });
   while (end === undefined && performance.now() < until) {
     try {
-      // It may move from the queue into execution between the two calls, and the interrupt only hits a running one.
       await client.deletePending(attempt.promptId);
-      await client.interrupt(attempt.promptId);
+      // Asked first: a ComfyUI before 0.3.57 interrupts whatever runs, be it somebody else's.
+      const { running } = await client.queue();
+      if (running.includes(attempt.promptId)) await client.interrupt(attempt.promptId);
     } catch {
       // the instance cannot be reached: the watch finds out what that means
     }
