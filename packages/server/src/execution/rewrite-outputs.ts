@@ -35,8 +35,8 @@ async function rewriteItem(
 ): Promise<JsonValue> {
   if (!isFileItem(item)) return withoutNonFinite(item);
   const fetched = await fetchItem(nodeId, item);
-  // `fullpath` is the instance's own affair.
-  const { fullpath: _, ...rest } = item;
+  // `fullpath` is the instance's own affair, and a `url` of its own would stand where ours belongs.
+  const { fullpath: _path, url: _url, ...rest } = item;
   if (fetched.kind === 'failed') throw new Error(fetched.reason);
   if (fetched.kind === 'missing') {
     missing.push(nodeId);
