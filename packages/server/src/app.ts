@@ -60,6 +60,8 @@ export interface AppOverrides {
 }
 
 const START_WITHIN_MS = 30_000;
+/** How often a request may be run, whatever became of the runs before. */
+const MAX_ATTEMPTS = 3;
 
 export interface App {
   readonly url: string;
@@ -137,7 +139,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
         runTimeoutMs: config.runTimeoutMs,
         maxFetchBytes: overrides.maxFetchBytes ?? DEFAULT_LIMITS.fetchedFileBytes,
         fetchTimeoutMs: overrides.fetchTimeoutMs ?? DEFAULT_LIMITS.fetchMs,
-        maxAttempts: 3,
+        maxAttempts: MAX_ATTEMPTS,
         startTimeoutMs: config.startTimeoutMs,
       },
     },
@@ -214,7 +216,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   }
 
   await fleet.start();
-  await recoverRequests({ db, clock, log, live, fleet, writes, dispatcher });
+  await recoverRequests({ db, clock, log, live, fleet, writes, dispatcher, maxAttempts: MAX_ATTEMPTS });
   await endOfRefused();
   dispatcher.start();
   deadlines.start();
