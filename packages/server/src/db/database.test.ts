@@ -210,3 +210,16 @@ test('a server that is frozen does not hold callers for longer than its time-out
   await until('the database is ready again', () => db.ready());
   await db.stop();
 });
+
+test('a server that freezes before a commit does not hold the transaction either', async () => {
+  const db = createDatabase({ connection: server.connection, log: silentLog, poolSize: 1, statementTimeoutMs: 200 });
+  let pid = 0;
+  const frozen = db.transaction(async (tx) => {
+    [{ pid } = { pid: 0 }] = await tx.query<{ pid: number }>(sql`select pg_backend_pid() as pid`);
+    process.kill(pid, 'SIGSTOP');
+  });
+  expect((await failure(frozen)).ambiguous).toBe(true);
+  process.kill(pid, 'SIGCONT');
+  await until('the database is ready again', () => db.ready());
+  await db.stop();
+});

@@ -99,6 +99,11 @@ function queryConfig(statement: Sql, timeoutMs: number): pg.QueryConfig {
   };
 }
 
+/** Begin, commit and rollback: a server that is cut off answers none of them. */
+function bounded(text: string, { statementTimeoutMs }: Session): pg.QueryConfig {
+  return queryConfig({ text, values: [] }, statementTimeoutMs);
+}
+
 async function queryOnce<Row>(session: Session, statement: Sql): Promise<Row[]> {
   const client = await connect(session);
   try {
@@ -126,16 +131,15 @@ async function runTransaction<T>(
   };
   let committing = false;
   try {
-    await client.query(
-      options.statementTimeoutMs === undefined ? 'begin' : `begin; set local statement_timeout = ${timeoutMs}`,
-    );
+    const limit = options.statementTimeoutMs === undefined ? '' : `; set local statement_timeout = ${timeoutMs}`;
+    await client.query(bounded(`begin${limit}`, session));
     const value = await run(tx);
     committing = true;
-    await client.query('commit');
+    await client.query(bounded('commit', session));
     client.release();
     return value;
   } catch (error) {
-    const lost = isConnectionLoss(error) || !(await rollBack(client));
+    const lost = isConnectionLoss(error) || !(await rollBack(client, session));
     client.release(lost);
     if (!isConnectionLoss(error)) throw error;
     session.availability.markDown(error);
@@ -144,9 +148,9 @@ async function runTransaction<T>(
   }
 }
 
-async function rollBack(client: pg.PoolClient): Promise<boolean> {
+async function rollBack(client: pg.PoolClient, session: Session): Promise<boolean> {
   try {
-    await client.query('rollback');
+    await client.query(bounded('rollback', session));
     return true;
   } catch {
     // The connection is thrown away, which rolls back as well.
