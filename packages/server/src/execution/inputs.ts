@@ -21,6 +21,8 @@ type Stored = Extract<MediaSource, { kind: 'stored' }>;
 export type Inputs = { kind: 'ok'; names: Map<string, string> } | { kind: 'failed'; failure: Failure };
 
 const UPLOAD_FOLDER = 'comfleet';
+/** Names remembered for an instance; a forgotten one costs an upload. */
+const MAX_UPLOADED = 10_000;
 
 export async function bringInputs(
   deps: Deps,
@@ -111,6 +113,8 @@ async function uploadOnce(deps: Deps, input: UploadInput): Promise<{ name: strin
     });
     const name = uploaded.subfolder === '' ? uploaded.name : `${uploaded.subfolder}/${uploaded.name}`;
     instance.uploaded.set(stored.sha256, name);
+    const oldest = instance.uploaded.keys().next().value;
+    if (instance.uploaded.size > MAX_UPLOADED && oldest !== undefined) instance.uploaded.delete(oldest);
     return { name };
   } catch (error) {
     const reason = `an input could not be uploaded: ${describe(error)}`;
