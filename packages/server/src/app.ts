@@ -62,6 +62,8 @@ export interface AppOverrides {
 const START_WITHIN_MS = 30_000;
 /** How often a request may be run, whatever became of the runs before. */
 const MAX_ATTEMPTS = 3;
+/** Of the time that a stop may take: instances and the database need the rest of it. */
+const SHARE_OF_WORK = 0.75;
 
 export interface App {
   readonly url: string;
@@ -232,8 +234,9 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     stopWaking();
     // New calls are refused from here; what is under way gets its time.
     live.stopWaiting();
-    const closed = closeHttpServer(http, config.stopGraceMs);
-    await dispatcher.drain(config.stopGraceMs);
+    const graceMs = config.stopGraceMs * SHARE_OF_WORK;
+    const closed = closeHttpServer(http, graceMs);
+    await dispatcher.drain(graceMs);
     await closed;
     await writes.stop();
     await fleet.stop();
