@@ -9,7 +9,9 @@ import { isPng } from './png-chunks.ts';
 import { pngHasOnlyTransparentColor } from './png-header.pure.ts';
 import { webpSaysOpaque } from './webp-header.pure.ts';
 
-const OPTIONS = { ignoreIcc: true, failOn: 'none', limitInputPixels: false, unlimited: true } as const;
+/** Pillow's own: a small file that unpacks to more is taken for a bomb and refused. */
+const MAX_PIXELS = 178_956_970;
+const OPTIONS = { ignoreIcc: true, failOn: 'none', limitInputPixels: MAX_PIXELS, unlimited: true } as const;
 /** Formats whose pages are an animation on one canvas, decoded as one tall picture. */
 const ANIMATED = new Set<string>(['gif', 'webp']);
 
