@@ -4,6 +4,7 @@
 import { ApiError, type Problem, validationError } from '@comfleet/api';
 import type { Database, Queryable } from '../db/database.ts';
 import type { Waker } from '../db/wake.ts';
+import { isUuid } from '../telemetry/new-id.ts';
 import { findLatestVersion, findVersion, findWorkflow } from '../workflows/workflows.sql.ts';
 import {
   type DeploymentFields,
@@ -110,8 +111,9 @@ function requireMinBelowMax(fields: DeploymentFields) {
 }
 
 async function resolveVersion(db: Queryable, accountId: string, workflowId: string, version: string) {
-  const workflow = await findWorkflow(db, workflowId);
-  if (workflow === undefined) throw refusal('workflow_id', `There is no workflow ${workflowId}.`, workflowId);
+  const workflow = isUuid(workflowId) ? await findWorkflow(db, workflowId) : undefined;
+  if (workflow === undefined)
+    throw refusal('workflow_id', `There is no workflow ${workflowId.slice(0, 100)}.`, workflowId);
   if (workflow.account_id !== accountId)
     throw new ApiError(403003, `The token's account does not own workflow ${workflowId}.`);
   const number = /^v?(\d{1,9})$/.exec(version)?.[1];

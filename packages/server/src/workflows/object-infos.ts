@@ -5,6 +5,9 @@ import type { Queryable } from '../db/database.ts';
 import { findObjectInfo, findObjectInfoByKey, findObjectInfoKey, insertObjectInfo } from './workflows.sql.ts';
 
 const KEPT_PARSED = 8;
+const KEY_BYTES = 20;
+/** Whatever else a stranger asks for is no key of ours, and need not be text that the database can hold. */
+const KEY = /^[0-9a-f]{40}$/;
 
 export interface ObjectInfos {
   /** Stores the text (the back end's own bytes) and returns its SHA-256. */
@@ -31,7 +34,7 @@ export function createObjectInfos({ db }: { db: Queryable }): ObjectInfos {
     async save(text) {
       const sha256 = createHash('sha256').update(text).digest('hex');
       if (!parsed.has(sha256)) {
-        await insertObjectInfo(db, { sha256, key: randomBytes(20).toString('hex'), content: text });
+        await insertObjectInfo(db, { sha256, key: randomBytes(KEY_BYTES).toString('hex'), content: text });
       }
       return sha256;
     },
@@ -50,6 +53,6 @@ export function createObjectInfos({ db }: { db: Queryable }): ObjectInfos {
       keys.set(sha256, key);
       return `/object_info/${key}.json`;
     },
-    textByKey: async (key) => await findObjectInfoByKey(db, key),
+    textByKey: async (key) => (KEY.test(key) ? await findObjectInfoByKey(db, key) : undefined),
   };
 }
