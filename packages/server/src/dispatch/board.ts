@@ -1,5 +1,5 @@
 // What dispatch knows, in one place: who waits, what each instance has to do, how far each deployment may spread. An index
-// in memory; recover.ts rebuilds it. The functions of loop.ts, place.ts and perform.ts read and change it.
+// in memory; recover.ts rebuilds it. The functions of loop.ts, accept.ts and perform.ts read and change it.
 import type { DeploymentDirectory } from '../deployments/directory.ts';
 import type { ExecutionDeps } from '../execution/attempt.ts';
 import type { Fleet, Instance } from '../instances/fleet.ts';
