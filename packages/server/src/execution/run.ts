@@ -9,7 +9,7 @@ import type { Cause } from './outcome.pure.ts';
 import { buildPrompt, loadPayload } from './prompt-body.ts';
 import { collectRun } from './run-outputs.ts';
 import { type Settled, settle } from './settle.ts';
-import { findSilentOutputs } from './silent-outputs.ts';
+import { findSilentOutputs, NO_SILENT_OUTPUTS, type SilentOutputs } from './silent-outputs.ts';
 import type { Place } from './turn.ts';
 import { type RunEnd, type Watch, watchPrompt } from './watch.ts';
 
@@ -81,13 +81,28 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
 /** The prompt was sent by an earlier life of this service, or was about to be: find out and go on from there. */
 async function resume(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> {
   const place = attempt.turn.force();
+  const silent = await readSilentOutputs(deps, attempt);
+  attempt.collector.expect(silent);
   const watch = startWatch(deps, attempt, place);
   watch.ask();
   const settled = await follow(deps, attempt, { watch, place });
   const end = await Promise.race([watch.ended, undefined]);
   // The instance lived through the crash of this service and knows nothing of it: it was never sent.
   if (settled.kind === 'lost' && end?.kind === 'lost' && end.isAbsent) return { kind: 'not_sent', reason: end.reason };
+  if (end?.kind === 'success' && silent.frameNodes.size > 0) {
+    return { kind: 'lost', reason: 'its pictures were sent to a connection that had ended with the service' };
+  }
   return settled;
+}
+
+async function readSilentOutputs(deps: ExecutionDeps, attempt: Attempt): Promise<SilentOutputs> {
+  try {
+    const payload = attempt.request.payload ?? (await loadPayload(deps, attempt.request));
+    return findSilentOutputs(payload.prepared.toBody(), payload.prepared, attempt.folder);
+  } catch (error) {
+    deps.log.warn({ requestId: attempt.request.id, err: error }, 'the payload of a run under way could not be read');
+    return NO_SILENT_OUTPUTS;
+  }
 }
 
 function startWatch(deps: ExecutionDeps, attempt: Attempt, place: Place): Watch {

@@ -1,7 +1,9 @@
 // Writes what became of an attempt: the request ends, or waits again. The last step of run.ts.
 
+import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import type { StoredFile } from '../requests/finish.sql.ts';
 import { finishRequest } from '../requests/finish.ts';
+import { describeError } from '../telemetry/log.ts';
 import type { Attempt, ExecutionDeps } from './attempt.ts';
 import { type Cause, decideOutcome } from './outcome.pure.ts';
 
@@ -15,7 +17,7 @@ export type Settled =
 export async function settle(deps: ExecutionDeps, attempt: Attempt, settled: Settled): Promise<void> {
   const { request } = attempt;
   if (settled.kind === 'succeeded') {
-    await finishRequest(deps, request, settled);
+    await finishOrFail(deps, attempt, settled);
     return;
   }
   const outcome = decideOutcome(settled, {
@@ -34,6 +36,23 @@ export async function settle(deps: ExecutionDeps, attempt: Attempt, settled: Set
     case 'retry':
       await giveBack(deps, attempt, outcome);
       return;
+  }
+}
+
+// A result that the database will not take, for whatever reason, must not leave its request live for ever. The writes
+// themselves outlast a database that is away.
+async function finishOrFail(
+  deps: ExecutionDeps,
+  { request }: Attempt,
+  settled: Extract<Settled, { kind: 'succeeded' }>,
+): Promise<void> {
+  try {
+    await finishRequest(deps, request, settled);
+  } catch (error) {
+    if (isDatabaseUnavailable(error)) throw error;
+    deps.log.error({ requestId: request.id, ...describeError(error) }, 'a result could not be recorded');
+    const details = 'The run finished, but its result could not be recorded. The log of the service says why.';
+    await finishRequest(deps, request, { kind: 'failed', code: 10006, details, debugInfo: '' });
   }
 }
 

@@ -9,7 +9,7 @@ export interface SilentOutputs {
   readonly modelPrefixes: readonly string[];
 }
 
-const NONE: SilentOutputs = { frameNodes: new Set(), modelPrefixes: [] };
+export const NO_SILENT_OUTPUTS: SilentOutputs = { frameNodes: new Set(), modelPrefixes: [] };
 
 const FRAME_CLASSES = new Set(['SaveImageWebsocket']);
 const MODEL_CLASSES = new Set(['CheckpointSave', 'ModelSave', 'VAESave', 'CLIPSave', 'LoraSave']);
@@ -17,7 +17,7 @@ const MODEL_CLASSES = new Set(['CheckpointSave', 'ModelSave', 'VAESave', 'CLIPSa
 const MAY_BE_SILENT = /"class_type":\s*"(?:SaveImageWebsocket|CheckpointSave|ModelSave|VAESave|CLIPSave|LoraSave)"/;
 
 export function findSilentOutputs(graphJson: string, prepared: PreparedGraph, folder: string): SilentOutputs {
-  if (!MAY_BE_SILENT.test(graphJson)) return NONE;
+  if (!MAY_BE_SILENT.test(graphJson)) return NO_SILENT_OUTPUTS;
   const frameNodes = new Set<string>();
   const modelPrefixes: string[] = [];
   for (const [nodeId, node] of Object.entries(prepared.graph())) {

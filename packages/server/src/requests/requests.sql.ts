@@ -154,6 +154,14 @@ export async function listAttempts(db: Queryable, requestId: string): Promise<At
     where request_id = ${requestId} order by epoch`);
 }
 
+/** Of these storage keys, the ones that a file of these requests has. */
+export async function listKnownStorageKeys(db: Queryable, requestIds: readonly string[]): Promise<Set<string>> {
+  const rows = await db.query<{ storage_key: string }>(sql`
+    select storage_key from request_files
+    where request_id = any(${uuidArray(requestIds)}::uuid[]) and storage_key is not null`);
+  return new Set(rows.map((row) => row.storage_key));
+}
+
 /** Takes a batch of files past their retention out of the table and returns their storage keys. */
 export async function deleteOldFiles(
   db: Queryable,
