@@ -4,6 +4,7 @@ import type { JsonValue } from '../json.ts';
 import { type InputSpec, isCustomNode, type NodeInfo } from '../object-info.ts';
 import { CORE_TYPE_JUDGES, CORE_VALIDATORS } from './core-validators.ts';
 import { type Problem, showInput } from './problem.ts';
+import { repr } from './python-value.ts';
 
 export interface NodeContext {
   nodeId: string;
@@ -54,11 +55,11 @@ export function describeFit(spec: InputSpec): string {
   const { min, max } = spec.opts;
   const range =
     min !== undefined && max !== undefined
-      ? ` from ${String(min)} to ${String(max)}`
+      ? ` from ${repr(min)} to ${repr(max)}`
       : min !== undefined
-        ? ` of at least ${String(min)}`
+        ? ` of at least ${repr(min)}`
         : max !== undefined
-          ? ` of at most ${String(max)}`
+          ? ` of at most ${repr(max)}`
           : '';
   if (spec.type === 'INT') return `a whole number${range}`;
   if (spec.type === 'FLOAT') return `a number${range}`;

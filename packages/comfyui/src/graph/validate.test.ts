@@ -204,6 +204,11 @@ describe('numbers', () => {
     );
   });
 
+  test('a limit is told as it is written, a decimal one as well', () => {
+    const { problems } = judge(change('3', { blend_factor: new LosslessNumber('7.0') }) as unknown as JsonValue);
+    expect(problems[0]?.msg).toMatch(/takes a number from 0(\.0)? to 1(\.0)?\.$/);
+  });
+
   test('a seed keeps all its digits: 2^64 - 1 passes, 2^64 does not', () => {
     const seeded = (seed: JsonValue): Graph => ({
       '1': { class_type: 'RandomNoise', inputs: { noise_seed: seed } },
