@@ -92,6 +92,18 @@ describe('settings', () => {
     expect(problems.join('\n')).not.toContain('secret');
   });
 
+  it('that are lists are checked entry by entry', () => {
+    expect(
+      problemsOf({
+        COMFLEET_TRUSTED_PROXIES: '10.0.0.0/8, ::1, proxy.local, 10.0.0.0/99',
+        COMFLEET_ALLOW_PRIVATE_HOSTS: 'files.local:9000, [::1]:80, 192.168.1.1, http://nas:80',
+      }),
+    ).toEqual([
+      'COMFLEET_TRUSTED_PROXIES: proxy.local, 10.0.0.0/99: expected a comma list of addresses or CIDR blocks',
+      'COMFLEET_ALLOW_PRIVATE_HOSTS: 192.168.1.1, http://nas:80: expected a comma list of host:port',
+    ]);
+  });
+
   it.each(['{', '[]', 'null', '"text"'])('in a file that is no JSON object, %s, are a problem', (text) => {
     writeFileSync(join(cwd, 'comfleet.config.json'), text);
     expect(problemsOf({})).toEqual([expect.stringContaining('comfleet.config.json cannot be read')]);

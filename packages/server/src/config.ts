@@ -1,6 +1,7 @@
 // Environment, configuration file and command line → one frozen Config. The only reader of process.env.
 // Every bad value is reported at once; SETTINGS is also the source of .env.example and the README table.
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { isAbsolute, join, resolve } from 'node:path';
 
 export interface Setting {
@@ -122,10 +123,10 @@ export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult
     adminToken: reader.matching('COMFLEET_ADMIN_TOKEN', /^[\x21-\x7e]{16,200}$/, '16 to 200 visible ASCII characters'),
     publicUrl: reader.url('COMFLEET_PUBLIC_URL', ['http:', 'https:'])?.replace(/\/+$/, ''),
     allowedHosts: reader.list('COMFLEET_ALLOWED_HOSTS'),
-    trustedProxies: reader.list('COMFLEET_TRUSTED_PROXIES'),
+    trustedProxies: reader.entries('COMFLEET_TRUSTED_PROXIES', isAddressBlock, 'addresses or CIDR blocks'),
     databaseUrl: reader.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     comfyuiUrls: readComfyuiUrls(args.comfyui ?? reader.list('COMFLEET_COMFYUI'), problems),
-    allowPrivateHosts: reader.list('COMFLEET_ALLOW_PRIVATE_HOSTS'),
+    allowPrivateHosts: reader.entries('COMFLEET_ALLOW_PRIVATE_HOSTS', isHostPort, 'host:port'),
     cancelledWord: reader.choice('COMFLEET_CANCELLED_WORD', ['canceled', 'cancelled']),
     errorStatus: reader.choice('COMFLEET_ERROR_STATUS', ['real', '200']) ?? 'real',
     retentionDays: reader.number('COMFLEET_RETENTION_DAYS', 7, { min: 0 }),
@@ -172,14 +173,21 @@ function createReader(env: Env, file: { values: Env; problems: string[] }) {
     const value = env[name] ?? file.values[name];
     return value === undefined || value.trim() === '' ? undefined : value.trim();
   };
+  const list = (name: string): string[] =>
+    (text(name) ?? '')
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== '');
   return {
     problems,
     text,
-    list: (name: string): string[] =>
-      (text(name) ?? '')
-        .split(',')
-        .map((entry) => entry.trim())
-        .filter((entry) => entry !== ''),
+    list,
+    entries(name: string, fits: (entry: string) => boolean, what: string): string[] {
+      const found = list(name);
+      const bad = found.filter((entry) => !fits(entry));
+      if (bad.length > 0) problems.push(`${name}: ${bad.join(', ')}: expected a comma list of ${what}`);
+      return found;
+    },
     number(name: string, fallback: number, rule: NumberRule): number {
       const raw = text(name);
       if (raw === undefined) return fallback;
@@ -213,6 +221,17 @@ function createReader(env: Env, file: { values: Env; problems: string[] }) {
       return raw;
     },
   };
+}
+
+function isAddressBlock(entry: string): boolean {
+  const [address = '', bits, ...rest] = entry.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+function isHostPort(entry: string): boolean {
+  return /^(?:\[[\da-f:.]+\]|[^\s/:@[\]]+):\d{1,5}$/i.test(entry);
 }
 
 function describeNumber(rule: NumberRule): string {

@@ -1,6 +1,6 @@
 // The process: configuration → app → signals → exit code. Called by the command line (packages/cli).
 import { startApp } from './app.ts';
-import { readConfig, type StartArgs } from './config.ts';
+import { type Config, readConfig, type StartArgs } from './config.ts';
 
 export interface RunServerOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -35,7 +35,7 @@ export async function runServer(options: RunServerOptions): Promise<number> {
   try {
     app = await startApp({ config, version: options.version, emulatorCommand: options.emulatorCommand, onFatal });
   } catch (error) {
-    complain(`comfleet could not start: ${error instanceof Error ? error.message : String(error)}`);
+    complain(`comfleet could not start: ${describeStartFailure(error, config)}`);
     return 1;
   }
   announce(app, config.dataDir, config.host);
@@ -44,6 +44,17 @@ export async function runServer(options: RunServerOptions): Promise<number> {
   setTimeout(() => process.exit(code === 0 ? 1 : code), config.stopGraceMs + 15_000).unref();
   await app.stop();
   return code;
+}
+
+/** What kept the service from starting, and for the two usual causes the setting that changes it. */
+export function describeStartFailure(error: unknown, { host, port }: Pick<Config, 'host' | 'port'>): string {
+  if (!(error instanceof Error)) return String(error);
+  const call = error as NodeJS.ErrnoException;
+  if (call.syscall === 'listen' && call.code === 'EADDRINUSE') {
+    return `port ${port} of ${host} is in use: stop what listens there, perhaps another comfleet, or set PORT (0 takes a free one)`;
+  }
+  if (call.code === 'ENOTFOUND' || call.code === 'EADDRNOTAVAIL') return `${error.message} (HOST=${host})`;
+  return error.message;
 }
 
 function announce(app: { url: string; newAdminToken: string | undefined }, dataDir: string, host: string) {
