@@ -14,7 +14,7 @@ export interface Target {
 export type TargetVerdict = { kind: 'ok'; target: Target } | { kind: 'refused'; message: string };
 
 const MAX_URL_CHARACTERS = 8_192;
-const NO_PUBLIC_ADDRESS = 'does not lead to a public address';
+const NO_PUBLIC_ADDRESS = 'does not lead to a public address (its host is private, or has no address)';
 
 // What may be shown or logged of a URL: userinfo and query carry credentials (signed URLs, tokens).
 export function describeUrl(url: URL): string {
