@@ -1,7 +1,7 @@
 // Sends a photo through a deployment and saves the picture: node examples/node/run.mjs [photo.jpg]
 import { readFile, writeFile } from 'node:fs/promises';
 
-const base = `${process.env.COMFLEET_URL ?? 'http://127.0.0.1:7788'}/prod/v1`;
+const base = `${(process.env.COMFLEET_URL ?? 'http://127.0.0.1:7788').replace(/\/$/, '')}/prod/v1`;
 const token = process.env.COMFLEET_TOKEN ?? (await readFile('.comfleet/admin-token', 'utf8')).trim();
 const here = new URL('../', import.meta.url);
 const photo = await readFile(process.argv[2] ?? new URL('photo.jpg', here));

@@ -1,7 +1,7 @@
 """Sends a photo through a deployment and saves the picture: python3 examples/python/run.py [photo.jpg]"""
-import base64, json, os, pathlib, sys, time, urllib.request
+import base64, json, os, pathlib, sys, time, urllib.error, urllib.request
 
-BASE = os.environ.get('COMFLEET_URL', 'http://127.0.0.1:7788') + '/prod/v1'
+BASE = os.environ.get('COMFLEET_URL', 'http://127.0.0.1:7788').rstrip('/') + '/prod/v1'
 TOKEN = os.environ.get('COMFLEET_TOKEN') or pathlib.Path('.comfleet/admin-token').read_text().strip()
 HERE = pathlib.Path(__file__).resolve().parent.parent
 
@@ -15,6 +15,8 @@ def call(url, body=None):
             return json.load(reply)
     except urllib.error.HTTPError as error:
         sys.exit(f'{error.code} {error.read().decode()}')
+    except urllib.error.URLError as error:
+        sys.exit(f'{BASE} cannot be reached: {error.reason}')
 
 
 photo = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else HERE / 'photo.jpg').read_bytes()
