@@ -67,7 +67,7 @@ export function createConnection(deps: Deps): InstanceConnection {
   }
 
   async function stayConnected() {
-    let pauseMs = FIRST_PAUSE_MS;
+    const pause = createPause(deps, closing.signal);
     while (!closing.signal.aborted && socket === undefined) {
       try {
         await client.promptCount();
@@ -79,8 +79,7 @@ export function createConnection(deps: Deps): InstanceConnection {
         return;
       } catch (error) {
         lastCause = error instanceof Error ? error.message : String(error);
-        await sleep(pauseMs, undefined, { signal: closing.signal }).catch(() => undefined); // closed while waiting
-        pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+        await pause(lastCause);
       }
     }
   }
@@ -102,6 +101,21 @@ export function createConnection(deps: Deps): InstanceConnection {
       socket?.close();
       await client.close();
     },
+  };
+}
+
+// Longer after each failure. Each cause is told once, and none in the first moments of a start: a wrong URL is seen, and
+// a long outage stays quiet.
+function createPause({ log, baseUrl }: Deps, signal: AbortSignal): (cause: string) => Promise<void> {
+  let pauseMs = FIRST_PAUSE_MS;
+  let told: string | undefined;
+  return async (cause) => {
+    if (pauseMs === LONGEST_PAUSE_MS && cause !== told && !signal.aborted) {
+      told = cause;
+      log.warn({ url: baseUrl, reason: cause }, 'instance cannot be reached; trying on');
+    }
+    await sleep(pauseMs, undefined, { signal }).catch(() => undefined); // closed while waiting
+    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
   };
 }
 
