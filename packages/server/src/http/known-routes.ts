@@ -28,6 +28,10 @@ export function describeUnknownRoute(path: string): string {
   }
   const versioned = path.replace(/^\/(prod\/)?/, '/prod/v2/');
   if (listMethods(versioned).length > 0) return `There is no route ${shown}: did you mean ${versioned.slice(0, 200)}?`;
+  // Above all that is versioned: there is no path to compare yet.
+  if (/^\/(prod(\/v[12])?\/?)?$/.test(path)) {
+    return `There is no route ${shown}: the API begins at /prod/v1 and /prod/v2, for example /prod/v2/workflows; /openapi.json lists every route.`;
+  }
   const nearest = listNearest(
     path.replace(/^\/prod\/v[12]/, ''),
     ROUTES.map((route) => route.path),
