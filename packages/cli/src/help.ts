@@ -20,5 +20,6 @@ export function helpText(): string {
   comfleet version
   comfleet help
 
-Every setting is also an environment variable: see the README, or .env.example.`;
+Every setting is also an environment variable: see the README, or .env.example.
+The API's token is in admin-token, in the data folder.`;
 }
