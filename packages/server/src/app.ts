@@ -223,7 +223,10 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   dispatcher.start();
   deadlines.start();
   retention.start();
-  const url = await http.listen({ port: config.port, host: config.host });
+  const url = await http.listen({ port: config.port, host: config.host }).catch(async (error: unknown) => {
+    await stop(); // a start that fails leaves no database and no back end running
+    throw error;
+  });
   isReady = true;
 
   let stopping: Promise<void> | undefined;
