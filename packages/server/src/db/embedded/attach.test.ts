@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -30,7 +30,10 @@ test.runIf(process.platform === 'linux')('a start that is called off takes the s
   const dataDir = mkdtempSync(join(tmpdir(), 'comfleet-attach-'));
   const dir = join(dataDir, 'postgres');
   const user = chooseSystemUser(dir);
-  const cluster = { dir, user, binaries: await prepareBinaries({ user, copyDirs: [] }) };
+  // The checkout may lie where the server's user cannot read it.
+  const copies = mkdtempSync(join(tmpdir(), 'comfleet-binaries-'));
+  chmodSync(copies, 0o755);
+  const cluster = { dir, user, binaries: await prepareBinaries({ user, copyDirs: [copies] }) };
   await ensureCluster(cluster);
   const calledOff = new AbortController();
   const attached = attachToServer({
@@ -45,4 +48,5 @@ test.runIf(process.platform === 'linux')('a start that is called off takes the s
   await expect(attached).rejects.toThrow('stopped while the database was starting');
   await until('no process is left', () => processesOf(dir).length === 0);
   rmSync(dataDir, { recursive: true, force: true });
+  rmSync(copies, { recursive: true, force: true });
 });
