@@ -52,3 +52,8 @@ test('texts may have line breaks but not the one character PostgreSQL cannot sto
     problems: [{ loc: ['body', 'readme'], type: 'bad_format' }],
   });
 });
+
+test('a graph sent as the whole body is told how to be wrapped', () => {
+  const result = readVersionCreate({ '3': { class_type: 'EmptyImage', inputs: {} } });
+  expect(result).toMatchObject({ problems: [{ msg: expect.stringContaining('{"workflow_api_json": <the graph>}') }] });
+});

@@ -133,8 +133,10 @@ function checkHasGraph(body: Record<string, unknown>): Problem[] {
   const near =
     others.find((key) => /^(workflow|prompt|graph|api_json|json)$/i.test(key)) ??
     listNearest('workflow_api_json', others, 1)[0];
-  const tip = near === undefined ? '' : ` There is "${near}": rename it to the one it is.`;
-  const msg = `The graph is missing: send workflow_api_json (ComfyUI's API format) or workflow_json (the editor's format).${tip}`;
+  const isBare = Object.values(body).some((value) => isJsonObject(value) && 'class_type' in value);
+  const rename = near === undefined ? '' : ` There is "${near}": rename it.`;
+  const tip = isBare ? ' The body is a graph itself: wrap it, {"workflow_api_json": <the graph>}.' : rename;
+  const msg = `The graph is missing: send it as workflow_api_json, in ComfyUI's API format ("Export (API)").${tip}`;
   return [{ loc: ['body', 'workflow_api_json'], msg, type: 'missing' }];
 }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Config, readConfig, SETTINGS, type StartArgs } from './config.ts';
+import { type Config, listWithoutEffect, readConfig, SETTINGS, type StartArgs } from './config.ts';
 
 let cwd = '';
 
@@ -24,6 +24,12 @@ function problemsOf(env: Record<string, string>, args: StartArgs = {}): string[]
 }
 
 describe('settings', () => {
+  it('that are not served yet are named, so that nobody relies on them', () => {
+    expect(listWithoutEffect({ STORAGE_URL: 's3://pictures', COMFLEET_BILLING: '', PORT: '1' })).toEqual([
+      'STORAGE_URL',
+    ]);
+  });
+
   it('have the defaults of the contract', () => {
     expect(read()).toEqual({
       ...read(),

@@ -77,6 +77,21 @@ export const SETTINGS: readonly Setting[] = [
   { name: 'COMFLEET_LOG_LEVEL', default: 'info', what: 'debug, info, warn, error or silent' },
 ];
 
+/** Settings of the contract that this version does not serve yet: said at the start, so that nobody relies on them. */
+const NOT_SERVED_YET: readonly string[] = [
+  'STORAGE_URL',
+  'COMFLEET_BILLING',
+  'COMFLEET_RATE_LIMIT_WRITES',
+  'COMFLEET_RATE_LIMIT_READS',
+  'COMFLEET_METRICS_TOKEN',
+  'COMFLEET_ADMIN_PORT',
+  'COMFLEET_SANDBOX',
+];
+
+export function listWithoutEffect(env: Env): string[] {
+  return NOT_SERVED_YET.filter((name) => (env[name] ?? '') !== '');
+}
+
 export interface Config {
   readonly port: number;
   readonly host: string;

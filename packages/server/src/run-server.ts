@@ -1,6 +1,6 @@
 // The process: configuration → app → signals → exit code. Called by the command line (packages/cli).
 import { startApp } from './app.ts';
-import { type Config, readConfig, type StartArgs } from './config.ts';
+import { type Config, listWithoutEffect, readConfig, type StartArgs } from './config.ts';
 
 export interface RunServerOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -16,6 +16,7 @@ export async function runServer(options: RunServerOptions): Promise<number> {
     complain(['comfleet cannot start with this configuration:', ...read.problems.map((p) => `  - ${p}`)].join('\n'));
     return 2;
   }
+  for (const name of listWithoutEffect(options.env)) complain(`${name} is set and has no effect yet in this version.`);
   const { config } = read;
   let end: (code: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => {

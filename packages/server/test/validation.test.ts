@@ -171,6 +171,7 @@ describe('a submit that is not valid', () => {
   it.each<[string, string, string]>([
     ['no base64', 'data:image/png;base64,%%%', 'not valid base64'],
     ['no data', 'data:image/png;base64,', 'empty'],
+    ['base64 without its head', 'iVBORw0KGgo'.repeat(40), 'put "data:;base64,"'],
     ['no picture', `data:image/png;base64,${Buffer.from('just words, no picture').toString('base64')}`, 'image'],
     ['another scheme', 'ftp://example.org/a.png', 'address'],
     ['a way out of the folder', '../../etc/passwd', '..'],

@@ -166,8 +166,16 @@ async function readSource(
     };
   }
   if (value.startsWith(STORED_MEDIA)) return { problem: `"${shorten(value)}" is a reserved name.` };
+  if (isBareBase64(value)) {
+    return { problem: 'This looks like base64 without its head: put "data:;base64," in front of it.' };
+  }
   const problem = checkFileName(value);
   return problem ? { problem: problem.msg } : { kind: 'name' };
+}
+
+/** Longer than any file name, and nothing but the alphabet. */
+function isBareBase64(value: string): boolean {
+  return value.length > 255 && /^[A-Za-z0-9+/=\s]+$/.test(value);
 }
 
 async function keepDataUri(deps: Deps, input: MediaInput): Promise<MediaSource | { problem: string }> {
