@@ -42,6 +42,9 @@ import { createObjectInfos } from './workflows/object-infos.ts';
 import { registerWorkflowRoutes } from './workflows/routes.ts';
 import { createVersions } from './workflows/versions.ts';
 
+/** For one output file, whatever its size: an instance that trickles must not hold a request for ever. */
+const OUTPUT_TRANSFER_MS = 30 * 60_000;
+
 /** What a test replaces: time, the back ends, the way out to the internet. */
 export interface AppOverrides {
   readonly clock?: Clock;
@@ -134,7 +137,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
       versions,
       inputCache,
       safeFetch,
-      store: { storage, newId, maxFileBytes: DEFAULT_LIMITS.outputFileBytes },
+      store: { storage, newId, maxFileBytes: DEFAULT_LIMITS.outputFileBytes, transferMs: OUTPUT_TRANSFER_MS },
       watchTimes: overrides.watchTimes ?? WATCH_TIMES,
       reportDeadWorker: fleet.reportDeadWorker,
       limits: {

@@ -27,7 +27,12 @@ function neighbour(): Instance {
 
 async function fetchText(subfolder: string, filename: string): Promise<string> {
   const instance = neighbour();
-  const store = { storage: createDiskStore({ dir: join(dir, 'files') }), newId: () => 'n', maxFileBytes: 1_000 };
+  const store = {
+    storage: createDiskStore({ dir: join(dir, 'files') }),
+    newId: () => 'n',
+    maxFileBytes: 1_000,
+    transferMs: 60_000,
+  };
   const deps = { store, instance, requestId: FOLDER, folder: FOLDER };
   const name = { filename, subfolder, type: 'output' as const };
   const fetched = await fetchFile(deps, openLocalFolders(instance), { nodeId: '9', name });
@@ -56,5 +61,23 @@ describe("a file in a neighbour's folder", () => {
     writeFileSync(join(dir, 'secret'), 'secret');
     symlinkSync(join(dir, 'secret'), join(dir, 'output', FOLDER, 'a.png'));
     expect(await fetchText(FOLDER, 'a.png')).not.toBe('secret');
+  });
+});
+
+it('a file that trickles in is given up in time', async () => {
+  const view = async ({ signal }: { signal: AbortSignal }) => {
+    const stream = new Readable({ read: () => undefined });
+    stream.push('one byte, and then nothing');
+    signal.addEventListener('abort', () => stream.destroy(new Error('it took too long')));
+    return { stream, sizeBytes: 900 };
+  };
+  const instance = { id: 'i', folders: undefined, connection: { client: { view } } } as unknown as Instance;
+  const storage = createDiskStore({ dir: join(dir, 'files') });
+  const store = { storage, newId: () => 'n', maxFileBytes: 1_000, transferMs: 100 };
+  const deps = { store, instance, requestId: FOLDER, folder: FOLDER };
+  const name = { filename: 'a.png', subfolder: FOLDER, type: 'output' as const };
+  expect(await fetchFile(deps, undefined, { nodeId: '9', name })).toMatchObject({
+    kind: 'failed',
+    reason: expect.stringContaining('it took too long'),
   });
 });

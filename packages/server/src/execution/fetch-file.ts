@@ -91,9 +91,9 @@ function readLocal(local: OpenFolders, name: OutputName, attemptFolder: string):
 
 function viewSource(instance: Instance, { filename, subfolder, type }: OutputName): FileSource {
   return {
-    async open() {
+    async open(_maxBytes, signal) {
       try {
-        const viewed = await instance.connection.client.view({ filename, subfolder, type });
+        const viewed = await instance.connection.client.view({ filename, subfolder, type, signal });
         return { kind: 'stream', stream: viewed.stream, sizeBytes: viewed.sizeBytes };
       } catch (error) {
         if (error instanceof ComfyError && error.kind === 'status' && error.status === 404) return { kind: 'missing' };

@@ -10,13 +10,18 @@ import { StorageError } from '../files/storage.ts';
 import type { StoredFile } from '../requests/finish.sql.ts';
 
 export interface FileSource {
-  open(maxBytes: number): Promise<LocalRead | { kind: 'stream'; stream: Readable; sizeBytes: number | undefined }>;
+  open(
+    maxBytes: number,
+    signal: AbortSignal,
+  ): Promise<LocalRead | { kind: 'stream'; stream: Readable; sizeBytes: number | undefined }>;
 }
 
 export interface OutputStore {
   readonly storage: Storage;
   readonly newId: () => string;
   readonly maxFileBytes: number;
+  /** For all tries of one file together. */
+  readonly transferMs: number;
 }
 
 export type StoredContent = Pick<StoredFile, 'sizeBytes' | 'sha256' | 'contentType' | 'storageKey' | 'content'>;
@@ -37,10 +42,20 @@ interface StoreInput {
 }
 
 export async function storeOutput(store: OutputStore, input: StoreInput): Promise<StoreResult> {
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), store.transferMs);
+  try {
+    return await tryToStore(store, input, giveUp.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function tryToStore(store: OutputStore, input: StoreInput, signal: AbortSignal): Promise<StoreResult> {
   let reason = '';
-  for (let attempt = 1; attempt <= TRIES; attempt += 1) {
+  for (let attempt = 1; attempt <= TRIES && !signal.aborted; attempt += 1) {
     try {
-      const opened = await input.source.open(store.maxFileBytes);
+      const opened = await input.source.open(store.maxFileBytes, signal);
       if (opened.kind === 'missing') return { kind: 'missing', reason: `${input.filename} is not on the instance` };
       if (opened.kind === 'refused')
         reason = `${input.filename} could not be read: ${opened.reason.replaceAll('_', ' ')}`;
