@@ -27,6 +27,7 @@ const HELD_PATIENCE_MS = 1_500;
 const SILENT_PATIENCE_MS = 60_000;
 const FIRST_START_TRIES = 6;
 const LONGEST_BACK_OFF_MS = 5_000;
+const ABANDON_MS = 5_000;
 
 export async function attachToServer(deps: AttachDeps): Promise<{ client: pg.Client; isAdopted: boolean }> {
   const starter = createStarter(deps);
@@ -34,7 +35,7 @@ export async function attachToServer(deps: AttachDeps): Promise<{ client: pg.Cli
   let dialPauseMs = FIRST_DIAL_PAUSE_MS;
   for (;;) {
     if (deps.signal.aborted) {
-      starter.abandon();
+      await starter.abandon();
       throw new Error('stopped while the database was starting');
     }
     const attempt = await tryGuard(deps.host);
@@ -81,7 +82,8 @@ interface Starter {
   starts(): number;
   /** True when a server was started now. */
   startIfGone(): Promise<boolean>;
-  abandon(): void;
+  /** Resolves when the server that was started here has ended, or will not for a while. */
+  abandon(): Promise<void>;
 }
 
 function createStarter(deps: AttachDeps): Starter {
@@ -89,9 +91,11 @@ function createStarter(deps: AttachDeps): Starter {
   let child: ChildProcess | undefined;
   let starts = 0;
 
+  const isChildRunning = (): boolean =>
+    child?.pid !== undefined && child.exitCode === null && child.signalCode === null;
+
   const isThere = (): boolean => {
-    const isChildRunning = child?.pid !== undefined && child.exitCode === null && child.signalCode === null;
-    return isChildRunning || findPostmaster(cluster.dir) !== undefined;
+    return isChildRunning() || findPostmaster(cluster.dir) !== undefined;
   };
 
   return {
@@ -110,7 +114,13 @@ function createStarter(deps: AttachDeps): Starter {
       return true;
     },
     // It may not have written its pid yet, so nobody else could find it to stop it.
-    abandon: () => void child?.kill('SIGINT'),
+    async abandon() {
+      child?.kill('SIGINT');
+      // In the middle of its recovery it takes a moment to hear of it.
+      const until = performance.now() + ABANDON_MS;
+      while (isChildRunning() && performance.now() < until) await pause(10);
+      if (isChildRunning()) child?.kill('SIGQUIT');
+    },
   };
 }
 
