@@ -1,6 +1,6 @@
 // A deployment's record as the contract shows it, with its payload and readme when asked. Called by routes.ts.
 import { formatInstant } from '@comfleet/api';
-import { type JsonObject, listMediaInputs, stringifyJson } from '@comfleet/comfyui';
+import { inputKey, type JsonObject, listMediaInputs, stringifyJson } from '@comfleet/comfyui';
 import type { Queryable } from '../db/database.ts';
 import type { ObjectInfos } from '../workflows/object-infos.ts';
 import type { LoadedVersion, Versions } from '../workflows/versions.ts';
@@ -62,10 +62,10 @@ const TELLING_INPUT = /^(seed|noise_seed|text|prompt|value|width|height|steps|cf
 /** What a caller would change first: media inputs, prompts, seeds and sizes, with the values the graph has now. */
 function sampleOverrides({ graph, info }: LoadedVersion): JsonObject {
   const sample: JsonObject = {};
-  const media = new Set(listMediaInputs(graph, info).map(({ nodeId, name }) => `${nodeId}\u0000${name}`));
+  const media = new Set(listMediaInputs(graph, info).map(({ nodeId, name }) => inputKey(nodeId, name)));
   for (const [nodeId, node] of Object.entries(graph)) {
     const chosen = Object.entries(node.inputs).filter(
-      ([name, value]) => !Array.isArray(value) && (media.has(`${nodeId}\u0000${name}`) || TELLING_INPUT.test(name)),
+      ([name, value]) => !Array.isArray(value) && (media.has(inputKey(nodeId, name)) || TELLING_INPUT.test(name)),
     );
     if (chosen.length > 0) sample[nodeId] = { inputs: Object.fromEntries(chosen) };
   }

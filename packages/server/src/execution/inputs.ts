@@ -1,13 +1,13 @@
 // Brings a request's media to an instance: fetched or from the cache, judged by its bytes, uploaded once per instance
 // and content. Called by run.ts before the attempt takes its turn.
 import type { Readable } from 'node:stream';
-import { ComfyError } from '@comfleet/comfyui';
+import { ComfyError, inputKey } from '@comfleet/comfyui';
 import type { InputCache } from '../files/input-cache.ts';
 import { fits } from '../files/media-type.ts';
 import { StorageError } from '../files/storage.ts';
 import type { Instance } from '../instances/fleet.ts';
 import type { SafeFetch } from '../net/safe-fetch.ts';
-import { inputKey, type MediaSource, type RequestMedia, toStored } from '../requests/payload.ts';
+import { type MediaSource, type RequestMedia, toStored } from '../requests/payload.ts';
 import type { Failure } from './outcome.pure.ts';
 
 interface Deps {
@@ -34,7 +34,7 @@ export async function bringInputs(
     if ('failure' in stored) return { kind: 'failed', failure: stored.failure };
     const uploaded = await uploadOnce(deps, { media, stored, instance: given.instance, signal: given.signal });
     if ('failure' in uploaded) return { kind: 'failed', failure: uploaded.failure };
-    names.set(inputKey(media), uploaded.name);
+    names.set(inputKey(media.nodeId, media.name), uploaded.name);
   }
   return { kind: 'ok', names };
 }

@@ -14,7 +14,7 @@ export const NO_SILENT_OUTPUTS: SilentOutputs = { frameNodes: new Set(), modelPr
 const FRAME_CLASSES = new Set(['SaveImageWebsocket']);
 const MODEL_CLASSES = new Set(['CheckpointSave', 'ModelSave', 'VAESave', 'CLIPSave', 'LoraSave']);
 // The text is looked through first: reading the graph again for every request would cost more than all the rest.
-const MAY_BE_SILENT = /"class_type":\s*"(?:SaveImageWebsocket|CheckpointSave|ModelSave|VAESave|CLIPSave|LoraSave)"/;
+const MAY_BE_SILENT = new RegExp(`"class_type":\\s*"(?:${[...FRAME_CLASSES, ...MODEL_CLASSES].join('|')})"`);
 
 export function findSilentOutputs(graphJson: string, prepared: PreparedGraph, folder: string): SilentOutputs {
   if (!MAY_BE_SILENT.test(graphJson)) return NO_SILENT_OUTPUTS;

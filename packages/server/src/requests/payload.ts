@@ -6,6 +6,7 @@ import {
   checkFileName,
   compileGraph,
   holdsNonFinite,
+  inputKey,
   isEditorFormat,
   isJsonObject,
   type JsonObject,
@@ -56,7 +57,7 @@ export async function buildPayload(deps: Deps, version: LoadedVersion, body: Jso
   if ('problems' in prepared) {
     throw validationError(prepared.problems.map((problem) => ({ ...problem, loc: placeOf(problem.loc) })));
   }
-  const { media, kept, problems } = await readMedia(deps, prepared, body);
+  const { media, problems } = await readMedia(deps, prepared, body);
   if (problems.length > 0) throw validationError(problems);
   const extraData = body['extra_data'] ?? undefined;
   if (extraData !== undefined && holdsNonFinite(extraData)) {
@@ -68,7 +69,7 @@ export async function buildPayload(deps: Deps, version: LoadedVersion, body: Jso
     prepared,
     media,
     extraData: extraData === undefined ? undefined : stringifyJson(withoutClientId(extraData)),
-    body: storedText(body, kept),
+    body: storedText(body, media.filter(isStored)),
   };
 }
 
@@ -82,7 +83,7 @@ export function restorePayload(
   if ('problems' in prepared) throw new Error('an accepted request no longer fits its version');
   const kept = new Map((body['media'] as unknown as [string, MediaSource][] | undefined) ?? []);
   const media = prepared.mediaInputs().flatMap((input): RequestMedia[] => {
-    const source = kept.get(inputKey(input)) ?? urlSource(input.value);
+    const source = kept.get(inputKey(input.nodeId, input.name)) ?? urlSource(input.value);
     return source ? [{ nodeId: input.nodeId, name: input.name, mediaKind: input.kind, source }] : [];
   });
   return { prepared, media, extraData: stored.extraData ?? undefined, body: stored.body };
@@ -114,7 +115,6 @@ function isEmptyObject(value: JsonValue): boolean {
 
 interface ReadMedia {
   readonly media: RequestMedia[];
-  readonly kept: Map<string, MediaSource>;
   readonly problems: Problem[];
 }
 
@@ -134,7 +134,7 @@ function mediaPlace(body: JsonObject, { nodeId, name }: MediaInput): Place {
 }
 
 async function readMedia(deps: Deps, prepared: PreparedGraph, body: JsonObject): Promise<ReadMedia> {
-  const found: ReadMedia = { media: [], kept: new Map(), problems: [] };
+  const found: ReadMedia = { media: [], problems: [] };
   for (const input of prepared.mediaInputs()) {
     const source = await readSource(deps, input);
     if ('problem' in source) {
@@ -146,7 +146,6 @@ async function readMedia(deps: Deps, prepared: PreparedGraph, body: JsonObject):
       });
     } else if (source.kind !== 'name') {
       found.media.push({ nodeId: input.nodeId, name: input.name, mediaKind: input.kind, source });
-      if (source.kind === 'stored') found.kept.set(inputKey(input), source);
     }
   }
   return found;
@@ -209,13 +208,17 @@ function urlSource(value: string): MediaSource | undefined {
   return /^https?:\/\//i.test(text) && URL.canParse(text) ? { kind: 'url', url: text } : undefined;
 }
 
-function storedText(body: JsonObject, kept: Map<string, MediaSource>): string {
+function isStored({ source }: RequestMedia): boolean {
+  return source.kind === 'stored';
+}
+
+function storedText(body: JsonObject, kept: readonly RequestMedia[]): string {
   const overrides = body['overrides'] ?? {};
   const inline = body['workflow_api_json'];
   const stored: JsonObject = { overrides };
   if (inline !== undefined && inline !== null) stored['workflow_api_json'] = inline;
-  if (kept.size === 0) return stringifyJson(stored);
-  stored['media'] = [...kept].map(([key, source]) => [key, { ...source }]);
+  if (kept.length === 0) return stringifyJson(stored);
+  stored['media'] = kept.map(({ nodeId, name, source }) => [inputKey(nodeId, name), { ...source }]);
   // The text of a data URI appears wherever the caller put it: in an override, or in the inline graph.
   stored['overrides'] = withoutDataUris(overrides, kept);
   if (stored['workflow_api_json'] !== undefined)
@@ -223,11 +226,10 @@ function storedText(body: JsonObject, kept: Map<string, MediaSource>): string {
   return stringifyJson(stored);
 }
 
-function withoutDataUris(nodes: JsonValue, kept: Map<string, MediaSource>): JsonValue {
+function withoutDataUris(nodes: JsonValue, kept: readonly RequestMedia[]): JsonValue {
   if (typeof nodes !== 'object' || nodes === null || Array.isArray(nodes)) return nodes;
   const copy: JsonObject = { ...(nodes as JsonObject) };
-  for (const key of kept.keys()) {
-    const [nodeId = '', name = ''] = key.split('\u0000');
+  for (const { nodeId, name } of kept) {
     const node = copy[nodeId] as JsonObject | undefined;
     const inputs = node?.['inputs'] as JsonObject | undefined;
     if (node === undefined || typeof inputs?.[name] !== 'string' || !isDataUri(inputs[name])) continue;
@@ -241,10 +243,6 @@ function withoutClientId(extraData: JsonValue): JsonValue {
   if (typeof extraData !== 'object' || extraData === null || Array.isArray(extraData)) return {};
   const { client_id: _, ...rest } = extraData as JsonObject;
   return rest;
-}
-
-export function inputKey(input: { nodeId: string; name: string }): string {
-  return `${input.nodeId}\u0000${input.name}`;
 }
 
 function at(

@@ -97,7 +97,7 @@ function requireRoom(deps: SubmitDeps, deployment: Deployment) {
 }
 
 async function loadVersion(deps: SubmitDeps, deployment: Deployment): Promise<LoadedVersion> {
-  const version = deps.versions.peek(deployment.versionId) ?? (await deps.versions.load(deployment.versionId));
+  const version = await deps.versions.load(deployment.versionId);
   if (version === undefined) throw new ApiError(404001, `The version of deployment ${deployment.id} no longer exists.`);
   if (version.objectInfoSha256 === undefined) {
     const message =

@@ -35,8 +35,6 @@ interface Deps {
 export interface Versions {
   /** The compiled version; undefined when there is none of this id. */
   load(id: string): Promise<LoadedVersion | undefined>;
-  /** The one in memory, without waiting. */
-  peek(id: string): LoadedVersion | undefined;
 }
 
 export function createVersions(deps: Deps): Versions {
@@ -57,7 +55,6 @@ export function createVersions(deps: Deps): Versions {
   }
 
   return {
-    peek: (id) => kept.get(id),
     async load(id) {
       const known = kept.get(id);
       if (known) return known;
