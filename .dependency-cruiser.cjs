@@ -4,8 +4,10 @@ const PLATFORM = '(db|http|net|telemetry)';
 
 // A domain imports from those to its left only. What the left must tell the right goes through the database (db/wake.ts).
 const DOMAINS = [
-  ['accounts', 'workflows', 'billing', 'webhooks', 'files'],
+  ['events'],
+  ['accounts', 'workflows', 'files'],
   ['deployments'],
+  ['billing', 'webhooks'],
   ['requests'],
   ['instances'],
   ['execution'],
@@ -65,14 +67,22 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^packages/server/src/',
-        pathNot: ['routes\\.ts$', '^packages/server/src/http/', '/app\\.ts$', '\\.test\\.ts$', '/serve\\.ts$'],
+        pathNot: [
+          'routes\\.ts$',
+          '^packages/server/src/http/',
+          '/app(-routes)?\\.ts$',
+          '^packages/server/src/proxy/',
+          '/requests/events/',
+          '\\.test\\.ts$',
+          '/serve\\.ts$',
+        ],
       },
       to: { path: 'node_modules/fastify/' },
     },
     {
       name: 'routes-only-from-app',
       severity: 'error',
-      from: { pathNot: ['^packages/server/src/app\\.ts$', '\\.test\\.ts$', '^packages/server/testing/'] },
+      from: { pathNot: ['^packages/server/src/app(-routes)?\\.ts$', '\\.test\\.ts$', '^packages/server/testing/'] },
       to: { path: '^packages/server/src/[^/]+/routes\\.ts$' },
     },
     {

@@ -1,6 +1,7 @@
 // What the route table says about one route. The server, the OpenAPI document and the clients read it; a new route is
 // one entry in routes/<noun>.ts.
 import type { TSchema } from 'typebox';
+import type { Scope } from './accounts.ts';
 import type { ErrorCode } from './errors.ts';
 
 export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
@@ -29,6 +30,8 @@ export interface Route {
   readonly base: 'versioned' | 'root';
   /** `public` routes need no token. */
   readonly access: 'token' | 'public';
+  /** The scopes of which the token needs one; left out on public routes and on those that any token may call. */
+  readonly scopes?: readonly Scope[];
   readonly tag: RouteTag;
   readonly summary: string;
   readonly description?: string;
@@ -46,7 +49,11 @@ export const ROUTE_TAGS = {
   requests: 'Submit a run, follow it, fetch its result, cancel it.',
   deployments: 'A workflow version with hardware and scaling limits.',
   workflows: 'Graphs, saved as immutable versions.',
-  account: 'The caller, and what it may use.',
+  instances: 'The ComfyUI servers that run a deployment, and the way through to them.',
+  webhooks: 'Deliveries of results to your own servers, and the secret that signs them.',
+  billing: 'Balance and usage.',
+  account: 'The caller, its tokens, its history, and what it may use.',
+  admin: 'Accounts and their funds; for administrators.',
   files: 'Result files and saved object_info.',
   service: 'Is the service alive, and what can it do?',
 } as const;
@@ -62,7 +69,10 @@ export const COMMON_ERRORS: Readonly<Record<Route['access'], readonly ErrorCode[
 export function errorsOf(route: Route): ErrorCode[] {
   const body: readonly ErrorCode[] = route.body === undefined ? [] : [413001, 422001];
   const query: readonly ErrorCode[] = route.query === undefined ? [] : [422001];
-  return [...new Set([...route.errors, ...body, ...query, ...COMMON_ERRORS[route.access]])].sort((a, b) => a - b);
+  const scopes: readonly ErrorCode[] = route.scopes === undefined ? [] : [403003];
+  return [...new Set([...route.errors, ...scopes, ...body, ...query, ...COMMON_ERRORS[route.access]])].sort(
+    (a, b) => a - b,
+  );
 }
 
 export const API_VERSIONS = ['v1', 'v2'] as const;

@@ -1,11 +1,11 @@
 // The composition root: from a Config to a service that can be started and stopped. Every create…() is called here, in
-// one order whose reverse is the stop order. main (run-server.ts) and tests call it.
+// one order whose reverse is the stop order; app-routes.ts gives its parts to the routes. run-server.ts and tests call it.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFAULT_LIMITS } from '@comfleet/api';
 import { createAuthenticator } from './accounts/authenticate.ts';
 import { ensureFirstAccount } from './accounts/first-account.ts';
-import { registerAccountRoutes } from './accounts/routes.ts';
+import { registerRoutes } from './app-routes.ts';
 import type { Config } from './config.ts';
 import { createDatabase } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
@@ -13,14 +13,12 @@ import { type OpenedDatabase, openDatabase } from './db/open-database.ts';
 import { persist } from './db/persist.ts';
 import { createWaker } from './db/wake.ts';
 import { createDeploymentDirectory } from './deployments/directory.ts';
-import { registerDeploymentRoutes } from './deployments/routes.ts';
 import { createDeadlines } from './dispatch/deadlines.ts';
 import { createDispatcher } from './dispatch/dispatcher.ts';
 import { recoverRequests } from './dispatch/recover.ts';
 import { WATCH_TIMES, type WatchTimes } from './execution/watch.ts';
 import { createInputCache } from './files/input-cache.ts';
 import { createDiskStore } from './files/stores/disk.ts';
-import { registerHealth } from './http/health.ts';
 import { createRouteServer } from './http/serve-route.ts';
 import { closeHttpServer, createHttpServer } from './http/server.ts';
 import { createFleet } from './instances/fleet.ts';
@@ -30,16 +28,13 @@ import { createStaticProvider } from './instances/providers/static.ts';
 import { createSafeFetch, type SafeFetch } from './net/safe-fetch.ts';
 import { endRefused } from './requests/end-refused.ts';
 import { createLiveIndex } from './requests/live.ts';
-import { createRequestLookup } from './requests/lookup.ts';
 import { createRecentlyEnded } from './requests/recently-ended.ts';
 import { createRetention } from './requests/retention.ts';
-import { registerRequestRoutes } from './requests/routes.ts';
 import { createRequestWrites } from './requests/writes.ts';
 import { type Clock, systemClock } from './telemetry/clock.ts';
 import { createLog, describeError, type Log } from './telemetry/log.ts';
 import { createIdSource } from './telemetry/new-id.ts';
 import { createObjectInfos } from './workflows/object-infos.ts';
-import { registerWorkflowRoutes } from './workflows/routes.ts';
 import { createVersions } from './workflows/versions.ts';
 
 /** For one output file, whatever its size: an instance that trickles must not hold a request for ever. */
@@ -171,53 +166,33 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
       trustedProxies: config.trustedProxies,
     },
   });
-  registerHealth(routes, {
+  registerRoutes(routes, {
+    config,
+    overrides,
     version,
-    notReady: () =>
-      isReady ? (db.ready() ? undefined : 'the database cannot be reached') : 'the service is starting or stopping',
-  });
-  registerAccountRoutes(routes, { hasInstance: () => fleet.ready().length > 0 });
-  registerWorkflowRoutes(routes, { db, newId, objectInfos, captureObjectInfo });
-  registerDeploymentRoutes(routes, {
-    db,
-    newId,
-    waker,
-    directory,
-    versions,
-    objectInfos,
-    statusOf: (row) => (row.is_enabled ? statusOfFleet() : 'disabled'),
-  });
-  registerRequestRoutes(routes, {
     db,
     clock,
     newId,
     log,
-    directory,
-    versions,
-    inputCache,
-    live,
-    writes,
-    queue: dispatcher,
-    limits: {
-      maxDataUriBytes: overrides.maxDataUriBytes ?? DEFAULT_LIMITS.dataUriBytes,
-      queueLimit: config.queueLimit,
-    },
-    lookup: createRequestLookup({ db, live, recent, directory }),
+    waker,
     storage,
-    cancelledWord: config.cancelledWord,
-    position: dispatcher.position,
-    stop: stopRequest,
+    inputCache,
+    fleet,
+    objectInfos,
+    versions,
+    directory,
+    live,
+    recent,
+    writes,
+    dispatcher,
+    notReady: () =>
+      isReady ? (db.ready() ? undefined : 'the database cannot be reached') : 'the service is starting or stopping',
   });
 
   function chooseProviders(): Provider[] {
     if (config.comfyuiUrls.length > 0) return [createStaticProvider({ db, newId, urls: config.comfyuiUrls })];
     if (emulatorCommand === undefined) return [];
     return [createProcessProvider({ command: emulatorCommand, dataDir: config.dataDir, newId, log })];
-  }
-
-  function statusOfFleet() {
-    if (fleet.ready().length > 0) return 'running' as const;
-    return fleet.all().some((instance) => instance.phase === 'lost') ? ('error' as const) : ('starting' as const);
   }
 
   await fleet.start();

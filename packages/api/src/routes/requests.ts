@@ -22,6 +22,7 @@ export const REQUEST_ROUTES = [
     path: '/deployments/:deployment_id/inference',
     base: 'versioned',
     access: 'token',
+    scopes: ['run'],
     tag: 'requests',
     summary: 'Submit a run',
     description:
@@ -58,6 +59,7 @@ export const REQUEST_ROUTES = [
     path: '/deployments/:deployment_id/requests/:request_id/status',
     base: 'versioned',
     access: 'token',
+    scopes: ['run', 'read'],
     tag: 'requests',
     summary: 'Where a run is',
     description:
@@ -71,6 +73,7 @@ export const REQUEST_ROUTES = [
     path: '/deployments/:deployment_id/requests/:request_id/result',
     base: 'versioned',
     access: 'token',
+    scopes: ['run', 'read'],
     tag: 'requests',
     summary: "A run's result",
     description:
@@ -84,6 +87,7 @@ export const REQUEST_ROUTES = [
     path: '/deployments/:deployment_id/requests/:request_id/cancel',
     base: 'versioned',
     access: 'token',
+    scopes: ['run'],
     tag: 'requests',
     summary: 'Cancel a run',
     description: 'Idempotent. A queued run never starts; a running one is interrupted, unless it finishes first.',

@@ -30,6 +30,7 @@ export const SERVICE_ROUTES = [
     path: '/hardware',
     base: 'versioned',
     access: 'token',
+    scopes: ['read', 'run'],
     tag: 'account',
     summary: 'The hardware a deployment can have',
     replies: { 200: { description: 'Every SKU.', schema: HardwareList } },

@@ -47,6 +47,20 @@ create table deployments (
 CREATE INDEX deployments_by_account ON public.deployments USING btree (account_id, created_at DESC);
 CREATE INDEX deployments_by_version ON public.deployments USING btree (version_id) WHERE (deleted_at IS NULL);
 
+create table events (
+  id bigint not null generated always as identity,
+  account_id uuid,
+  kind text not null,
+  subject_id text,
+  deployment_id uuid,
+  token_id uuid,
+  message text not null,
+  changes text,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint events_pkey PRIMARY KEY (id)
+);
+CREATE INDEX events_by_account ON public.events USING btree (account_id, id DESC);
+
 create table idempotency_keys (
   account_id uuid not null,
   key text not null,

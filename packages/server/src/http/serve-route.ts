@@ -8,6 +8,8 @@ import { createPublicUrl } from './public-url.ts';
 /** Who calls; the domain says what is known of an account beyond its id. */
 export interface Caller {
   readonly id: string;
+  /** What its token may do. */
+  readonly scopes: readonly string[];
 }
 
 export type Authenticate<Account extends Caller> = (
@@ -37,6 +39,8 @@ export interface Answer {
 
 export interface RouteServer<Account extends Caller = Caller> {
   serve(id: RouteId, handle: (call: AccountCall<Account>) => Promise<Answer>): void;
+  /** For answers that are no JSON, or that go on: the handler writes the reply itself. */
+  serveRaw(id: RouteId, handle: (call: AccountCall<Account>, reply: FastifyReply) => Promise<unknown>): void;
   servePublic(id: RouteId, handle: (call: Call, reply: FastifyReply) => Promise<unknown>): void;
 }
 
@@ -50,55 +54,34 @@ interface Deps<Account extends Caller> {
 const ALSO_VERSIONED: ReadonlySet<RouteId> = new Set(['getLiveness', 'getReadiness', 'getOpenApi']);
 
 export function createRouteServer<Account extends Caller>(deps: Deps<Account>): RouteServer<Account> {
-  const { app, authenticate, publicUrl } = deps;
-  const toBase = createPublicUrl(publicUrl);
-  const accounts = new WeakMap<FastifyRequest, Account>();
+  const { app } = deps;
+  const toCall = createCallReader(deps.publicUrl);
+  const door = createDoor(deps.authenticate);
 
-  // Before the body is read: a caller without a token must not make us take 64 MiB.
-  async function requireAccount(request: FastifyRequest) {
-    const result = await authenticate(request.headers.authorization);
-    if (result.kind === 'refused') {
-      throw new ApiError(401001, `${result.reason} Send the header "Authorization: Bearer <token>".`);
+  function serveRaw(id: RouteId, handle: (call: AccountCall<Account>, reply: FastifyReply) => Promise<unknown>) {
+    for (const { url, version } of pathsOf(id)) {
+      app.route({
+        method: routeOf(id).method,
+        url,
+        onRequest: door.guard(id),
+        handler: async (request, reply) =>
+          await handle({ ...toCall(request, version), account: door.accountOf(request) }, reply),
+      });
     }
-    accounts.set(request, result.account);
-  }
-
-  function toCall(request: FastifyRequest, version: 'v1' | 'v2'): Call {
-    return {
-      request,
-      params: request.params as Record<string, string>,
-      query: request.query as Record<string, unknown>,
-      version,
-      base: () =>
-        toBase({
-          host: request.headers.host,
-          remoteAddress: request.socket.remoteAddress,
-          forwardedHost: one(request.headers['x-forwarded-host']),
-          forwardedProto: one(request.headers['x-forwarded-proto']),
-        }),
-    };
   }
 
   return {
+    serveRaw,
     serve(id, handle) {
-      for (const { url, version } of pathsOf(id)) {
-        app.route({
-          method: routeOf(id).method,
-          url,
-          onRequest: requireAccount,
-          async handler(request, reply) {
-            const account = accounts.get(request);
-            if (account === undefined) throw new Error('a route ran without its account');
-            const answer = await handle({ ...toCall(request, version), account });
-            if (answer.headers) reply.headers(answer.headers);
-            const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body);
-            return reply
-              .code(answer.status ?? 200)
-              .type('application/json; charset=utf-8')
-              .send(text);
-          },
-        });
-      }
+      serveRaw(id, async (call, reply) => {
+        const answer = await handle(call);
+        if (answer.headers) reply.headers(answer.headers);
+        const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body);
+        return reply
+          .code(answer.status ?? 200)
+          .type('application/json; charset=utf-8')
+          .send(text);
+      });
     },
     servePublic(id, handle) {
       for (const { url, version } of pathsOf(id)) {
@@ -112,6 +95,54 @@ export function createRouteServer<Account extends Caller>(deps: Deps<Account>): 
       }
     },
   };
+}
+
+// Before the body is read: a caller without a token must not make us take 64 MiB.
+function createDoor<Account extends Caller>(authenticate: Authenticate<Account>) {
+  const accounts = new WeakMap<FastifyRequest, Account>();
+  return {
+    guard(id: RouteId) {
+      const { scopes } = routeOf(id);
+      return async (request: FastifyRequest) => {
+        const result = await authenticate(request.headers.authorization);
+        if (result.kind === 'refused') {
+          throw new ApiError(401001, `${result.reason} Send the header "Authorization: Bearer <token>".`);
+        }
+        requireScope(result.account, scopes);
+        accounts.set(request, result.account);
+      };
+    },
+    accountOf(request: FastifyRequest): Account {
+      const account = accounts.get(request);
+      if (account === undefined) throw new Error('a route ran without its account');
+      return account;
+    },
+  };
+}
+
+function createCallReader(publicUrl: PublicUrlSettings) {
+  const toBase = createPublicUrl(publicUrl);
+  return (request: FastifyRequest, version: 'v1' | 'v2'): Call => ({
+    request,
+    params: request.params as Record<string, string>,
+    query: request.query as Record<string, unknown>,
+    version,
+    base: () =>
+      toBase({
+        host: request.headers.host,
+        remoteAddress: request.socket.remoteAddress,
+        forwardedHost: one(request.headers['x-forwarded-host']),
+        forwardedProto: one(request.headers['x-forwarded-proto']),
+      }),
+  });
+}
+
+function requireScope(account: Caller, scopes: readonly string[] | undefined): void {
+  if (scopes === undefined || scopes.some((scope) => account.scopes.includes(scope))) return;
+  const message = `This token has the scopes ${account.scopes.join(', ') || 'none'}; this call needs ${scopes.join(' or ')}.`;
+  throw new ApiError(403003, message, {
+    hint: 'Use a token with that scope; POST /tokens makes one.',
+  });
 }
 
 function one(header: string | string[] | undefined): string | undefined {

@@ -1,0 +1,92 @@
+// Gives every folder's routes the parts they use. Called once by app.ts; a new folder's routes are one call here.
+import { DEFAULT_LIMITS } from '@comfleet/api';
+import type { Account } from './accounts/authenticate.ts';
+import { registerAccountRoutes } from './accounts/routes.ts';
+import type { AppOverrides } from './app.ts';
+import type { Config } from './config.ts';
+import type { Database } from './db/database.ts';
+import type { Waker } from './db/wake.ts';
+import type { DeploymentDirectory } from './deployments/directory.ts';
+import { registerDeploymentRoutes } from './deployments/routes.ts';
+import type { Dispatcher } from './dispatch/dispatcher.ts';
+import type { InputCache } from './files/input-cache.ts';
+import type { Storage } from './files/storage.ts';
+import { registerHealth } from './http/health.ts';
+import type { RouteServer } from './http/serve-route.ts';
+import type { Fleet } from './instances/fleet.ts';
+import type { LiveIndex } from './requests/live.ts';
+import { createRequestLookup } from './requests/lookup.ts';
+import type { RecentlyEnded } from './requests/recently-ended.ts';
+import { registerRequestRoutes } from './requests/routes.ts';
+import type { RequestWrites } from './requests/writes.ts';
+import type { Clock } from './telemetry/clock.ts';
+import type { Log } from './telemetry/log.ts';
+import type { ObjectInfos } from './workflows/object-infos.ts';
+import { registerWorkflowRoutes } from './workflows/routes.ts';
+import type { Versions } from './workflows/versions.ts';
+
+export interface AppParts {
+  readonly config: Config;
+  readonly overrides: AppOverrides;
+  readonly version: string;
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly log: Log;
+  readonly waker: Waker<'deployments'>;
+  readonly storage: Storage;
+  readonly inputCache: InputCache;
+  readonly fleet: Fleet;
+  readonly objectInfos: ObjectInfos;
+  readonly versions: Versions;
+  readonly directory: DeploymentDirectory;
+  readonly live: LiveIndex;
+  readonly recent: RecentlyEnded;
+  readonly writes: RequestWrites;
+  readonly dispatcher: Dispatcher;
+  /** Why calls are not taken now; undefined when they are. */
+  readonly notReady: () => string | undefined;
+}
+
+export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): void {
+  const { config, overrides, db, clock, newId, log, fleet, directory, versions, objectInfos, live, dispatcher } = parts;
+  const { captureObjectInfo } = fleet;
+  registerHealth(routes, { version: parts.version, notReady: parts.notReady });
+  registerAccountRoutes(routes, { hasInstance: () => fleet.ready().length > 0 });
+  registerWorkflowRoutes(routes, { db, newId, objectInfos, captureObjectInfo });
+  registerDeploymentRoutes(routes, {
+    db,
+    newId,
+    waker: parts.waker,
+    directory,
+    versions,
+    objectInfos,
+    statusOf: (row) => (row.is_enabled ? statusOfFleet(fleet) : 'disabled'),
+  });
+  registerRequestRoutes(routes, {
+    db,
+    clock,
+    newId,
+    log,
+    directory,
+    versions,
+    inputCache: parts.inputCache,
+    live,
+    writes: parts.writes,
+    queue: dispatcher,
+    limits: {
+      maxDataUriBytes: overrides.maxDataUriBytes ?? DEFAULT_LIMITS.dataUriBytes,
+      queueLimit: config.queueLimit,
+    },
+    lookup: createRequestLookup({ db, live, recent: parts.recent, directory }),
+    storage: parts.storage,
+    cancelledWord: config.cancelledWord,
+    position: dispatcher.position,
+    stop: dispatcher.stopRequest,
+  });
+}
+
+function statusOfFleet(fleet: Fleet) {
+  if (fleet.ready().length > 0) return 'running' as const;
+  return fleet.all().some((instance) => instance.phase === 'lost') ? ('error' as const) : ('starting' as const);
+}

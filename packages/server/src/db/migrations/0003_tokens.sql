@@ -1,0 +1,2 @@
+-- What accounts/ adds.
+select 1;

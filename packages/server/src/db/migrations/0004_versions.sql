@@ -1,0 +1,2 @@
+-- What workflows/ adds.
+select 1;

@@ -1,0 +1,2 @@
+-- What requests/ adds.
+select 1;

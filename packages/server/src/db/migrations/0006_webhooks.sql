@@ -1,0 +1,2 @@
+-- What webhooks/ adds.
+select 1;

@@ -1,0 +1,2 @@
+-- What billing/ adds.
+select 1;

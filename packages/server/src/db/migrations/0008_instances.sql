@@ -1,0 +1,2 @@
+-- What instances/ adds.
+select 1;

@@ -1,0 +1,27 @@
+// Statements about the timeline. Whoever changes something records it in the same transaction (recordEvent).
+import type { Queryable } from '../db/database.ts';
+import { sql } from '../db/sql.ts';
+
+/** A field's value before and after an edit; never a secret. */
+export type Changes = Readonly<Record<string, { readonly old: unknown; readonly new: unknown }>>;
+
+export interface NewEvent {
+  /** Undefined: it concerns every account's instances (a shared pool). */
+  readonly accountId: string | undefined;
+  /** `<noun>.<verb>`: deployment.created, instance.lost, token.revoked, … */
+  readonly kind: string;
+  readonly subjectId?: string | undefined;
+  readonly deploymentId?: string | undefined;
+  /** The token that did it; undefined when the service itself did. */
+  readonly tokenId?: string | undefined;
+  /** One sentence for a person. */
+  readonly message: string;
+  readonly changes?: Changes | undefined;
+}
+
+export async function recordEvent(tx: Queryable, event: NewEvent): Promise<void> {
+  await tx.query(sql`
+    insert into events (account_id, kind, subject_id, deployment_id, token_id, message, changes)
+    values (${event.accountId ?? null}, ${event.kind}, ${event.subjectId ?? null}, ${event.deploymentId ?? null},
+      ${event.tokenId ?? null}, ${event.message}, ${event.changes === undefined ? null : JSON.stringify(event.changes)})`);
+}
