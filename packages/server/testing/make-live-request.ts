@@ -24,6 +24,9 @@ export function makeLiveRequest(fields: Partial<LiveRequest> = {}): LiveRequest 
     stop: undefined,
     onStop: undefined,
     laneIndex: -1,
+    progress: undefined,
+    notes: undefined,
+    watchers: undefined,
     ...fields,
   };
 }

@@ -28,6 +28,9 @@ export interface PreparedGraph {
   readonly doubts: readonly Problem[];
   /** The pruned graph with the overrides in it. */
   graph(): Graph;
+  /** Of the pruned graph, whatever the overrides. */
+  nodeCount(): number;
+  classOf(nodeId: string): string | undefined;
   mediaInputs(): MediaInput[];
   models(): string[];
   savePrefixes(): SavePrefix[];
@@ -38,6 +41,7 @@ export interface PreparedGraph {
 }
 
 interface Shared {
+  nodeCount: number;
   media: MediaInput[];
   models: string[];
   prefixes: SavePrefix[];
@@ -51,6 +55,7 @@ function shared(ready: ReadyGraph): Shared {
   const known = sharedOfReady.get(ready);
   if (known !== undefined) return known;
   const made: Shared = {
+    nodeCount: Object.keys(ready.graph).length,
     media: listMediaInputs(ready.graph, ready.info),
     models: listModels(ready.graph, ready.info),
     prefixes: listSavePrefixes(ready.graph),
@@ -66,6 +71,8 @@ export function makePrepared(ready: ReadyGraph, of: { literals: Holes; doubts: P
     verdict: doubts.length > 0 ? 'ask' : 'pass',
     doubts,
     graph: () => replaceLiterals(ready.graph, literals),
+    nodeCount: () => shared(ready).nodeCount,
+    classOf: (nodeId) => (Object.hasOwn(ready.graph, nodeId) ? ready.graph[nodeId]?.class_type : undefined),
     mediaInputs: () => mediaInputs(ready, literals),
     models: () => models(ready, literals),
     savePrefixes: () => savePrefixes(ready, literals),

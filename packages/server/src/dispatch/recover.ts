@@ -92,5 +92,8 @@ function toLiveRequest(row: LiveRow): LiveRequest {
     stop: row.cancel_requested_at === null ? undefined : { kind: 'cancel' },
     onStop: undefined,
     laneIndex: -1,
+    progress: undefined,
+    notes: undefined,
+    watchers: undefined,
   };
 }

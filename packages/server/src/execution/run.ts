@@ -1,6 +1,6 @@
 // One attempt of a request on one instance, top to bottom: inputs → turn → prompt → watch → collect → finish.
 // Started by dispatch for a leased request, or by recovery for one whose prompt may still be running.
-import type { LiveRequest, StopWish } from '../requests/live.ts';
+import { type LiveRequest, publish, type StopWish } from '../requests/live.ts';
 import { type Attempt, type ExecutionDeps, stopCause } from './attempt.ts';
 import { describeRefusal, nodeFailure } from './describe-failure.ts';
 import { bringInputs, type Inputs } from './inputs.ts';
@@ -10,6 +10,7 @@ import { buildPrompt, loadPayload } from './prompt-body.ts';
 import { collectRun } from './run-outputs.ts';
 import { type Settled, settle } from './settle.ts';
 import { findSilentOutputs, NO_SILENT_OUTPUTS, type SilentOutputs } from './silent-outputs.ts';
+import { beginProgress, tellFrame, tellPreview } from './tell-progress.ts';
 import type { Place } from './turn.ts';
 import { type RunEnd, type Watch, watchPrompt } from './watch.ts';
 
@@ -36,6 +37,7 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
   if (inputs.kind === 'failed') return inputs.failure;
   const graphJson = buildPrompt(payload, { names: inputs.names, folder: attempt.folder });
   attempt.collector.expect(findSilentOutputs(graphJson, payload.prepared, attempt.folder));
+  beginProgress(request, payload.prepared);
   const place = await attempt.turn.take(signal);
   if (place === undefined) return stopCause(attempt);
   const clientId = instance.connection.clientId();
@@ -98,6 +100,7 @@ async function resume(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> {
 async function readSilentOutputs(deps: ExecutionDeps, attempt: Attempt): Promise<SilentOutputs> {
   try {
     const payload = attempt.request.payload ?? (await loadPayload(deps, attempt.request));
+    beginProgress(attempt.request, payload.prepared);
     return findSilentOutputs(payload.prepared.toBody(), payload.prepared, attempt.folder);
   } catch (error) {
     deps.log.warn({ requestId: attempt.request.id, err: error }, 'the payload of a run under way could not be read');
@@ -111,13 +114,18 @@ function startWatch(deps: ExecutionDeps, attempt: Attempt, place: Place): Watch 
   place.onFront(() => {
     request.phase = 'running';
     markReached(deps, request);
+    publish(request, { kind: 'status' });
   });
   const watch = watchPrompt({
     connection: attempt.instance.connection,
     promptId: attempt.promptId,
     times: deps.watchTimes,
+    onFrame: (frame) => tellFrame(deps.clock, request, frame),
     onExecuted: (nodeId, output) => collector.begin(nodeId, output),
-    onPreview: (nodeId, image) => collector.keepPreview(nodeId, image),
+    onPreview(nodeId, image, contentType) {
+      collector.keepPreview(nodeId, image);
+      tellPreview(request, { nodeId, image, contentType });
+    },
     onOver() {
       place.release();
       attempt.onRunOver();

@@ -3,6 +3,7 @@
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import type { StoredFile } from '../requests/finish.sql.ts';
 import { finishRequest } from '../requests/finish.ts';
+import { addNote, publish } from '../requests/live.ts';
 import { describeError } from '../telemetry/log.ts';
 import type { Attempt, ExecutionDeps } from './attempt.ts';
 import { type Cause, decideOutcome } from './outcome.pure.ts';
@@ -86,6 +87,10 @@ async function giveBack(
   request.leasedAt = undefined;
   request.startedAt = undefined;
   request.isOnInstance = false;
+  request.progress = undefined;
+  const what = outcome.isCounted ? `Attempt ${losses} was lost` : 'The attempt could not be sent';
+  addNote(request, { level: 'warning', message: `${what}: ${outcome.because}. The request waits again.` });
+  publish(request, { kind: 'status' });
   if (request.unsent <= 1) return deps.requeue(request);
   // An instance that looks ready and takes nothing must not be asked in a tight loop.
   setTimeout(() => deps.requeue(request), Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** request.unsent)).unref();

@@ -42,8 +42,10 @@ export interface WatchDeps {
   readonly connection: InstanceConnection;
   readonly promptId: string;
   readonly times: WatchTimes;
+  /** Every frame of this prompt, before it is read here. */
+  readonly onFrame: (frame: Frame) => void;
   readonly onExecuted: (nodeId: string, output: JsonValue) => void;
-  readonly onPreview: (nodeId: string, image: Buffer) => void;
+  readonly onPreview: (nodeId: string, image: Buffer, contentType: string) => void;
   /** Called in the frame's own turn, before anything else happens: the next prompt goes out from here. */
   readonly onOver: () => void;
 }
@@ -112,6 +114,7 @@ export function watchPrompt(deps: WatchDeps): Watch {
   const stopListening = deps.connection.listen(deps.promptId, {
     onFrame(frame) {
       seen.lastHeardAt = performance.now();
+      deps.onFrame(frame);
       // Over, and none of the terminal frames was seen: history says which it was.
       if (frame.type === 'done') ask(true);
       else end(readFrame(deps, seen, frame));
@@ -167,7 +170,7 @@ function readFrame(deps: WatchDeps, seen: Seen, frame: Frame): RunEnd | undefine
       deps.onExecuted(frame.displayNodeId, frame.output);
       break;
     case 'preview':
-      deps.onPreview(frame.displayNodeId ?? frame.nodeId ?? seen.currentNode, frame.image);
+      deps.onPreview(frame.displayNodeId ?? frame.nodeId ?? seen.currentNode, frame.image, frame.contentType);
       break;
     default:
       break;

@@ -1,13 +1,36 @@
 // The requests that have not ended, in memory: an index over the rows that can be thrown away and rebuilt.
 // submit.ts adds, finish.ts removes; status polls, cancel and dispatch read it.
 import type { ErrorCode } from '@comfleet/api';
+import type { StoredFile } from './finish.sql.ts';
 import type { RequestPayload } from './payload.ts';
+import type { RequestRow } from './requests.sql.ts';
+import type { RunProgress } from './run-progress.pure.ts';
 
 /** `queued`: waits for an instance · `leased`: given to one, not yet sent · `running`: sent · `collecting`: ran, files on their way. */
 export type LivePhase = 'queued' | 'leased' | 'running' | 'collecting';
 
 /** Why a request has to end early. The first wish wins. */
 export type StopWish = { kind: 'cancel' } | { kind: 'fail'; code: ErrorCode; details: string };
+
+/** What happens to a live request, told to those who watch it. */
+export type LiveChange =
+  | { kind: 'status' }
+  | { kind: 'progress' }
+  | { kind: 'note' }
+  | { kind: 'preview'; nodeId: string; contentType: string; image: Buffer }
+  | { kind: 'ended'; row: RequestRow; files: readonly StoredFile[] }
+  /** No longer live, and nothing is known of an end. */
+  | { kind: 'gone' };
+
+export interface LiveWatcher {
+  onChange(request: LiveRequest, change: LiveChange): void;
+}
+
+/** Something worth telling about a request's way; in memory only. */
+export interface Note {
+  readonly level: 'info' | 'warning' | 'error';
+  readonly message: string;
+}
 
 export interface LiveRequest {
   readonly id: string;
@@ -36,6 +59,10 @@ export interface LiveRequest {
   onStop: (() => void) | undefined;
   /** Where it stands in its lane; kept by dispatch/lane.ts. */
   laneIndex: number;
+  /** How far the attempt under way is, from its frames. */
+  progress: RunProgress | undefined;
+  notes: Note[] | undefined;
+  watchers: Set<LiveWatcher> | undefined;
 }
 
 export interface LiveIndex {
@@ -81,6 +108,7 @@ export function createLiveIndex(): LiveIndex {
       requests.delete(id);
       timed.delete(request);
       count(request.deploymentId, -1);
+      publish(request, GONE);
       const waiting = waiters.get(id);
       if (waiting === undefined) return;
       waiters.delete(id);
@@ -108,6 +136,33 @@ export function createLiveIndex(): LiveIndex {
       });
     },
   };
+}
+
+const GONE: LiveChange = { kind: 'gone' };
+const MAX_NOTES = 50;
+
+/** Costs nothing while nobody watches. */
+export function publish(request: LiveRequest, change: LiveChange): void {
+  if (request.watchers === undefined) return;
+  for (const watcher of request.watchers) watcher.onChange(request, change);
+}
+
+export function watch(request: LiveRequest, watcher: LiveWatcher): void {
+  request.watchers ??= new Set();
+  request.watchers.add(watcher);
+}
+
+export function unwatch(request: LiveRequest, watcher: LiveWatcher): void {
+  request.watchers?.delete(watcher);
+  if (request.watchers?.size === 0) request.watchers = undefined;
+}
+
+export function addNote(request: LiveRequest, note: Note): void {
+  request.notes ??= [];
+  // What is tried over and over is said once.
+  if (request.notes.length >= MAX_NOTES || request.notes.at(-1)?.message === note.message) return;
+  request.notes.push(note);
+  publish(request, { kind: 'note' });
 }
 
 /** Records that a request has to end; what it is doing now hears of it at once. */
