@@ -19,6 +19,7 @@ create table attempts (
   ended_at timestamp with time zone not null,
   outcome text not null,
   cause text not null,
+  report text,
   constraint attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'lost'::text]))),
   constraint attempts_pkey PRIMARY KEY (request_id, epoch)
 );
@@ -69,6 +70,7 @@ create table idempotency_keys (
   created_at timestamp with time zone not null,
   constraint idempotency_keys_pkey PRIMARY KEY (account_id, key)
 );
+CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
 
 create table instances (
   id uuid not null,
@@ -106,8 +108,20 @@ create table request_files (
   storage_key text,
   content bytea,
   created_at timestamp with time zone not null default now(),
+  source text,
   constraint request_files_kind_check CHECK ((kind = ANY (ARRAY['output'::text, 'temp'::text]))),
   constraint request_files_pkey PRIMARY KEY (request_id, kind, path)
+);
+CREATE INDEX request_files_by_age ON public.request_files USING btree (created_at);
+CREATE INDEX request_files_by_source ON public.request_files USING btree (source, created_at DESC) WHERE (source IS NOT NULL);
+
+create table request_labels (
+  deployment_id uuid not null,
+  label text not null,
+  value text not null,
+  created_at timestamp with time zone not null,
+  request_id uuid not null,
+  constraint request_labels_pkey PRIMARY KEY (deployment_id, label, value, created_at, request_id)
 );
 
 create table request_payloads (
@@ -142,10 +156,14 @@ create table requests (
   has_extra_data boolean not null default false,
   outputs text,
   error text,
+  token_id uuid,
+  error_code integer,
   constraint requests_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'active'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
   constraint requests_pkey PRIMARY KEY (id)
 );
+CREATE INDEX requests_by_deployment ON public.requests USING btree (deployment_id, created_at, id);
 CREATE INDEX requests_live ON public.requests USING btree (seq) WHERE (finished_at IS NULL);
+CREATE INDEX requests_unhappy ON public.requests USING btree (deployment_id, created_at, id) WHERE ((error_code IS NOT NULL) OR (cancel_requested_at IS NOT NULL));
 
 create table tokens (
   id uuid not null,

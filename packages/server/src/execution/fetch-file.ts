@@ -63,7 +63,9 @@ interface FileToStore {
 export async function fetchFile(deps: FetchDeps, local: OpenFolders | undefined, file: FileToStore): Promise<Fetched> {
   const near = local && readLocal(local, file.name, deps.folder);
   const source = near ?? viewSource(deps.instance, file.name);
-  return await storeAs(deps, { ...file, source });
+  const fetched = await storeAs(deps, { ...file, source });
+  if (fetched.kind !== 'stored' || withoutPrefix(file.name.subfolder, deps.folder) !== undefined) return fetched;
+  return { ...fetched, file: { ...fetched.file, source: nameOnInstance(deps.instance, file.name) } };
 }
 
 export async function storeAs(deps: FetchDeps, file: FileToStore & { readonly source: FileSource }): Promise<Fetched> {
@@ -74,7 +76,12 @@ export async function storeAs(deps: FetchDeps, file: FileToStore & { readonly so
   const result = await storeOutput(deps.store, { source, filename: name.filename, requestId: deps.requestId });
   if (result.kind !== 'stored') return result;
   const url = outputPath(deps.requestId, { ...shown, type: kind });
-  return { kind: 'stored', shown, url, file: { kind, path, nodeId, ...result.stored } };
+  return { kind: 'stored', shown, url, file: { kind, path, nodeId, ...result.stored, source: undefined } };
+}
+
+/** What the instance calls a file that is not this attempt's alone: a later, identical run is told the same. */
+export function nameOnInstance(instance: Instance, { type, subfolder, filename }: OutputName): string {
+  return `${instance.id}/${type}/${subfolder === '' ? '' : `${subfolder}/`}${filename}`;
 }
 
 function readLocal(local: OpenFolders, name: OutputName, attemptFolder: string): FileSource | undefined {

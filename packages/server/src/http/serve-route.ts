@@ -10,6 +10,7 @@ export interface Caller {
   readonly id: string;
   /** What its token may do. */
   readonly scopes: readonly string[];
+  readonly token: { readonly id: string };
 }
 
 export type Authenticate<Account extends Caller> = (

@@ -14,6 +14,8 @@ export interface StoredFile {
   readonly contentType: string;
   readonly storageKey: string | undefined;
   readonly content: Buffer | undefined;
+  /** What the instance calls it, when it lies outside the attempt's own folder. */
+  readonly source: string | undefined;
 }
 
 export interface FinishedRequest {
@@ -26,7 +28,10 @@ export interface FinishedRequest {
   readonly finishedAt: number;
   readonly outputs: string | undefined;
   readonly error: string | undefined;
+  readonly errorCode: number | undefined;
   readonly cause: string;
+  /** JSON text of what is told of this attempt beyond its end (report.pure.ts). */
+  readonly report: string | undefined;
   readonly files: readonly StoredFile[];
 }
 
@@ -39,31 +44,33 @@ export async function finishRequests(db: Queryable, ended: readonly FinishedRequ
         ${textArray(ended.map((r) => r.state))}::text[], ${uuidArray(ended.map((r) => r.instanceId ?? null))}::uuid[],
         ${uuidArray(ended.map((r) => r.promptId ?? null))}::uuid[], ${float8Array(ended.map((r) => r.startedAt ?? null))}::float8[],
         ${float8Array(ended.map((r) => r.finishedAt))}::float8[], ${textArray(ended.map((r) => r.outputs ?? null))}::text[],
-        ${textArray(ended.map((r) => r.error ?? null))}::text[], ${textArray(ended.map((r) => r.cause))}::text[])
-      as t (id, epoch, state, instance_id, prompt_id, started_ms, finished_ms, outputs, error, cause)),
+        ${textArray(ended.map((r) => r.error ?? null))}::text[], ${textArray(ended.map((r) => r.cause))}::text[],
+        ${int4Array(ended.map((r) => r.errorCode ?? null))}::int4[], ${textArray(ended.map((r) => r.report ?? null))}::text[])
+      as t (id, epoch, state, instance_id, prompt_id, started_ms, finished_ms, outputs, error, cause, error_code, report)),
     ended as (
       update requests r set state = i.state, instance_id = i.instance_id, started_at = to_timestamp(i.started_ms / 1000),
-        finished_at = to_timestamp(i.finished_ms / 1000), outputs = i.outputs, error = i.error
+        finished_at = to_timestamp(i.finished_ms / 1000), outputs = i.outputs, error = i.error,
+        error_code = i.error_code
       from input i where r.id = i.id and r.epoch = i.epoch and r.state in ('queued', 'active') returning r.id, r.has_extra_data),
     forgotten as (
       -- Secrets that came with a request are of no use once it has ended.
       update request_payloads p set extra_data = null from ended e where e.has_extra_data and p.request_id = e.id),
     recorded as (
-      insert into attempts (request_id, epoch, instance_id, prompt_id, started_at, ended_at, outcome, cause)
+      insert into attempts (request_id, epoch, instance_id, prompt_id, started_at, ended_at, outcome, cause, report)
       select i.id, i.epoch, i.instance_id, i.prompt_id, to_timestamp(i.started_ms / 1000),
-        to_timestamp(i.finished_ms / 1000), i.state, i.cause
+        to_timestamp(i.finished_ms / 1000), i.state, i.cause, i.report
       from input i join ended using (id) where i.epoch > 0 on conflict do nothing),
     stored as (
       insert into request_files (request_id, kind, path, node_id, size_bytes, sha256, content_type, storage_key, content,
-        created_at)
+        source, created_at)
       select f.request_id, f.kind, f.path, f.node_id, f.size_bytes, f.sha256, f.content_type, f.storage_key, f.content,
-        to_timestamp(i.finished_ms / 1000)
+        f.source, to_timestamp(i.finished_ms / 1000)
       from unnest(${uuidArray(files.map((f) => f.requestId))}::uuid[], ${textArray(files.map((f) => f.kind))}::text[],
         ${textArray(files.map((f) => f.path))}::text[], ${textArray(files.map((f) => f.nodeId ?? null))}::text[],
         ${float8Array(files.map((f) => f.sizeBytes))}::float8[], ${textArray(files.map((f) => f.sha256))}::text[],
         ${textArray(files.map((f) => f.contentType))}::text[], ${textArray(files.map((f) => f.storageKey ?? null))}::text[],
-        ${byteaArray(files.map((f) => f.content ?? null))}::bytea[])
-      as f (request_id, kind, path, node_id, size_bytes, sha256, content_type, storage_key, content)
+        ${byteaArray(files.map((f) => f.content ?? null))}::bytea[], ${textArray(files.map((f) => f.source ?? null))}::text[])
+      as f (request_id, kind, path, node_id, size_bytes, sha256, content_type, storage_key, content, source)
       join ended e on e.id = f.request_id join input i on i.id = f.request_id on conflict do nothing)
     select id from ended
     union

@@ -5,7 +5,7 @@ import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { FinishedRequest, StoredFile } from './finish.sql.ts';
 import { isTerminal, REQUEST_NEXT } from './lifecycle.pure.ts';
-import type { LiveIndex, LiveRequest } from './live.ts';
+import { type LiveIndex, type LiveRequest, publish } from './live.ts';
 import type { RecentlyEnded } from './recently-ended.ts';
 import type { RequestRow } from './requests.sql.ts';
 import type { RequestWrites } from './writes.ts';
@@ -38,7 +38,9 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
     finishedAt,
     outputs: ending.kind === 'succeeded' ? ending.outputs : undefined,
     error: errorText(ending),
+    errorCode: errorCode(ending),
     cause: describeEnding(ending),
+    report: undefined,
     files: ending.kind === 'succeeded' ? ending.files : [],
   };
   const written = await deps.writes.finish(ended);
@@ -46,7 +48,9 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
     deps.log.warn({ requestId: request.id, epoch }, 'an ended attempt was fenced off by a later one');
     return false;
   }
-  deps.recent.add(toRow(request, ended));
+  const row = toRow(request, ended);
+  deps.recent.add(row);
+  publish(request, { kind: 'ended', row, files: ended.files });
   deps.live.remove(request.id);
   deps.log.info(
     {
@@ -91,6 +95,11 @@ function errorText(ending: Ending): string | undefined {
     return JSON.stringify([resultError(200001, ending.note)]);
   if (ending.kind !== 'failed') return undefined;
   return JSON.stringify([resultError(ending.code, ending.details, ending.debugInfo)]);
+}
+
+function errorCode(ending: Ending): number | undefined {
+  if (ending.kind === 'failed') return ending.code;
+  return ending.kind === 'succeeded' && ending.note !== undefined ? 200001 : undefined;
 }
 
 function describeEnding(ending: Ending): string {

@@ -8,6 +8,7 @@ import { sql } from '../db/sql.ts';
 export interface NewRequest {
   readonly id: string;
   readonly accountId: string;
+  readonly tokenId: string | undefined;
   readonly deploymentId: string;
   readonly versionId: string;
   readonly priority: number;
@@ -34,17 +35,22 @@ export async function insertRequests(db: Queryable, rows: readonly NewRequest[])
         ${textArray(rows.map((r) => r.webhookUrl ?? null))}::text[], ${int4Array(rows.map((r) => (r.webhookIntermediate ? 1 : 0)))}::int4[],
         ${textArray(rows.map((r) => r.metadata ?? null))}::text[], ${textArray(rows.map((r) => r.body))}::text[],
         ${textArray(rows.map((r) => r.extraData ?? null))}::text[],
-        ${uuidArray(rows.map((r) => r.lease?.instanceId ?? null))}::uuid[], ${uuidArray(rows.map((r) => r.lease?.promptId ?? null))}::uuid[]
+        ${uuidArray(rows.map((r) => r.lease?.instanceId ?? null))}::uuid[], ${uuidArray(rows.map((r) => r.lease?.promptId ?? null))}::uuid[],
+        ${uuidArray(rows.map((r) => r.tokenId ?? null))}::uuid[]
       ) as t (id, account_id, deployment_id, version_id, priority, created_ms, start_by_ms, run_within_ms, webhook_url,
-        webhook_intermediate, metadata, body, extra_data, instance_id, prompt_id)),
+        webhook_intermediate, metadata, body, extra_data, instance_id, prompt_id, token_id)),
     payloads as (
       insert into request_payloads (request_id, body, extra_data) select id, body, extra_data from input
-      on conflict (request_id) do nothing)
+      on conflict (request_id) do nothing),
+    labels as (
+      insert into request_labels (deployment_id, label, value, created_at, request_id)
+      select i.deployment_id, l.key, l.value, to_timestamp(i.created_ms / 1000), i.id
+      from input i, json_each_text(i.metadata::json) l where i.metadata is not null on conflict do nothing)
     insert into requests (id, account_id, deployment_id, version_id, priority, created_at, start_by, run_within_seconds,
-      webhook_url, webhook_intermediate, metadata, has_extra_data, state, epoch, instance_id, prompt_id, leased_at)
+      webhook_url, webhook_intermediate, metadata, has_extra_data, state, epoch, instance_id, prompt_id, leased_at, token_id)
     select id, account_id, deployment_id, version_id, priority, to_timestamp(created_ms / 1000),
       to_timestamp(start_by_ms / 1000), run_within_ms / 1000, webhook_url, webhook_intermediate = 1, metadata, extra_data is not null,
       case when instance_id is null then 'queued' else 'active' end, case when instance_id is null then 0 else 1 end,
-      instance_id, prompt_id, case when instance_id is null then null else to_timestamp(created_ms / 1000) end
+      instance_id, prompt_id, case when instance_id is null then null else to_timestamp(created_ms / 1000) end, token_id
     from input on conflict (id) do nothing`);
 }

@@ -37,6 +37,7 @@ export interface LostLease {
   readonly startedAt: number | undefined;
   readonly endedAt: number;
   readonly cause: string;
+  readonly report?: string | undefined;
 }
 
 /**
@@ -49,15 +50,16 @@ export async function returnLeases(db: Queryable, lost: readonly LostLease[]): P
       select * from unnest(${uuidArray(lost.map((l) => l.requestId))}::uuid[], ${int4Array(lost.map((l) => l.epoch))}::int4[],
         ${int4Array(lost.map((l) => l.losses))}::int4[], ${uuidArray(lost.map((l) => l.instanceId ?? null))}::uuid[],
         ${uuidArray(lost.map((l) => l.promptId ?? null))}::uuid[], ${float8Array(lost.map((l) => l.startedAt ?? null))}::float8[],
-        ${float8Array(lost.map((l) => l.endedAt))}::float8[], ${textArray(lost.map((l) => l.cause))}::text[])
-      as t (id, epoch, losses, instance_id, prompt_id, started_ms, ended_ms, cause)),
+        ${float8Array(lost.map((l) => l.endedAt))}::float8[], ${textArray(lost.map((l) => l.cause))}::text[],
+        ${textArray(lost.map((l) => l.report ?? null))}::text[])
+      as t (id, epoch, losses, instance_id, prompt_id, started_ms, ended_ms, cause, report)),
     returned as (
       update requests r set state = 'queued', losses = i.losses, instance_id = null, prompt_id = null, leased_at = null
       from input i where r.id = i.id and r.state = 'active' and r.epoch = i.epoch returning r.id),
     recorded as (
-      insert into attempts (request_id, epoch, instance_id, prompt_id, started_at, ended_at, outcome, cause)
+      insert into attempts (request_id, epoch, instance_id, prompt_id, started_at, ended_at, outcome, cause, report)
       select i.id, i.epoch, i.instance_id, i.prompt_id, to_timestamp(i.started_ms / 1000), to_timestamp(i.ended_ms / 1000),
-        'lost', i.cause
+        'lost', i.cause, i.report
       from input i join returned using (id) on conflict do nothing)
     select id from returned
     union

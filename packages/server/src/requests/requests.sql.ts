@@ -81,7 +81,8 @@ export async function deleteUnacknowledged(db: Queryable, ids: readonly string[]
   await db.query(sql`
     with gone as (
       delete from requests where id = any(${uuidArray(ids)}::uuid[]) and state in ('queued', 'active') returning id),
-    keys as (delete from idempotency_keys where request_id in (select id from gone))
+    keys as (delete from idempotency_keys where request_id in (select id from gone)),
+    labels as (delete from request_labels where request_id in (select id from gone))
     delete from request_payloads where request_id in (select id from gone)`);
 }
 

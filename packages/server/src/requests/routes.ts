@@ -69,6 +69,7 @@ async function submit(deps: Deps, call: AccountCall<Caller>) {
   const waitMs = readPrefer(request.headers['prefer']);
   const submitted = await submitRequest(deps, {
     accountId: account.id,
+    tokenId: account.token.id,
     deploymentId,
     body: await readBody(request.body),
     query,

@@ -48,6 +48,7 @@ export interface SubmitDeps {
 
 export interface SubmitInput {
   readonly accountId: string;
+  readonly tokenId: string;
   readonly deploymentId: string;
   readonly body: JsonValue;
   readonly query: Record<string, unknown>;
@@ -146,6 +147,9 @@ function newLiveRequest(
     stop: undefined,
     onStop: undefined,
     laneIndex: -1,
+    progress: undefined,
+    notes: undefined,
+    watchers: undefined,
   };
 }
 
@@ -200,6 +204,7 @@ function toRow(
   return {
     id: request.id,
     accountId: request.accountId,
+    tokenId: input.tokenId,
     deploymentId: request.deploymentId,
     versionId: request.versionId,
     priority: request.priority,

@@ -47,6 +47,7 @@ function newRow(lease?: NewRequest['lease']): NewRequest {
   return {
     id: crypto.randomUUID(),
     accountId: ACCOUNT,
+    tokenId: crypto.randomUUID(),
     deploymentId: crypto.randomUUID(),
     versionId: crypto.randomUUID(),
     priority: 0,
