@@ -1,9 +1,11 @@
 // The schemas that get a name in the OpenAPI document; wherever one of them occurs, the document refers to it.
 import type { TSchema } from 'typebox';
-import { Account, Token } from './accounts.ts';
+import { Account, AccountCreate, AccountPatch, AccountRecord, Token, TokenCreate } from './accounts.ts';
 import { Deployment, DeploymentCreate, DeploymentPatch, DeploymentPayload } from './deployments.ts';
 import { ErrorBodySchema, ProblemSchema } from './error-schema.ts';
+import { Event } from './events.ts';
 import { Hardware } from './hardware.ts';
+import { EndEvent, LogEvent, OutputEvent, PreviewEvent, ProgressEvent, StatusEvent } from './request-events.ts';
 import {
   CancelReplyV1,
   CancelReplyV2,
@@ -20,26 +22,37 @@ import { Finding, Parameter, Version, VersionCreate, VersionInFull, Workflow, Wo
 
 export const COMPONENTS: ReadonlyMap<TSchema, string> = new Map<TSchema, string>([
   [Account, 'Account'],
+  [AccountCreate, 'AccountCreate'],
+  [AccountPatch, 'AccountPatch'],
+  [AccountRecord, 'AccountRecord'],
   [CancelReplyV1, 'CancelReplyV1'],
   [CancelReplyV2, 'CancelReplyV2'],
   [Deployment, 'Deployment'],
   [DeploymentCreate, 'DeploymentCreate'],
   [DeploymentPatch, 'DeploymentPatch'],
   [DeploymentPayload, 'DeploymentPayload'],
+  [EndEvent, 'EndEvent'],
   [ErrorBodySchema, 'Error'],
+  [Event, 'Event'],
   [Finding, 'Finding'],
   [Hardware, 'Hardware'],
+  [LogEvent, 'LogEvent'],
   [NodeOutput, 'NodeOutput'],
+  [OutputEvent, 'OutputEvent'],
   [OutputFile, 'OutputFile'],
   [Parameter, 'Parameter'],
+  [PreviewEvent, 'PreviewEvent'],
   [ProblemSchema, 'Problem'],
+  [ProgressEvent, 'ProgressEvent'],
   [RequestResult, 'RequestResult'],
   [RequestStatus, 'RequestStatus'],
   [ResultErrorSchema, 'ResultError'],
+  [StatusEvent, 'StatusEvent'],
   [SubmitAndResult, 'SubmitAndResult'],
   [SubmitBody, 'SubmitBody'],
   [SubmitReply, 'SubmitReply'],
   [Token, 'Token'],
+  [TokenCreate, 'TokenCreate'],
   [Version, 'Version'],
   [VersionCreate, 'VersionCreate'],
   [VersionInFull, 'VersionInFull'],

@@ -1,11 +1,22 @@
 // The table of every route: the server registers what it lists, the OpenAPI document shows it, clients find paths here.
 import type { Route } from './route.ts';
+import { ACCOUNT_ROUTES } from './routes/account.ts';
+import { ADMIN_ROUTES } from './routes/admin.ts';
 import { DEPLOYMENT_ROUTES } from './routes/deployments.ts';
+import { EVENT_ROUTES } from './routes/events.ts';
 import { REQUEST_ROUTES } from './routes/requests.ts';
 import { SERVICE_ROUTES } from './routes/service.ts';
 import { WORKFLOW_ROUTES } from './routes/workflows.ts';
 
-const TABLE = [...REQUEST_ROUTES, ...DEPLOYMENT_ROUTES, ...WORKFLOW_ROUTES, ...SERVICE_ROUTES] as const;
+const TABLE = [
+  ...REQUEST_ROUTES,
+  ...DEPLOYMENT_ROUTES,
+  ...WORKFLOW_ROUTES,
+  ...ACCOUNT_ROUTES,
+  ...ADMIN_ROUTES,
+  ...EVENT_ROUTES,
+  ...SERVICE_ROUTES,
+] as const;
 
 export type RouteId = (typeof TABLE)[number]['id'];
 

@@ -1,6 +1,5 @@
-// The routes beside the nouns: hardware, account, public files, health and this contract itself.
+// The routes beside the nouns: hardware, public files, health and this contract itself.
 import Type from 'typebox';
-import { Account } from '../accounts.ts';
 import { OpenObject } from '../fields.ts';
 import { HardwareList } from '../hardware.ts';
 import type { Route } from '../route.ts';
@@ -34,17 +33,6 @@ export const SERVICE_ROUTES = [
     tag: 'account',
     summary: 'The hardware a deployment can have',
     replies: { 200: { description: 'Every SKU.', schema: HardwareList } },
-    errors: [],
-  },
-  {
-    id: 'getAccount',
-    method: 'GET',
-    path: '/account',
-    base: 'versioned',
-    access: 'token',
-    tag: 'account',
-    summary: 'The caller and its token',
-    replies: { 200: { description: 'The account.', schema: Account } },
     errors: [],
   },
   {

@@ -6,9 +6,11 @@ create table accounts (
   role text not null,
   is_active boolean not null default true,
   created_at timestamp with time zone not null default now(),
+  email text,
   constraint accounts_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'member'::text]))),
   constraint accounts_pkey PRIMARY KEY (id)
 );
+CREATE INDEX accounts_by_age ON public.accounts USING btree (created_at DESC, id DESC);
 
 create table attempts (
   request_id uuid not null,
@@ -60,7 +62,8 @@ create table events (
   created_at timestamp with time zone not null default clock_timestamp(),
   constraint events_pkey PRIMARY KEY (id)
 );
-CREATE INDEX events_by_account ON public.events USING btree (account_id, id DESC);
+CREATE INDEX events_by_account ON public.events USING btree (account_id, created_at DESC);
+CREATE INDEX events_by_age ON public.events USING btree (created_at DESC);
 
 create table idempotency_keys (
   account_id uuid not null,
@@ -96,6 +99,15 @@ create table object_infos (
   constraint object_infos_pkey PRIMARY KEY (sha256),
   constraint object_infos_key_key UNIQUE (key)
 );
+
+create table replaced_secrets (
+  hash bytea not null,
+  token_id uuid not null,
+  valid_until timestamp with time zone not null,
+  constraint replaced_secrets_token_id_fkey FOREIGN KEY (token_id) REFERENCES tokens(id),
+  constraint replaced_secrets_pkey PRIMARY KEY (hash)
+);
+CREATE INDEX replaced_secrets_by_token ON public.replaced_secrets USING btree (token_id);
 
 create table request_files (
   request_id uuid not null,
@@ -162,6 +174,8 @@ create table requests (
   constraint requests_pkey PRIMARY KEY (id)
 );
 CREATE INDEX requests_by_deployment ON public.requests USING btree (deployment_id, created_at, id);
+CREATE INDEX requests_failed_by_account ON public.requests USING btree (account_id, finished_at DESC) WHERE (error IS NOT NULL);
+CREATE INDEX requests_failed_by_age ON public.requests USING btree (finished_at DESC) WHERE (error IS NOT NULL);
 CREATE INDEX requests_live ON public.requests USING btree (seq) WHERE (finished_at IS NULL);
 CREATE INDEX requests_unhappy ON public.requests USING btree (deployment_id, created_at, id) WHERE ((error_code IS NOT NULL) OR (cancel_requested_at IS NOT NULL));
 
@@ -175,10 +189,13 @@ create table tokens (
   created_at timestamp with time zone not null default now(),
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
+  spending_limit_microdollars bigint,
+  last_used_at timestamp with time zone,
   constraint tokens_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id),
   constraint tokens_pkey PRIMARY KEY (id),
   constraint tokens_hash_key UNIQUE (hash)
 );
+CREATE INDEX tokens_by_account ON public.tokens USING btree (account_id, created_at DESC, id DESC) WHERE (revoked_at IS NULL);
 
 create table workflow_versions (
   id uuid not null,
