@@ -5,7 +5,9 @@ import { Deployment, DeploymentCreate, DeploymentPatch, DeploymentPayload } from
 import { ErrorBodySchema, ProblemSchema } from './error-schema.ts';
 import { Event } from './events.ts';
 import { Hardware } from './hardware.ts';
+import { Instance, WarmUp } from './instances.ts';
 import { EndEvent, LogEvent, OutputEvent, PreviewEvent, ProgressEvent, StatusEvent } from './request-events.ts';
+import { RequestDetail, RequestListItem } from './request-history.ts';
 import {
   CancelReplyV1,
   CancelReplyV2,
@@ -36,6 +38,7 @@ export const COMPONENTS: ReadonlyMap<TSchema, string> = new Map<TSchema, string>
   [Event, 'Event'],
   [Finding, 'Finding'],
   [Hardware, 'Hardware'],
+  [Instance, 'Instance'],
   [LogEvent, 'LogEvent'],
   [NodeOutput, 'NodeOutput'],
   [OutputEvent, 'OutputEvent'],
@@ -44,6 +47,8 @@ export const COMPONENTS: ReadonlyMap<TSchema, string> = new Map<TSchema, string>
   [PreviewEvent, 'PreviewEvent'],
   [ProblemSchema, 'Problem'],
   [ProgressEvent, 'ProgressEvent'],
+  [RequestDetail, 'RequestDetail'],
+  [RequestListItem, 'RequestListItem'],
   [RequestResult, 'RequestResult'],
   [RequestStatus, 'RequestStatus'],
   [ResultErrorSchema, 'ResultError'],
@@ -56,6 +61,7 @@ export const COMPONENTS: ReadonlyMap<TSchema, string> = new Map<TSchema, string>
   [Version, 'Version'],
   [VersionCreate, 'VersionCreate'],
   [VersionInFull, 'VersionInFull'],
+  [WarmUp, 'WarmUp'],
   [Workflow, 'Workflow'],
   [WorkflowCreate, 'WorkflowCreate'],
 ]);

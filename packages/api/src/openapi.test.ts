@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createOpenApi, openApiPath } from './openapi.ts';
-import { errorsOf } from './route.ts';
+import { errorsOf, methodsOf } from './route.ts';
 import { ROUTES } from './routes.ts';
 
 const document = createOpenApi({ version: '1.2.3', publicUrl: 'https://comfy.example.org/' });
@@ -40,9 +40,9 @@ test('every named schema is used', () => {
 });
 
 test('every route is there with each of its replies and the status of each of its errors', () => {
-  for (const route of ROUTES) {
-    const operation = operationOf(route.method, route.path);
-    expect(operation['operationId']).toBe(route.id);
+  for (const [route, method] of ROUTES.flatMap((one) => methodsOf(one).map((each) => [one, each] as const))) {
+    const operation = operationOf(method, route.path);
+    expect(operation['operationId']).toMatch(new RegExp(`^${route.id}${route.method === 'ANY' ? '[A-Z][a-z]+' : ''}$`));
     expect(operation['x-error-codes']).toEqual(errorsOf(route));
     const statuses = Object.keys(Object(operation['responses']));
     expect(statuses).toEqual(expect.arrayContaining(Object.keys(route.replies)));
@@ -53,13 +53,15 @@ test('every route is there with each of its replies and the status of each of it
 test('only public routes do without a token', () => {
   expect(document.security).toEqual([{ token: [] }]);
   for (const route of ROUTES) {
-    expect(operationOf(route.method, route.path)['security']).toEqual(route.access === 'public' ? [] : undefined);
+    expect(operationOf(methodsOf(route)[0] ?? '', route.path)['security']).toEqual(
+      route.access === 'public' ? [] : undefined,
+    );
   }
 });
 
 test('every parameter in a path is declared, once and required', () => {
   for (const route of ROUTES) {
-    const declared = Object(operationOf(route.method, route.path)['parameters'] ?? []).filter(
+    const declared = Object(operationOf(methodsOf(route)[0] ?? '', route.path)['parameters'] ?? []).filter(
       (parameter: { in: string }) => parameter.in === 'path',
     );
     const names = [...openApiPath(route.path).matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
@@ -126,4 +128,12 @@ test('patterns use only what every regular expression engine knows', () => {
 
 test('every call leaves the shared schemas as they are', () => {
   expect(createOpenApi({ version: '1.2.3', publicUrl: 'https://comfy.example.org/' })).toEqual(document);
+});
+
+test('a route of any method is an operation for each, with ids of their own', () => {
+  const path = '/deployments/:deployment_id/instances/:instance_id/proxy/*';
+  const ids = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'].map(
+    (method) => operationOf(method, path)['operationId'],
+  );
+  expect(ids).toEqual(['Get', 'Head', 'Post', 'Put', 'Patch', 'Delete'].map((word) => `proxyInstance${word}`));
 });

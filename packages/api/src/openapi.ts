@@ -5,7 +5,7 @@ import { ERRORS, type ErrorCode } from './errors.ts';
 import { COMPONENTS } from './openapi-components.ts';
 import { errorComponents, errorResponses } from './openapi-errors.ts';
 import { toOpenApiSchema } from './openapi-schema.ts';
-import { API_BASE, API_VERSIONS, errorsOf, ROUTE_TAGS, type Route } from './route.ts';
+import { API_BASE, API_VERSIONS, errorsOf, type HttpMethod, methodsOf, ROUTE_TAGS, type Route } from './route.ts';
 import { ROUTES } from './routes.ts';
 
 export interface OpenApiInput {
@@ -36,7 +36,8 @@ export function createOpenApi({ version, publicUrl }: OpenApiInput): OpenApiDocu
   for (const route of ROUTES) {
     const path = openApiPath(route.path);
     const item = paths[path] ?? (route.base === 'root' ? { servers: [{ url: origin === '' ? '/' : origin }] } : {});
-    paths[path] = { ...item, [route.method.toLowerCase()]: operation(route) };
+    const operations = methodsOf(route).map((method) => [method.toLowerCase(), operation(route, method)]);
+    paths[path] = { ...item, ...Object.fromEntries(operations) };
   }
   return {
     openapi: '3.1.0',
@@ -71,11 +72,11 @@ export function openApiPath(path: string): string {
   return path.replace(/:(\w+)/g, '{$1}').replace('*', '{path}');
 }
 
-function operation(route: Route): JsonObject {
+function operation(route: Route, method: HttpMethod): JsonObject {
   const codes: readonly ErrorCode[] = errorsOf(route);
   const parameters = [...pathParameters(route), ...queryParameters(route), ...headerParameters(route)];
   return {
-    operationId: route.id,
+    operationId: operationId(route, method),
     summary: route.summary,
     ...(route.description === undefined ? {} : { description: route.description }),
     tags: [route.tag],
@@ -84,9 +85,14 @@ function operation(route: Route): JsonObject {
     ...(route.body === undefined
       ? {}
       : { requestBody: { required: isBodyRequired(route.body), content: json(route.body) } }),
-    responses: { ...replies(route), ...errorResponses(codes, { hasBody: route.method !== 'HEAD' }) },
+    responses: { ...replies(route, method), ...errorResponses(codes, { hasBody: method !== 'HEAD' }) },
     'x-error-codes': codes,
   };
+}
+
+/** Ids are unique in the document: a route of several methods has one for each. */
+function operationId({ id, method: declared }: Route, method: HttpMethod): string {
+  return declared === 'ANY' ? `${id}${method[0]}${method.slice(1).toLowerCase()}` : id;
 }
 
 /** An empty body counts as {}, so a body is required only when its schema requires a key. */
@@ -94,11 +100,11 @@ function isBodyRequired(body: TSchema): boolean {
   return 'required' in body && Array.isArray(body.required) && body.required.length > 0;
 }
 
-function replies(route: Route): JsonObject {
+function replies(route: Route, method: HttpMethod): JsonObject {
   return Object.fromEntries(
-    Object.entries(route.replies).map(([status, { description, schema, contentType, headers }]) => {
-      const other = contentType === undefined ? undefined : { [contentType]: {} };
-      const content = schema === undefined ? other : json(schema);
+    Object.entries(route.replies).map(([status, { description, schema, contentType, events, headers }]) => {
+      const other = contentType === undefined ? undefined : { [contentType]: stream(events) };
+      const content = method === 'HEAD' ? undefined : schema === undefined ? other : json(schema);
       const listed = Object.entries(headers ?? {}).map(([name, says]) => [
         name,
         { description: says, schema: { type: 'string' } },
@@ -148,6 +154,13 @@ function headerParameters(route: Route): JsonObject[] {
   return (route.headers ?? []).map(({ name, description, schema }) => {
     return { name, in: 'header', required: false, description, schema: toOpenApiSchema(schema) };
   });
+}
+
+// OpenAPI 3.1 has no words for a stream's events; they stand beside its schema.
+function stream(events: Readonly<Record<string, TSchema>> | undefined): JsonObject {
+  if (events === undefined) return {};
+  const listed = Object.entries(events).map(([name, schema]) => [name, toOpenApiSchema(schema)]);
+  return { schema: { type: 'string' }, 'x-events': Object.fromEntries(listed) };
 }
 
 function json(schema: TSchema): JsonObject {

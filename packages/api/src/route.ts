@@ -4,7 +4,10 @@ import type { TSchema } from 'typebox';
 import type { Scope } from './accounts.ts';
 import type { ErrorCode } from './errors.ts';
 
-export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
+export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** What `ANY` stands for. */
+export const ANY_METHODS: readonly HttpMethod[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 export interface RouteReply {
   readonly description: string;
@@ -12,6 +15,8 @@ export interface RouteReply {
   readonly schema?: TSchema;
   /** The media type of a body that is no JSON. */
   readonly contentType?: string;
+  /** The events of a stream, by name. */
+  readonly events?: Readonly<Record<string, TSchema>>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -23,7 +28,8 @@ export interface RouteHeader {
 
 export interface Route {
   readonly id: string;
-  readonly method: HttpMethod;
+  /** `ANY`: each method of ANY_METHODS, for a way through to another server. */
+  readonly method: HttpMethod | 'ANY';
   /** Below the base, in the router's notation: `/deployments/:deployment_id`, `*` for the rest of the path. */
   readonly path: string;
   /** `versioned`: below /prod/v1 and /prod/v2. `root`: as it stands. */
@@ -73,6 +79,11 @@ export function errorsOf(route: Route): ErrorCode[] {
   return [...new Set([...route.errors, ...scopes, ...body, ...query, ...COMMON_ERRORS[route.access]])].sort(
     (a, b) => a - b,
   );
+}
+
+/** The HTTP methods that a route answers. */
+export function methodsOf(route: Pick<Route, 'method'>): readonly HttpMethod[] {
+  return route.method === 'ANY' ? ANY_METHODS : [route.method];
 }
 
 export const API_VERSIONS = ['v1', 'v2'] as const;

@@ -4,13 +4,17 @@ import { ACCOUNT_ROUTES } from './routes/account.ts';
 import { ADMIN_ROUTES } from './routes/admin.ts';
 import { DEPLOYMENT_ROUTES } from './routes/deployments.ts';
 import { EVENT_ROUTES } from './routes/events.ts';
+import { INSTANCE_ROUTES } from './routes/instances.ts';
+import { REQUEST_HISTORY_ROUTES } from './routes/request-history.ts';
 import { REQUEST_ROUTES } from './routes/requests.ts';
 import { SERVICE_ROUTES } from './routes/service.ts';
 import { WORKFLOW_ROUTES } from './routes/workflows.ts';
 
 const TABLE = [
   ...REQUEST_ROUTES,
+  ...REQUEST_HISTORY_ROUTES,
   ...DEPLOYMENT_ROUTES,
+  ...INSTANCE_ROUTES,
   ...WORKFLOW_ROUTES,
   ...ACCOUNT_ROUTES,
   ...ADMIN_ROUTES,

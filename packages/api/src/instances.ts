@@ -1,0 +1,43 @@
+// What is told of the ComfyUI instances that a deployment can use: the bodies of /deployments/{d}/instances.
+import Type, { type Static } from 'typebox';
+import { Id, Instant } from './fields.ts';
+import { MAX_INSTANCES_MAX } from './limits.ts';
+
+export const INSTANCE_PHASES = ['starting', 'ready', 'busy', 'draining', 'gone'] as const;
+
+export const Instance = Type.Object({
+  id: Id,
+  phase: Type.Enum(INSTANCE_PHASES, {
+    description: '`starting` also when it answered once and does not now; `reason` says why.',
+  }),
+  since: Instant,
+  provider: Type.String({ description: '`static`: a fixed URL. `process`: the embedded back end.' }),
+  hardware: Type.String({ description: 'The SKU that the deployment runs on.' }),
+  loaded_models: Type.Array(Type.String(), {
+    description: "The models of the account's last graph there, heaviest first; a guess at what is in memory.",
+  }),
+  current_request_id: Type.Optional(
+    Type.String({ description: "The account's own request that runs there; another account's is never named." }),
+  ),
+  reason: Type.Optional(Type.String({ description: 'Why it is not ready.' })),
+  log_tail: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'Its last log lines. Of an instance that several accounts share, for administrators only.',
+    }),
+  ),
+});
+export type Instance = Static<typeof Instance>;
+
+export const InstanceList = Type.Object({ data: Type.Array(Instance) });
+
+export const WarmUp = Type.Object({
+  count: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: MAX_INSTANCES_MAX,
+      default: 1,
+      description: 'How many instances should be ready.',
+    }),
+  ),
+});
+export type WarmUp = Static<typeof WarmUp>;
