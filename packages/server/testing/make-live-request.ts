@@ -20,6 +20,7 @@ export function makeLiveRequest(fields: Partial<LiveRequest> = {}): LiveRequest 
     leasedAt: undefined,
     isOnInstance: false,
     startedAt: undefined,
+    trace: undefined,
     payload: undefined,
     stop: undefined,
     onStop: undefined,

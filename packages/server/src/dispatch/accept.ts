@@ -16,7 +16,7 @@ export function reserve(board: Board, request: LiveRequest): boolean {
       candidate.pending < capacity(candidate) && countOtherInstances(board, request.deploymentId, candidate) < max,
   );
   if (slots === undefined) return false;
-  hold(board, request, slots);
+  hold(board, request, slots, 'idle');
   return true;
 }
 

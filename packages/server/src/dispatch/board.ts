@@ -4,6 +4,7 @@ import type { DeploymentDirectory } from '../deployments/directory.ts';
 import type { ExecutionDeps } from '../execution/attempt.ts';
 import type { Fleet, Instance } from '../instances/fleet.ts';
 import type { LiveRequest } from '../requests/live.ts';
+import { type Because, startTrace } from '../requests/report.pure.ts';
 import { createPayloadBudget } from './payload-budget.ts';
 import { createSlots, enter, leave, type Slots } from './slots.ts';
 import { createUsage, type Usage } from './usage.ts';
@@ -71,12 +72,13 @@ export function countOtherInstances(board: Board, deploymentId: string, except: 
 }
 
 /** The request is this instance's from now on: in memory first, so that nobody else gives it away meanwhile. */
-export function hold(board: Board, request: LiveRequest, slots: Slots): void {
+export function hold(board: Board, request: LiveRequest, slots: Slots, because: Because): void {
   request.phase = 'leased';
   request.epoch += 1;
   request.instanceId = slots.instance.id;
   request.promptId = board.deps.newId();
   request.leasedAt = board.deps.execution.clock.now();
+  request.trace = startTrace({ because, waiting: board.waiting.size, readyAt: slots.instance.since });
   enter(slots, request.deploymentId);
 }
 
@@ -87,6 +89,7 @@ export function unhold(request: LiveRequest, slots: Slots): void {
   request.instanceId = undefined;
   request.promptId = undefined;
   request.leasedAt = undefined;
+  request.trace = undefined;
   leave(slots, request.deploymentId);
 }
 

@@ -47,8 +47,8 @@ function giveLevel(board: Board): boolean {
     for (let given = 0; given < free; given += 1) {
       const choice = chooseNext(viewLanes(board, slots), board.usage);
       const request = choice && board.waiting.shift(choice.deploymentId);
-      if (request === undefined) break;
-      hold(board, request, slots);
+      if (choice === undefined || request === undefined) break;
+      hold(board, request, slots, choice.because);
       void leaseAndPerform(board, request, slots);
       gave = true;
     }

@@ -5,6 +5,7 @@ import type { Database } from '../db/database.ts';
 import { persist } from '../db/persist.ts';
 import type { Fleet } from '../instances/fleet.ts';
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
+import { startTrace } from '../requests/report.pure.ts';
 import { type LiveRow, listLiveRequests } from '../requests/requests.sql.ts';
 import type { RequestWrites } from '../requests/writes.ts';
 import type { Clock } from '../telemetry/clock.ts';
@@ -88,6 +89,7 @@ function toLiveRequest(row: LiveRow): LiveRequest {
     isOnInstance: false,
     // The lease is the best that is known of when it went to the instance.
     startedAt: isLeased ? (row.leased_at ?? undefined) : undefined,
+    trace: isLeased ? startTrace({ because: 'resumed', waiting: 0, readyAt: 0 }) : undefined,
     payload: undefined,
     stop: row.cancel_requested_at === null ? undefined : { kind: 'cancel' },
     onStop: undefined,

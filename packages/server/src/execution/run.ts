@@ -1,6 +1,7 @@
 // One attempt of a request on one instance, top to bottom: inputs → turn → prompt → watch → collect → finish.
 // Started by dispatch for a leased request, or by recovery for one whose prompt may still be running.
 import { type LiveRequest, publish, type StopWish } from '../requests/live.ts';
+import { noteMedia, noteRunEnd } from '../requests/report.pure.ts';
 import { type Attempt, type ExecutionDeps, stopCause } from './attempt.ts';
 import { describeRefusal, nodeFailure } from './describe-failure.ts';
 import { bringInputs, type Inputs } from './inputs.ts';
@@ -32,7 +33,11 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
   const { request, instance, signal } = attempt;
   const payload = request.payload ?? (await loadPayload(deps, request));
   let inputs: Inputs = { kind: 'ok', names: new Map() };
-  if (payload.media.length > 0) inputs = await bringInputs(deps, { media: payload.media, instance, signal });
+  if (payload.media.length > 0) {
+    const from = deps.clock.now();
+    inputs = await bringInputs(deps, { media: payload.media, instance, signal });
+    noteMedia(request, from, deps.clock.now());
+  }
   if (signal.aborted) return stopCause(attempt);
   if (inputs.kind === 'failed') return inputs.failure;
   const graphJson = buildPrompt(payload, { names: inputs.names, folder: attempt.folder });
@@ -127,6 +132,7 @@ function startWatch(deps: ExecutionDeps, attempt: Attempt, place: Place): Watch 
       tellPreview(request, { nodeId, image, contentType });
     },
     onOver() {
+      noteRunEnd(request, deps.clock.now());
       place.release();
       attempt.onRunOver();
     },

@@ -4,6 +4,7 @@ import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import type { StoredFile } from '../requests/finish.sql.ts';
 import { finishRequest } from '../requests/finish.ts';
 import { addNote, publish } from '../requests/live.ts';
+import { writeReport } from '../requests/report.pure.ts';
 import { describeError } from '../telemetry/log.ts';
 import type { Attempt, ExecutionDeps } from './attempt.ts';
 import { type Cause, decideOutcome } from './outcome.pure.ts';
@@ -73,6 +74,7 @@ async function giveBack(
     startedAt: request.startedAt,
     endedAt: deps.clock.now(),
     cause: outcome.because,
+    report: writeReport(request),
   });
   deps.log.warn(
     { requestId: request.id, epoch: request.epoch, instanceId: request.instanceId, because: outcome.because },
@@ -86,6 +88,7 @@ async function giveBack(
   request.promptId = undefined;
   request.leasedAt = undefined;
   request.startedAt = undefined;
+  request.trace = undefined;
   request.isOnInstance = false;
   request.progress = undefined;
   const what = outcome.isCounted ? `Attempt ${losses} was lost` : 'The attempt could not be sent';

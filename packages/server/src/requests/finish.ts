@@ -7,6 +7,7 @@ import type { FinishedRequest, StoredFile } from './finish.sql.ts';
 import { isTerminal, REQUEST_NEXT } from './lifecycle.pure.ts';
 import { type LiveIndex, type LiveRequest, publish } from './live.ts';
 import type { RecentlyEnded } from './recently-ended.ts';
+import { writeReport } from './report.pure.ts';
 import type { RequestRow } from './requests.sql.ts';
 import type { RequestWrites } from './writes.ts';
 
@@ -40,7 +41,7 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
     error: errorText(ending),
     errorCode: errorCode(ending),
     cause: describeEnding(ending),
-    report: undefined,
+    report: writeReport(request),
     files: ending.kind === 'succeeded' ? ending.files : [],
   };
   const written = await deps.writes.finish(ended);

@@ -3,6 +3,7 @@
 import type { ErrorCode } from '@comfleet/api';
 import type { StoredFile } from './finish.sql.ts';
 import type { RequestPayload } from './payload.ts';
+import type { AttemptTrace } from './report.pure.ts';
 import type { RequestRow } from './requests.sql.ts';
 import type { RunProgress } from './run-progress.pure.ts';
 
@@ -52,6 +53,8 @@ export interface LiveRequest {
   /** True once its prompt reached the instance: only then is `instance_id` told. */
   isOnInstance: boolean;
   startedAt: number | undefined;
+  /** What is told later of the attempt under way (report.pure.ts). */
+  trace: AttemptTrace | undefined;
   /** Dropped when memory is short; read again from the database when its turn comes. */
   payload: RequestPayload | undefined;
   stop: StopWish | undefined;

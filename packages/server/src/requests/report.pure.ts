@@ -1,0 +1,74 @@
+// What is kept of an attempt for those who ask later: why it ran where it did, when its phases began, its nodes' times.
+// Dispatch starts the trace, run.ts adds to it, finish.ts and settle.ts write it down, history/ reads it.
+import type { RunProgress } from './run-progress.pure.ts';
+
+/** Why this request was the one to be given to an instance. */
+export type Because = 'idle' | 'only one waiting' | 'least used account' | 'priority' | 'first come' | 'resumed';
+
+/** Milliseconds since 1970. */
+export interface AttemptTrace {
+  readonly because: Because;
+  /** Requests that went on waiting when it was chosen. */
+  readonly waiting: number;
+  /** When its instance became ready. */
+  readonly readyAt: number;
+  media: readonly [from: number, until: number] | undefined;
+  runEndedAt: number | undefined;
+  /** The request whose stored files it was given. */
+  cachedFrom: string | undefined;
+}
+
+export function startTrace(start: Pick<AttemptTrace, 'because' | 'waiting' | 'readyAt'>): AttemptTrace {
+  return { ...start, media: undefined, runEndedAt: undefined, cachedFrom: undefined };
+}
+
+interface Traced {
+  readonly trace: AttemptTrace | undefined;
+  readonly leasedAt: number | undefined;
+  readonly progress: RunProgress | undefined;
+}
+
+export function noteMedia({ trace }: Traced, from: number, until: number): void {
+  if (trace) trace.media = [from, until];
+}
+
+export function noteRunEnd({ trace }: Traced, now: number): void {
+  if (trace) trace.runEndedAt ??= now;
+}
+
+/** [node id, ms, 1 when it was taken from the cache] */
+type NodeTime = [nodeId: string, ms: number, cached: 0 | 1];
+
+export interface Report {
+  readonly because: Because;
+  readonly waiting: number;
+  readonly readyAt: number;
+  readonly leasedAt?: number | undefined;
+  readonly media?: readonly [number, number] | undefined;
+  readonly runEndedAt?: number | undefined;
+  readonly cachedFrom?: string | undefined;
+  readonly nodes: readonly NodeTime[];
+}
+
+export function makeReport(request: Traced, now: number): Report | undefined {
+  const { trace, leasedAt, progress } = request;
+  return trace && { ...trace, leasedAt, nodes: progress ? listNodes(progress, trace.runEndedAt ?? now) : [] };
+}
+
+/** JSON text; undefined for a request that no instance was given. */
+export function writeReport(request: Traced): string | undefined {
+  if (request.trace === undefined) return undefined;
+  return JSON.stringify(makeReport(request, request.trace.runEndedAt ?? request.leasedAt ?? 0));
+}
+
+export function readReport(text: string | null): Report | undefined {
+  return text === null ? undefined : (JSON.parse(text) as Report);
+}
+
+function listNodes(progress: RunProgress, until: number): NodeTime[] {
+  const times: NodeTime[] = [];
+  for (const [nodeId, { startedAt, endedAt, isCached }] of progress.nodes) {
+    times.push([nodeId, Math.max(0, (endedAt ?? until) - startedAt), isCached ? 1 : 0]);
+  }
+  return times;
+}
