@@ -1,6 +1,6 @@
 // Gives every folder's routes the parts they use. Called once by app.ts; a new folder's routes are one call here.
 import { DEFAULT_LIMITS } from '@comfleet/api';
-import type { Account } from './accounts/authenticate.ts';
+import type { Account, Authenticator } from './accounts/authenticate.ts';
 import { registerAccountRoutes } from './accounts/routes.ts';
 import type { AppOverrides } from './app.ts';
 import type { Config } from './config.ts';
@@ -14,6 +14,7 @@ import type { Storage } from './files/storage.ts';
 import { registerHealth } from './http/health.ts';
 import type { RouteServer } from './http/serve-route.ts';
 import type { Fleet } from './instances/fleet.ts';
+import type { EventsHub } from './requests/events/hub.ts';
 import type { LiveIndex } from './requests/live.ts';
 import { createRequestLookup } from './requests/lookup.ts';
 import type { RecentlyEnded } from './requests/recently-ended.ts';
@@ -42,8 +43,10 @@ export interface AppParts {
   readonly directory: DeploymentDirectory;
   readonly live: LiveIndex;
   readonly recent: RecentlyEnded;
+  readonly events: EventsHub;
   readonly writes: RequestWrites;
   readonly dispatcher: Dispatcher;
+  readonly authenticator: Authenticator;
   /** Why calls are not taken now; undefined when they are. */
   readonly notReady: () => string | undefined;
 }
@@ -52,8 +55,25 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
   const { config, overrides, db, clock, newId, log, fleet, directory, versions, objectInfos, live, dispatcher } = parts;
   const { captureObjectInfo } = fleet;
   registerHealth(routes, { version: parts.version, notReady: parts.notReady });
-  registerAccountRoutes(routes, { hasInstance: () => fleet.ready().length > 0 });
-  registerWorkflowRoutes(routes, { db, newId, objectInfos, captureObjectInfo });
+  registerAccountRoutes(routes, {
+    db,
+    clock,
+    newId,
+    hasInstance: () => fleet.ready().length > 0,
+    forgetTokens: parts.authenticator.forget,
+    async accountChanged(accountId) {
+      parts.authenticator.forget(accountId);
+      directory.forgetAccount(accountId);
+      await parts.waker.wake('deployments');
+    },
+  });
+  registerWorkflowRoutes(routes, {
+    db,
+    newId,
+    objectInfos,
+    captureObjectInfo,
+    unusedVersions: config.unusedVersions,
+  });
   registerDeploymentRoutes(routes, {
     db,
     newId,
@@ -79,6 +99,7 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
       queueLimit: config.queueLimit,
     },
     lookup: createRequestLookup({ db, live, recent: parts.recent, directory }),
+    events: parts.events,
     storage: parts.storage,
     cancelledWord: config.cancelledWord,
     position: dispatcher.position,

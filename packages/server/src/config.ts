@@ -1,8 +1,7 @@
 // Environment, configuration file and command line → one frozen Config. The only reader of process.env.
 // Every bad value is reported at once; SETTINGS is also the source of .env.example and the README table.
-import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
-import { isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
+import { createReader, isAddressBlock, isHostPort, readConfigFile } from './config-reader.ts';
 
 export interface Setting {
   readonly name: string;
@@ -49,6 +48,12 @@ export const SETTINGS: readonly Setting[] = [
   },
   { name: 'COMFLEET_ERROR_STATUS', default: 'real', what: '200 answers errors with HTTP 200, for old programs' },
   { name: 'COMFLEET_RETENTION_DAYS', default: '7', unit: 'days', what: 'how long result files are kept' },
+  {
+    name: 'COMFLEET_UNUSED_VERSIONS',
+    default: '3',
+    unit: 'versions',
+    what: 'versions that no deployment uses that a workflow keeps; older ones go when a new one is saved',
+  },
   {
     name: 'COMFLEET_QUEUE_LIMIT',
     default: '10000',
@@ -106,6 +111,7 @@ export interface Config {
   readonly cancelledWord: 'canceled' | 'cancelled' | undefined;
   readonly errorStatus: 'real' | '200';
   readonly retentionDays: number;
+  readonly unusedVersions: number;
   readonly queueLimit: number;
   readonly startTimeoutMs: number;
   readonly runTimeoutMs: number;
@@ -145,6 +151,7 @@ export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult
     cancelledWord: reader.choice('COMFLEET_CANCELLED_WORD', ['canceled', 'cancelled']),
     errorStatus: reader.choice('COMFLEET_ERROR_STATUS', ['real', '200']) ?? 'real',
     retentionDays: reader.number('COMFLEET_RETENTION_DAYS', 7, { min: 0 }),
+    unusedVersions: reader.number('COMFLEET_UNUSED_VERSIONS', 3, { min: 1, whole: true }),
     queueLimit: reader.number('COMFLEET_QUEUE_LIMIT', 10_000, { min: 1, whole: true }),
     startTimeoutMs: reader.number('COMFLEET_START_TIMEOUT_SECONDS', 900, { min: 0 }) * 1000,
     runTimeoutMs: reader.number('COMFLEET_RUN_TIMEOUT_SECONDS', 3600, { min: 0.001 }) * 1000,
@@ -153,106 +160,6 @@ export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult
     logLevel: reader.choice('COMFLEET_LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent']) ?? 'info',
   };
   return problems.length > 0 ? { kind: 'bad', problems } : { kind: 'ok', config: Object.freeze(config) };
-}
-
-function readConfigFile(cwd: string): { values: Env; problems: string[] } {
-  const path = join(cwd, 'comfleet.config.json');
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch {
-    return { values: {}, problems: [] }; // no file is the usual case
-  }
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) throw new Error('it is no JSON object');
-    const entries = Object.entries(parsed).map(([key, value]): [string, string] => [
-      key,
-      Array.isArray(value) ? value.join(',') : String(value),
-    ]);
-    return { values: Object.fromEntries(entries), problems: [] };
-  } catch (error) {
-    return { values: {}, problems: [`comfleet.config.json cannot be read: ${(error as Error).message}`] };
-  }
-}
-
-interface NumberRule {
-  readonly min?: number;
-  readonly max?: number;
-  readonly whole?: boolean;
-}
-
-function createReader(env: Env, file: { values: Env; problems: string[] }) {
-  const problems = [...file.problems];
-  const text = (name: string): string | undefined => {
-    const value = env[name] ?? file.values[name];
-    return value === undefined || value.trim() === '' ? undefined : value.trim();
-  };
-  const list = (name: string): string[] =>
-    (text(name) ?? '')
-      .split(',')
-      .map((entry) => entry.trim())
-      .filter((entry) => entry !== '');
-  return {
-    problems,
-    text,
-    list,
-    entries(name: string, fits: (entry: string) => boolean, what: string): string[] {
-      const found = list(name);
-      const bad = found.filter((entry) => !fits(entry));
-      if (bad.length > 0) problems.push(`${name}: ${bad.join(', ')}: expected a comma list of ${what}`);
-      return found;
-    },
-    number(name: string, fallback: number, rule: NumberRule): number {
-      const raw = text(name);
-      if (raw === undefined) return fallback;
-      const value = Number(raw);
-      const fits =
-        Number.isFinite(value) &&
-        value >= (rule.min ?? -Infinity) &&
-        value <= (rule.max ?? Infinity) &&
-        (!rule.whole || Number.isInteger(value));
-      if (!fits) problems.push(`${name}=${raw}: expected ${describeNumber(rule)} (default ${fallback})`);
-      return fits ? value : fallback;
-    },
-    choice<T extends string>(name: string, options: readonly T[]): T | undefined {
-      const raw = text(name);
-      if (raw === undefined) return undefined;
-      const found = options.find((option) => option === raw);
-      if (found === undefined) problems.push(`${name}=${raw}: expected one of ${options.join(', ')}`);
-      return found;
-    },
-    matching(name: string, pattern: RegExp, what: string): string | undefined {
-      const raw = text(name);
-      if (raw !== undefined && !pattern.test(raw)) problems.push(`${name}: expected ${what}`);
-      return raw;
-    },
-    url(name: string, schemes: readonly string[]): string | undefined {
-      const raw = text(name);
-      if (raw === undefined) return undefined;
-      const fits = URL.canParse(raw) && schemes.includes(new URL(raw).protocol);
-      // The value is not repeated: a database URL holds a password.
-      if (!fits) problems.push(`${name}: expected a URL that begins with ${schemes.map((s) => `${s}//`).join(' or ')}`);
-      return raw;
-    },
-  };
-}
-
-function isAddressBlock(entry: string): boolean {
-  const [address = '', bits, ...rest] = entry.split('/');
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
-}
-
-function isHostPort(entry: string): boolean {
-  return /^(?:\[[\da-f:.]+\]|[^\s/:@[\]]+):\d{1,5}$/i.test(entry);
-}
-
-function describeNumber(rule: NumberRule): string {
-  const kind = rule.whole ? 'a whole number' : 'a number';
-  if (rule.min !== undefined && rule.max !== undefined) return `${kind} from ${rule.min} to ${rule.max}`;
-  return rule.min === undefined ? kind : `${kind} of at least ${rule.min}`;
 }
 
 function readComfyuiUrls(urls: readonly string[], problems: string[]): string[] {

@@ -19,6 +19,7 @@ import type { AccountCall, Caller, RouteServer } from '../http/serve-route.ts';
 import { isUuid } from '../telemetry/new-id.ts';
 import { readCursor, writeCursor } from './cursor.pure.ts';
 import type { ObjectInfos } from './object-infos.ts';
+import type { NamedParameter } from './parameters.pure.ts';
 import { saveVersion } from './save-version.ts';
 import { viewVersion, viewVersionInFull, viewWorkflow } from './view.pure.ts';
 import {
@@ -41,6 +42,7 @@ interface Deps {
   readonly newId: () => string;
   readonly objectInfos: ObjectInfos;
   readonly captureObjectInfo: () => Promise<string | undefined>;
+  readonly unusedVersions: number;
 }
 
 export function registerWorkflowRoutes<A extends Caller>(routes: RouteServer<A>, deps: Deps) {
@@ -86,7 +88,8 @@ function registerVersions<A extends Caller>(routes: RouteServer<A>, deps: Deps) 
     const checked = readVersionCreate(body);
     if (checked.kind === 'refused') throw validationError(checked.problems);
     const force = readFlag(String(call.query['force'] ?? 'false')) ?? false;
-    const row = await saveVersion(deps, { workflowId: workflow.id, body: body as JsonObject, force });
+    const parameters = checked.value.parameters as NamedParameter[] | undefined;
+    const row = await saveVersion(deps, { workflowId: workflow.id, body: body as JsonObject, parameters, force });
     return { body: viewVersion(row, countNodes(row)) };
   });
   routes.serve('listVersions', async (call) => {
@@ -97,7 +100,10 @@ function registerVersions<A extends Caller>(routes: RouteServer<A>, deps: Deps) 
     const rows = await listVersions(deps.db, { workflowId: workflow.id, limit: limit + 1, below });
     const last = rows[limit - 1];
     const next = rows.length > limit && last ? { next_cursor: `v${last.number}` } : {};
-    return { body: { data: rows.slice(0, limit).map((row) => viewVersion(row, countNodes(row))), ...next } };
+    const data = rows.slice(0, limit).map((row) => viewVersion(row, countNodes(row)));
+    return {
+      body: `{"data":[${data.join(',')}]${'next_cursor' in next ? `,"next_cursor":"${next.next_cursor}"` : ''}}`,
+    };
   });
   routes.serve('getVersion', async (call) => {
     const row = await requireVersion(deps, call);

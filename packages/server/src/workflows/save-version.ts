@@ -1,13 +1,26 @@
 // "Cloud Save": an immutable version from a workflow_api_json. Validated on save, with findings. Called by routes.ts.
 import { ApiError, DEFAULT_LIMITS, echo, isJsonObject, type Problem, validationError } from '@comfleet/api';
-import { isEditorFormat, type JsonValue, parseGraph, stringifyJson, validateGraph } from '@comfleet/comfyui';
+import {
+  compileGraph,
+  type Graph,
+  isEditorFormat,
+  type JsonValue,
+  type ObjectInfo,
+  parseGraph,
+  stringifyJson,
+  validateGraph,
+} from '@comfleet/comfyui';
 import type { Database } from '../db/database.ts';
 import type { ObjectInfos } from './object-infos.ts';
-import { insertVersion, takeVersionNumber, type VersionRow } from './workflows.sql.ts';
+import { checkDeclared, type NamedParameter } from './parameters.pure.ts';
+import { describeParameters } from './versions.ts';
+import { insertVersion, pruneUnusedVersions, takeVersionNumber, type VersionRow } from './workflows.sql.ts';
 
 export interface SaveVersionInput {
   readonly workflowId: string;
   readonly body: { readonly [key: string]: JsonValue };
+  /** The declared parameters as a list; undefined: suggested from the graph. */
+  readonly parameters: readonly NamedParameter[] | undefined;
   readonly force: boolean;
 }
 
@@ -24,13 +37,18 @@ interface Deps {
   readonly newId: () => string;
   readonly objectInfos: ObjectInfos;
   readonly captureObjectInfo: () => Promise<string | undefined>;
+  /** How many versions that no deployment uses a workflow keeps. */
+  readonly unusedVersions: number;
 }
 
 /** Refuses with 422001 when a finding is an error, unless forced. */
 export async function saveVersion(deps: Deps, input: SaveVersionInput): Promise<VersionRow> {
   const graph = readGraph(input.body);
   const objectInfoSha256 = await storeObjectInfo(deps, input.body['object_info']);
-  const findings = await judge(deps, graph, objectInfoSha256);
+  const info = objectInfoSha256 === undefined ? undefined : await deps.objectInfos.load(objectInfoSha256);
+  const parsed = readNodes(graph);
+  requireFit(input, parsed, info ?? {});
+  const findings = judge(parsed, info);
   const errors = findings.filter((finding) => finding.severity === 'error');
   if (errors.length > 0 && !input.force) throw validationError(errors.map(({ severity: _, ...problem }) => problem));
   return await deps.db.transaction(async (tx) => {
@@ -46,8 +64,12 @@ export async function saveVersion(deps: Deps, input: SaveVersionInput): Promise<
       readme: typeof input.body['readme'] === 'string' ? input.body['readme'] : undefined,
       // An exact number in a value that is shown is none that JSON.stringify writes.
       findings: JSON.stringify(findings.map((finding) => ({ ...finding, ...shownInput(finding) }))),
+      ...describeParameters(parsed, info ?? {}, input.parameters),
+      isSuggested: input.parameters === undefined,
+      workflowJson: undefined,
     });
     if (row === undefined) throw new Error('insert of a version returned no row');
+    await pruneUnusedVersions(tx, input.workflowId, deps.unusedVersions);
     return row;
   });
 }
@@ -102,21 +124,34 @@ async function storeObjectInfo(deps: Deps, given: JsonValue | undefined): Promis
   return await deps.objectInfos.save(text);
 }
 
-async function judge(deps: Deps, graph: JsonValue, sha256: string | undefined): Promise<Finding[]> {
+// What was read before can only lack nodes.
+function readNodes(graph: JsonValue): Graph {
   const parsed = parseGraph(graph);
-  // What was read before can only lack nodes.
-  if ('problems' in parsed || Object.keys(parsed.graph).length === 0) {
+  return 'graph' in parsed ? parsed.graph : {};
+}
+
+function judge(graph: Graph, info: ObjectInfo | undefined): Finding[] {
+  const loc = ['body', 'workflow_api_json'];
+  if (Object.keys(graph).length === 0) {
     const msg = 'The workflow is empty: requests are refused with 10013 until a version with nodes is pinned.';
-    return [{ severity: 'warning', loc: ['body', 'workflow_api_json'], msg, type: 'empty_workflow' }];
+    return [{ severity: 'warning', loc, msg, type: 'empty_workflow' }];
   }
-  const info = sha256 === undefined ? undefined : await deps.objectInfos.load(sha256);
   if (info === undefined) {
     const msg =
       'No instance was live to say which nodes exist, so the graph was not checked; it is checked at the first request.';
-    return [{ severity: 'warning', loc: ['body', 'workflow_api_json'], msg, type: 'not_checked' }];
+    return [{ severity: 'warning', loc, msg, type: 'not_checked' }];
   }
-  const verdict = validateGraph(parsed.graph, info);
-  return verdict.problems.map((problem) => ({ severity: 'error', ...under(problem, ['body', 'workflow_api_json']) }));
+  const verdict = validateGraph(graph, info);
+  return verdict.problems.map((problem) => ({ severity: 'error', ...under(problem, loc) }));
+}
+
+// A parameter that does not fit is refused even by force: nobody could ever use it.
+function requireFit(input: SaveVersionInput, graph: Graph, info: ObjectInfo): void {
+  if (input.parameters === undefined) return;
+  const isList = Array.isArray(input.body['parameters']);
+  const placeOf = (index: number, name: string) => ['body', 'parameters', isList ? index : name];
+  const problems = checkDeclared({ parameters: input.parameters, placeOf }, graph, compileGraph(graph, info));
+  if (problems.length > 0) throw validationError(problems);
 }
 
 function under(problem: Problem, loc: (string | number)[]): Problem & { loc: (string | number)[] } {

@@ -1,15 +1,20 @@
 // The index of compiled versions: a version's graph, its object_info and the validator compiled from both, built once
 // and kept in memory. Called by the submit use case, by attempts after a restart, and by the deployments' view.
 import {
+  applyOverrides,
   type CompiledGraph,
   compileGraph,
   type Graph,
+  type JsonObject,
   type ObjectInfo,
   parseGraph,
   parseJson,
+  stringifyJson,
 } from '@comfleet/comfyui';
 import type { Queryable } from '../db/database.ts';
 import type { ObjectInfos } from './object-infos.ts';
+import { completeParameter, currentValue, type NamedParameter, parametersSchema } from './parameters.pure.ts';
+import { suggestParameters } from './suggest-parameters.pure.ts';
 import { findVersionById, setVersionObjectInfo, type VersionRow } from './workflows.sql.ts';
 
 export interface LoadedVersion {
@@ -19,7 +24,9 @@ export interface LoadedVersion {
   readonly graphText: string;
   readonly graph: Graph;
   readonly info: ObjectInfo;
+  /** What a request runs: the graph with the defaults that its parameters declare. */
   readonly compiled: CompiledGraph;
+  readonly parameters: ReadonlyMap<string, NamedParameter>;
   readonly objectInfoSha256: string | undefined;
 }
 
@@ -42,13 +49,14 @@ export function createVersions(deps: Deps): Versions {
   const loading = new Map<string, Promise<LoadedVersion | undefined>>();
 
   async function build(id: string): Promise<LoadedVersion | undefined> {
-    const row = await findVersionById(deps.db, id);
-    if (row === undefined) return undefined;
-    const sha256 = row.object_info_sha256 ?? (await captureFor(deps, row));
-    const info = (sha256 === undefined ? undefined : await deps.objectInfos.load(sha256)) ?? {};
-    const version = compileVersion(row, info, sha256);
+    const found = await findVersionById(deps.db, id);
+    if (found === undefined) return undefined;
+    const row = found.object_info_sha256 === null ? await captureFor(deps, found) : found;
+    const sha256 = row.object_info_sha256;
+    const info = (sha256 === null ? undefined : await deps.objectInfos.load(sha256)) ?? {};
+    const version = compileVersion(row, info);
     // Without object_info nothing can be judged; do not keep that beyond this request.
-    if (sha256 !== undefined) kept.set(id, version);
+    if (sha256 !== null) kept.set(id, version);
     const oldest = kept.keys().next().value;
     if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest);
     return version;
@@ -65,19 +73,49 @@ export function createVersions(deps: Deps): Versions {
   };
 }
 
-// A version saved while no instance was live gets its object_info from the first one that is.
-async function captureFor(deps: Deps, row: VersionRow): Promise<string | undefined> {
+// A version saved while no instance was live gets its object_info from the first one that is, and with it the types of
+// its parameters.
+async function captureFor(deps: Deps, row: VersionRow): Promise<VersionRow> {
   const text = await deps.captureObjectInfo();
-  if (text === undefined) return undefined;
+  if (text === undefined) return row;
   const sha256 = await deps.objectInfos.save(text);
-  await setVersionObjectInfo(deps.db, row.id, sha256);
-  return sha256;
+  const info = (await deps.objectInfos.load(sha256)) ?? {};
+  const declared = row.is_suggested ? undefined : readParameters(row);
+  const described = describeParameters(readGraph(row), info, declared);
+  await setVersionObjectInfo(deps.db, { id: row.id, sha256, ...described });
+  return {
+    ...row,
+    object_info_sha256: sha256,
+    parameters: described.parameters,
+    parameters_schema: described.parametersSchema,
+  };
 }
 
-function compileVersion(row: VersionRow, info: ObjectInfo, sha256: string | undefined): LoadedVersion {
+/** The parameters that a version has, and their schema, as they are stored. */
+export function describeParameters(graph: Graph, info: ObjectInfo, declared: readonly NamedParameter[] | undefined) {
+  const parameters =
+    declared === undefined
+      ? suggestParameters(graph, info)
+      : declared.map((parameter) => completeParameter(graph, info, parameter));
+  return {
+    parameters: stringifyJson(parameters as unknown as JsonObject[]),
+    parametersSchema: stringifyJson(parametersSchema(parameters, graph, info)),
+  };
+}
+
+function readParameters(row: VersionRow): NamedParameter[] {
+  return parseJson(row.parameters) as unknown as NamedParameter[];
+}
+
+// A version saved empty (or with ?force=true) is kept as it is; submits against it are refused with the reason.
+function readGraph(row: VersionRow): Graph {
   const parsed = parseGraph(parseJson(row.graph));
-  // A version saved empty (or with ?force=true) is kept as it is; submits against it are refused with the reason.
-  const graph = 'graph' in parsed ? parsed.graph : {};
+  return 'graph' in parsed ? parsed.graph : {};
+}
+
+function compileVersion(row: VersionRow, info: ObjectInfo): LoadedVersion {
+  const graph = readGraph(row);
+  const parameters = readParameters(row);
   return {
     id: row.id,
     workflowId: row.workflow_id,
@@ -85,7 +123,21 @@ function compileVersion(row: VersionRow, info: ObjectInfo, sha256: string | unde
     graphText: row.graph,
     graph,
     info,
-    compiled: compileGraph(graph, info, { graphLoc: ['version', 'workflow_api_json'] }),
-    objectInfoSha256: sha256,
+    compiled: compileGraph(withDefaults(graph, info, parameters), info, { graphLoc: ['version', 'workflow_api_json'] }),
+    parameters: new Map(parameters.map((parameter) => [parameter.name, parameter])),
+    objectInfoSha256: row.object_info_sha256 ?? undefined,
   };
+}
+
+function withDefaults(graph: Graph, info: ObjectInfo, parameters: readonly NamedParameter[]): Graph {
+  const overrides: JsonObject = {};
+  for (const parameter of parameters) {
+    if (parameter.default === undefined) continue;
+    if (stringifyJson(parameter.default) === stringifyJson(currentValue(graph, parameter) ?? null)) continue;
+    const inputs = (overrides[parameter.node] as JsonObject | undefined)?.['inputs'] as JsonObject | undefined;
+    overrides[parameter.node] = { inputs: { ...inputs, [parameter.input]: parameter.default } };
+  }
+  if (Object.keys(overrides).length === 0) return graph;
+  const applied = applyOverrides(graph, overrides, info);
+  return 'graph' in applied ? applied.graph : applied.accepted.graph;
 }

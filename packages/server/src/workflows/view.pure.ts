@@ -7,30 +7,29 @@ export function viewWorkflow(row: WorkflowRow) {
   return { id: row.id, name: row.name, created_at: formatInstant(row.created_at), ...latest };
 }
 
-export function viewVersion(row: VersionRow, nodeCount: number) {
-  return {
+/** JSON text: defaults and bounds go out exactly as they were stored, big integers included. */
+export function viewVersion(row: VersionRow, nodeCount: number): string {
+  const head = JSON.stringify({
     workflow_id: row.workflow_id,
     version: `v${row.number}`,
     created_at: formatInstant(row.created_at),
     node_count: nodeCount,
-    // Named parameters are not served yet: no version declares any.
-    parameters: [],
-    parameters_schema: { type: 'object', properties: {} },
-    findings: JSON.parse(row.findings) as object[],
-  };
+  });
+  return `${head.slice(0, -1)},"parameters":${row.parameters},"parameters_schema":${row.parameters_schema},"findings":${row.findings}}`;
 }
 
-/** JSON text: the graph goes out exactly as it was stored, big integers included. */
+/** JSON text, as above. */
 export function viewVersionInFull(
   row: VersionRow,
   more: { nodeCount: number; objectInfoUrl: string | undefined; usedBy: readonly string[] },
 ): string {
-  const head = JSON.stringify({
-    ...viewVersion(row, more.nodeCount),
+  const rest = JSON.stringify({
     ...(more.objectInfoUrl === undefined ? {} : { object_info_url: more.objectInfoUrl }),
     ...(row.readme === null ? {} : { readme: row.readme }),
     used_by: more.usedBy,
   });
   const environment = row.environment === null ? '' : `,"environment":${row.environment}`;
-  return `${head.slice(0, -1)}${environment},"workflow_api_json":${row.graph}}`;
+  const editor = row.workflow_json === null ? '' : `,"workflow_json":${row.workflow_json}`;
+  const graphs = `,"workflow_api_json":${row.graph}${editor}`;
+  return `${viewVersion(row, more.nodeCount).slice(0, -1)},${rest.slice(1, -1)}${environment}${graphs}}`;
 }

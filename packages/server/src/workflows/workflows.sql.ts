@@ -20,8 +20,15 @@ export interface VersionRow {
   readonly environment: string | null;
   readonly readme: string | null;
   readonly findings: string;
+  readonly parameters: string;
+  readonly parameters_schema: string;
+  readonly is_suggested: boolean;
+  readonly workflow_json: string | null;
   readonly created_at: number;
 }
+
+const versionColumns = sql`id, workflow_id, number, graph, object_info_sha256, environment, readme, findings, parameters,
+  parameters_schema, is_suggested, workflow_json, created_at`;
 
 export async function insertWorkflow(db: Queryable, row: { id: string; accountId: string; name: string }) {
   const rows = await db.query<WorkflowRow>(sql`
@@ -70,27 +77,33 @@ export interface NewVersion {
   readonly environment: string | undefined;
   readonly readme: string | undefined;
   readonly findings: string;
+  readonly parameters: string;
+  readonly parametersSchema: string;
+  readonly isSuggested: boolean;
+  readonly workflowJson: string | undefined;
 }
 
 export async function insertVersion(tx: Queryable, row: NewVersion): Promise<VersionRow | undefined> {
   const rows = await tx.query<VersionRow>(sql`
-    insert into workflow_versions (id, workflow_id, number, graph, object_info_sha256, environment, readme, findings)
+    insert into workflow_versions (id, workflow_id, number, graph, object_info_sha256, environment, readme, findings,
+      parameters, parameters_schema, is_suggested, workflow_json)
     values (${row.id}, ${row.workflowId}, ${row.number}, ${row.graph}, ${row.objectInfoSha256 ?? null},
-      ${row.environment ?? null}, ${row.readme ?? null}, ${row.findings})
-    returning id, workflow_id, number, graph, object_info_sha256, environment, readme, findings, created_at`);
+      ${row.environment ?? null}, ${row.readme ?? null}, ${row.findings}, ${row.parameters}, ${row.parametersSchema},
+      ${row.isSuggested}, ${row.workflowJson ?? null})
+    returning ${versionColumns}`);
   return rows[0];
 }
 
 export async function findVersion(db: Queryable, workflowId: string, number: number): Promise<VersionRow | undefined> {
   const rows = await db.query<VersionRow>(sql`
-    select id, workflow_id, number, graph, object_info_sha256, environment, readme, findings, created_at
+    select ${versionColumns}
     from workflow_versions where workflow_id = ${workflowId} and number = ${number} and deleted_at is null`);
   return rows[0];
 }
 
 export async function findLatestVersion(db: Queryable, workflowId: string): Promise<VersionRow | undefined> {
   const rows = await db.query<VersionRow>(sql`
-    select id, workflow_id, number, graph, object_info_sha256, environment, readme, findings, created_at
+    select ${versionColumns}
     from workflow_versions where workflow_id = ${workflowId} and deleted_at is null
     order by number desc limit 1`);
   return rows[0];
@@ -99,7 +112,7 @@ export async function findLatestVersion(db: Queryable, workflowId: string): Prom
 /** Deleted versions too: a request that was accepted keeps its version. */
 export async function findVersionById(db: Queryable, id: string): Promise<VersionRow | undefined> {
   const rows = await db.query<VersionRow>(sql`
-    select id, workflow_id, number, graph, object_info_sha256, environment, readme, findings, created_at
+    select ${versionColumns}
     from workflow_versions where id = ${id}`);
   return rows[0];
 }
@@ -110,7 +123,7 @@ export async function listVersions(
 ): Promise<VersionRow[]> {
   const below = page.below === undefined ? sql`` : sql`and number < ${page.below}`;
   return await db.query<VersionRow>(sql`
-    select id, workflow_id, number, graph, object_info_sha256, environment, readme, findings, created_at
+    select ${versionColumns}
     from workflow_versions where workflow_id = ${page.workflowId} and deleted_at is null ${below}
     order by number desc limit ${page.limit}`);
 }
@@ -119,8 +132,27 @@ export async function deleteVersion(db: Queryable, id: string): Promise<void> {
   await db.query(sql`update workflow_versions set deleted_at = now() where id = ${id}`);
 }
 
-export async function setVersionObjectInfo(db: Queryable, id: string, sha256: string): Promise<void> {
-  await db.query(sql`update workflow_versions set object_info_sha256 = ${sha256} where id = ${id}`);
+/** What became known of a version when the first instance answered. */
+export async function setVersionObjectInfo(
+  db: Queryable,
+  row: { id: string; sha256: string; parameters: string; parametersSchema: string },
+): Promise<void> {
+  await db.query(sql`
+    update workflow_versions set object_info_sha256 = ${row.sha256}, parameters = ${row.parameters},
+      parameters_schema = ${row.parametersSchema}
+    where id = ${row.id}`);
+}
+
+/** Takes the oldest versions that no deployment uses away, all but the newest few; gives their numbers. */
+export async function pruneUnusedVersions(tx: Queryable, workflowId: string, keep: number): Promise<number[]> {
+  const rows = await tx.query<{ number: number }>(sql`
+    update workflow_versions set deleted_at = now() where id in (
+      select v.id from workflow_versions v
+      where v.workflow_id = ${workflowId} and v.deleted_at is null and not exists (
+        select from deployments d where d.version_id = v.id and d.deleted_at is null)
+      order by v.number desc offset ${keep})
+    returning number`);
+  return rows.map((row) => row.number).sort((a, b) => a - b);
 }
 
 export async function insertObjectInfo(db: Queryable, row: { sha256: string; key: string; content: string }) {
