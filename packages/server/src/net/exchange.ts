@@ -1,4 +1,4 @@
-// One HTTP request to one checked target, on a connection of its own that is pinned to the checked addresses.
+// One GET from one checked target, on a connection of its own that is pinned to the checked addresses.
 // Called by safe-fetch.ts once per hop.
 import { type buildConnector, Client, type Dispatcher } from 'undici';
 import type { Target } from './target.ts';
@@ -6,9 +6,7 @@ import type { Target } from './target.ts';
 export type Connector = buildConnector.connector;
 
 export interface Ask {
-  method: 'GET' | 'POST';
   headers: Record<string, string>;
-  body?: string | Buffer;
   signal: AbortSignal;
 }
 
@@ -18,7 +16,7 @@ export interface Exchange {
 }
 
 // Tries the checked addresses in order, and nothing else: the host name goes into TLS and Host, never to a resolver.
-function pinnedConnector(connect: Connector, addresses: readonly string[]): Connector {
+export function pinnedConnector(connect: Connector, addresses: readonly string[]): Connector {
   return (options, callback) => {
     const attempt = (index: number) => {
       const address = addresses[index];
@@ -51,10 +49,9 @@ export async function exchange(
   const close = () => void client.destroy().catch(() => {}); // a failing teardown has nobody left to tell
   try {
     const reply = await client.request({
-      method: ask.method,
+      method: 'GET',
       path: `${url.pathname}${url.search}`,
       headers: ask.headers,
-      body: ask.body ?? null,
       signal: ask.signal,
     });
     return { reply, close };

@@ -2,11 +2,13 @@
 // once, checked, and dialled at exactly the checked address; time, bytes and redirects are capped. target.ts says
 // which URLs, address-rules.pure.ts which addresses.
 import { lookup as dnsLookup } from 'node:dns/promises';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { buildConnector } from 'undici';
 import { cappedBody } from './capped-body.ts';
 import { type Ask, type Connector, type Exchange, exchange } from './exchange.ts';
 import { FetchFailure, type FetchReason, toFetchFailure } from './fetch-failure.ts';
+import { createKeptConnections } from './kept-connections.ts';
+import { type PostReply, post } from './post.ts';
 import { type Lookup, resolveTarget } from './resolve-target.ts';
 import { allowedHosts, describeUrl, judgeTarget, type Target } from './target.ts';
 
@@ -35,6 +37,9 @@ export interface PostOptions extends FetchOptions {
   body: string | Buffer;
 }
 
+/** Whatever the status. */
+export type PostResult = ({ kind: 'ok' } & PostReply) | FetchRefused;
+
 export interface FetchOk {
   kind: 'ok';
   status: number;
@@ -55,7 +60,7 @@ export type FetchResult = FetchOk | FetchRefused;
 
 export interface SafeFetch {
   get(url: string, options: FetchOptions): Promise<FetchResult>; // follows redirects; only a 2xx is ok
-  post(url: string, options: PostOptions): Promise<FetchResult>; // follows none; any status is ok
+  post(url: string, options: PostOptions): Promise<PostResult>; // follows none; any status is ok
 }
 
 interface Call {
@@ -116,16 +121,6 @@ async function follow(call: Call, text: string): Promise<Hop> {
   }
 }
 
-// A poster wants the status above all, so a body that is not to be read only fails whoever reads it.
-function readableBody(call: Call, { target, done }: Hop): Readable {
-  try {
-    return cappedBody(done.reply, target.url, call.maxBytes);
-  } catch (error) {
-    if (call.ask.method !== 'POST' || !(error instanceof FetchFailure)) throw error;
-    return new Readable({ read: (): void => {}, construct: (done) => done(error) });
-  }
-}
-
 function requireSuccess({ target, done }: Hop): void {
   const { statusCode } = done.reply;
   if (statusCode >= 200 && statusCode < 300) return;
@@ -137,8 +132,8 @@ function requireSuccess({ target, done }: Hop): void {
 function accept(call: Call, last: Hop): FetchOk {
   const { reply, close } = last.done;
   try {
-    if (call.ask.method === 'GET') requireSuccess(last);
-    const stream = readableBody(call, last);
+    requireSuccess(last);
+    const stream = cappedBody(reply, last.target.url, call.maxBytes);
     stream.once('close', close);
     stream.on('error', () => {}); // it may fail before it is read; the reader is told then, and a bystander never
     const contentType = reply.headers['content-type'];
@@ -183,25 +178,42 @@ export function createSafeFetch(given: SafeFetchDeps): SafeFetch {
     limits,
   };
 
-  async function run(url: string, options: FetchOptions, rest: Omit<Ask, 'signal'>): Promise<FetchResult> {
-    const { signal, release } = callSignal(options);
-    const headers = { 'user-agent': given.userAgent, 'accept-encoding': 'identity', ...rest.headers };
-    const maxRedirects = rest.method === 'GET' ? limits.maxRedirects : 0;
-    const call: Call = { deps, ask: { ...rest, headers, signal }, maxBytes: options.maxBytes, maxRedirects };
-    try {
-      const ok = accept(call, await follow(call, url));
-      ok.stream.once('close', release);
-      return ok;
-    } catch (error) {
-      release();
-      if (!(error instanceof FetchFailure)) throw error;
-      const { reason, message, isRetryable, status } = error;
-      return { kind: 'refused', reason, message, isRetryable, ...(status === undefined ? {} : { status }) };
-    }
-  }
+  const postDeps = {
+    ...deps,
+    connections: createKeptConnections({ connect: deps.connect, idleTimeoutMs: limits.idleTimeoutMs }),
+  };
+  const common = { 'user-agent': given.userAgent, 'accept-encoding': 'identity' };
 
   return {
-    get: (url, options) => run(url, options, { method: 'GET', headers: { accept: '*/*' } }),
-    post: (url, options) => run(url, options, { method: 'POST', headers: options.headers, body: options.body }),
+    async get(url, options) {
+      const { signal, release } = callSignal(options);
+      const ask = { headers: { ...common, accept: '*/*' }, signal };
+      try {
+        const call = { deps, ask, maxBytes: options.maxBytes, maxRedirects: limits.maxRedirects };
+        const ok = accept(call, await follow(call, url));
+        ok.stream.once('close', release);
+        return ok;
+      } catch (error) {
+        release();
+        return refusal(error);
+      }
+    },
+    async post(url, options) {
+      const { signal, release } = callSignal(options);
+      const headers = { ...common, ...options.headers };
+      try {
+        return { kind: 'ok', ...(await post(postDeps, url, { ...options, headers, signal })) };
+      } catch (error) {
+        return refusal(error);
+      } finally {
+        release();
+      }
+    },
   };
+}
+
+function refusal(error: unknown): FetchRefused {
+  if (!(error instanceof FetchFailure)) throw error;
+  const { reason, message, isRetryable, status } = error;
+  return { kind: 'refused', reason, message, isRetryable, ...(status === undefined ? {} : { status }) };
 }
