@@ -1,6 +1,7 @@
 // The routes of one request's life: submit, status, result, cancel.
-import Type from 'typebox';
+import Type, { type TSchema } from 'typebox';
 import { IDEMPOTENCY_HOURS, IDEMPOTENCY_KEY_CHARACTERS, WAIT_SECONDS_MAX } from '../limits.ts';
+import { EVENTS_HEARTBEAT_SECONDS, REQUEST_EVENTS } from '../request-events.ts';
 import {
   CancelReplyV1,
   CancelReplyV2,
@@ -14,6 +15,17 @@ import {
 import type { Route } from '../route.ts';
 
 const CancelReply = Type.Union([CancelReplyV1, CancelReplyV2], { description: 'v2 adds `outcome`.' });
+
+const EVENTS_DESCRIPTION = [
+  'Server-Sent Events. Each has an `id`, a name and one JSON object:',
+  ...Object.entries<TSchema & { description?: string }>(REQUEST_EVENTS).map(
+    ([name, schema]) => `- \`${name}\`: ${schema.description}`,
+  ),
+  `A comment is sent every ${EVENTS_HEARTBEAT_SECONDS} s. A new stream begins with the whole state: \`status\`, the latest \`progress\`, what was logged. ` +
+    'After a break, send the last `id` as `Last-Event-ID` (every EventSource does): the state comes anew, logs and outputs that were seen do not. ' +
+    'A request that has ended answers `status`, its outputs and `end` at once. A reader that had its `end` and asks again gets 204, which stops an EventSource. ' +
+    'A reader that takes nothing for a minute is cut off. The `Accept` header is not looked at.',
+].join('\n');
 
 export const REQUEST_ROUTES = [
   {
@@ -79,6 +91,29 @@ export const REQUEST_ROUTES = [
     description:
       'An unfinished run answers with its current status. Failures after acceptance are in `error`, behind a 200.',
     replies: { 200: { description: 'The result, or the current status.', schema: RequestResult } },
+    errors: [403003, 404001, 10003, 10005],
+  },
+  {
+    id: 'getRequestEvents',
+    method: 'GET',
+    path: '/deployments/:deployment_id/requests/:request_id/events',
+    base: 'versioned',
+    access: 'token',
+    scopes: ['run', 'read'],
+    tag: 'requests',
+    summary: 'Follow a run',
+    description: EVENTS_DESCRIPTION,
+    headers: [
+      {
+        name: 'Last-Event-ID',
+        description: 'The `id` of the last event that was seen; one that is none of ours is passed over.',
+        schema: Type.String(),
+      },
+    ],
+    replies: {
+      200: { description: 'The stream.', contentType: 'text/event-stream', events: REQUEST_EVENTS },
+      204: { description: 'By its Last-Event-ID the reader has had the `end` of this request.' },
+    },
     errors: [403003, 404001, 10003, 10005],
   },
   {

@@ -61,7 +61,8 @@ function isWaiting(request: LiveRequest): boolean {
   return request.phase === 'queued' || request.phase === 'leased';
 }
 
-function describeFleet(fleet: Fleet): string {
+/** Why nothing is given out, for a person. */
+export function describeFleet(fleet: Fleet): string {
   const instances = fleet.all();
   if (instances.length === 0) return 'There is no instance.';
   const ready = instances.filter((instance) => instance.phase === 'ready').length;

@@ -28,6 +28,7 @@ function createInstance() {
     connection,
     promptId: 'p',
     times: TIMES,
+    onFrame: () => undefined,
     onExecuted: () => undefined,
     onPreview: () => undefined,
     onOver: () => undefined,

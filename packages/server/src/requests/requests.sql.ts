@@ -105,6 +105,29 @@ export async function findRequestFile(
   return rows[0];
 }
 
+export interface EventFileRow {
+  readonly kind: 'output' | 'temp';
+  readonly path: string;
+  readonly nodeId: string | undefined;
+  readonly contentType: string;
+  readonly sizeBytes: number;
+}
+
+/** A request's stored files, as its events tell them. */
+export async function listEventFiles(db: Queryable, requestId: string): Promise<EventFileRow[]> {
+  const rows = await db.query<{
+    kind: 'output' | 'temp';
+    path: string;
+    node_id: string | null;
+    content_type: string;
+    size_bytes: number;
+  }>(sql.named('list_event_files')`
+    select kind, path, node_id, content_type, size_bytes from request_files where request_id = ${requestId}`);
+  return rows.map(({ kind, path, node_id, content_type, size_bytes }) => {
+    return { kind, path, nodeId: node_id ?? undefined, contentType: content_type, sizeBytes: size_bytes };
+  });
+}
+
 export interface IdempotencyRow {
   readonly body_sha256: string;
   readonly request_id: string;
