@@ -13,7 +13,7 @@ import { type OpenedDatabase, openDatabase } from './db/open-database.ts';
 import { persist } from './db/persist.ts';
 import { createWaker } from './db/wake.ts';
 import { createDeploymentDirectory } from './deployments/directory.ts';
-import { createDeadlines } from './dispatch/deadlines.ts';
+import { createDeadlines, describeFleet } from './dispatch/deadlines.ts';
 import { createDispatcher } from './dispatch/dispatcher.ts';
 import { recoverRequests } from './dispatch/recover.ts';
 import { WATCH_TIMES, type WatchTimes } from './execution/watch.ts';
@@ -27,6 +27,7 @@ import { createProcessProvider } from './instances/providers/process.ts';
 import { createStaticProvider } from './instances/providers/static.ts';
 import { createSafeFetch, type SafeFetch } from './net/safe-fetch.ts';
 import { endRefused } from './requests/end-refused.ts';
+import { EventsHub } from './requests/events/hub.ts';
 import { createLiveIndex } from './requests/live.ts';
 import { createRecentlyEnded } from './requests/recently-ended.ts';
 import { createRetention } from './requests/retention.ts';
@@ -53,6 +54,8 @@ export interface AppOverrides {
   readonly maxDataUriBytes?: number;
   readonly maxFetchBytes?: number;
   readonly fetchTimeoutMs?: number;
+  /** The beat of event streams: positions each tick, heartbeats every 15. */
+  readonly eventTickMs?: number;
   /** A database that is the test's own: nothing is started, and nobody else can be using it. */
   readonly database?: OpenedDatabase;
 }
@@ -145,6 +148,13 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     },
   });
   const { stopRequest } = dispatcher;
+  const events = new EventsHub({
+    log,
+    start: Date.now().toString(36),
+    position: dispatcher.position,
+    whyWaiting: () => (fleet.ready().length > 0 ? undefined : describeFleet(fleet)),
+    tickMs: overrides.eventTickMs,
+  });
   const deadlines = createDeadlines({ clock, live, fleet, dispatcher, startTimeoutMs: config.startTimeoutMs });
   const retention = createRetention({ db, clock, storage, inputCache, log, retentionDays: config.retentionDays });
   const endOfRefused = async () => {
@@ -157,9 +167,10 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
 
   let isReady = false;
   const http = createHttpServer({ log, newId, bodyLimitBytes: config.bodyLimitBytes, errorStatus: config.errorStatus });
+  const authenticator = createAuthenticator({ db, clock });
   const routes = createRouteServer({
     app: http,
-    authenticate: createAuthenticator({ db, clock }),
+    authenticate: authenticator.authenticate,
     publicUrl: {
       publicUrl: config.publicUrl,
       allowedHosts: config.allowedHosts,
@@ -183,8 +194,10 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     directory,
     live,
     recent,
+    events,
     writes,
     dispatcher,
+    authenticator,
     notReady: () =>
       isReady ? (db.ready() ? undefined : 'the database cannot be reached') : 'the service is starting or stopping',
   });
@@ -215,6 +228,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     stopWaking();
     // New calls are refused from here; what is under way gets its time.
     live.stopWaiting();
+    events.stop();
     const graceMs = config.stopGraceMs * SHARE_OF_WORK;
     const closed = closeHttpServer(http, graceMs);
     await dispatcher.drain(graceMs);

@@ -1,9 +1,10 @@
 // What a test says to the service over HTTP, in short words. Part of every TestApp.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type JsonObject, type JsonValue, parseJson, stringifyJson } from '@comfleet/comfyui';
-import { insertAccount, insertToken } from '../src/accounts/accounts.sql.ts';
+import { insertAccount } from '../src/accounts/accounts.sql.ts';
 import { hashToken } from '../src/accounts/authenticate.ts';
 import { makeToken } from '../src/accounts/token.pure.ts';
+import { insertToken } from '../src/accounts/tokens.sql.ts';
 import type { Database } from '../src/db/database.ts';
 import { sql } from '../src/db/sql.ts';
 import { until } from './until.ts';

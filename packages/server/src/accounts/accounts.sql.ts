@@ -1,59 +1,76 @@
-// Statements about accounts and their tokens.
-
-import { textArray } from '../db/binary-arrays.ts';
+// Statements about accounts.
+import type { Cursor } from '../db/cursor.pure.ts';
 import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
 
-export interface TokenRow {
-  readonly token_id: string;
-  readonly account_id: string;
+export interface AccountRow {
+  readonly id: string;
   readonly name: string;
+  readonly email: string | null;
   readonly role: 'admin' | 'member';
-  readonly scopes: string[];
-  readonly expires_at: number | null;
-  readonly account_created_at: number;
-  readonly token_name: string;
-  readonly prefix: string;
-  readonly token_created_at: number;
+  readonly is_active: boolean;
+  readonly created_at: number;
 }
 
-export async function findToken(db: Queryable, hash: Buffer): Promise<TokenRow | undefined> {
-  const rows = await db.query<TokenRow>(sql.named('find_token')`
-    select t.id as token_id, a.id as account_id, a.name, a.role, t.scopes, t.expires_at,
-      a.created_at as account_created_at, t.name as token_name, t.prefix, t.created_at as token_created_at
-    from tokens t join accounts a on a.id = t.account_id
-    where t.hash = ${hash} and t.revoked_at is null and a.is_active`);
-  return rows[0];
-}
+const columns = sql`id, name, email, role, is_active, created_at`;
 
 export async function countAccounts(db: Queryable): Promise<number> {
   const rows = await db.query<{ count: number }>(sql`select count(*)::int as count from accounts`);
   return rows[0]?.count ?? 0;
 }
 
-export async function insertAccount(db: Queryable, row: { id: string; name: string; role: 'admin' | 'member' }) {
-  await db.query(sql`insert into accounts (id, name, role) values (${row.id}, ${row.name}, ${row.role})`);
-}
-
-export interface NewToken {
+export interface NewAccount {
   readonly id: string;
-  readonly accountId: string;
   readonly name: string;
-  readonly prefix: string;
-  readonly hash: Buffer;
-  readonly scopes: readonly string[];
+  readonly email?: string | undefined;
+  readonly role: 'admin' | 'member';
 }
 
-export async function insertToken(db: Queryable, row: NewToken) {
-  await db.query(sql`
-    insert into tokens (id, account_id, name, prefix, hash, scopes)
-    values (${row.id}, ${row.accountId}, ${row.name}, ${row.prefix}, ${row.hash}, ${textArray(row.scopes)}::text[])
-    on conflict (hash) do nothing`);
+export async function insertAccount(db: Queryable, row: NewAccount): Promise<AccountRow | undefined> {
+  const rows = await db.query<AccountRow>(sql`
+    insert into accounts (id, name, email, role) values (${row.id}, ${row.name}, ${row.email ?? null}, ${row.role})
+    returning ${columns}`);
+  return rows[0];
+}
+
+export async function findAccount(db: Queryable, id: string): Promise<AccountRow | undefined> {
+  const rows = await db.query<AccountRow>(sql`select ${columns} from accounts where id = ${id}`);
+  return rows[0];
+}
+
+export async function listAccounts(
+  db: Queryable,
+  page: { limit: number; before: Cursor | undefined },
+): Promise<AccountRow[]> {
+  const { before } = page;
+  const older = before
+    ? sql`where (created_at, id) < (timestamptz 'epoch' + ${before.micros}::float8 * interval '1 microsecond', ${before.id}::uuid)`
+    : sql``;
+  return await db.query<AccountRow>(sql`
+    select ${columns} from accounts ${older} order by created_at desc, id desc limit ${page.limit}`);
+}
+
+/** In one order, so that two who lock them wait for each other instead of failing. */
+export async function lockActiveAdmins(tx: Queryable): Promise<string[]> {
+  const rows = await tx.query<{ id: string }>(sql`
+    select id from accounts where role = 'admin' and is_active order by id for update`);
+  return rows.map(({ id }) => id);
+}
+
+export async function lockAccount(tx: Queryable, id: string): Promise<AccountRow | undefined> {
+  const rows = await tx.query<AccountRow>(sql`select ${columns} from accounts where id = ${id} for update`);
+  return rows[0];
+}
+
+export async function updateAccount(tx: Queryable, row: AccountRow): Promise<void> {
+  await tx.query(sql`
+    update accounts set name = ${row.name}, email = ${row.email}, role = ${row.role}, is_active = ${row.is_active}
+    where id = ${row.id}`);
 }
 
 export async function findFirstAdmin(db: Queryable): Promise<string | undefined> {
   const rows = await db.query<{ id: string }>(
-    sql`select id from accounts where role = 'admin' order by created_at, id limit 1`,
+    sql`select id from accounts where role = 'admin' and is_active order by created_at, id limit 1`,
   );
   return rows[0]?.id;
 }

@@ -3,9 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from '../db/database.ts';
-import { countAccounts, findFirstAdmin, insertAccount, insertToken } from './accounts.sql.ts';
+import { recordEvent } from '../events/events.sql.ts';
+import { countAccounts, findFirstAdmin, insertAccount } from './accounts.sql.ts';
 import { hashToken } from './authenticate.ts';
 import { makeToken } from './token.pure.ts';
+import { insertToken } from './tokens.sql.ts';
 
 const ADMIN_SCOPES = ['run', 'read', 'manage', 'admin'];
 
@@ -30,6 +32,8 @@ export async function ensureFirstAccount(deps: Deps): Promise<string | undefined
   await deps.db.transaction(async (tx) => {
     await insertAccount(tx, { id: accountId, name: 'admin', role: 'admin' });
     await insertToken(tx, tokenRow(deps, accountId, token));
+    const message = 'The first account was made, an administrator, with its token.';
+    await recordEvent(tx, { accountId, kind: 'account.created', subjectId: accountId, message });
   });
   return token;
 }
@@ -39,7 +43,12 @@ async function addConfiguredToken(deps: Deps, path: string) {
   if (deps.configuredToken === undefined) return;
   const accountId = await findFirstAdmin(deps.db);
   if (accountId === undefined) return;
-  await insertToken(deps.db, tokenRow(deps, accountId, deps.configuredToken));
+  const row = tokenRow(deps, accountId, deps.configuredToken);
+  await deps.db.transaction(async (tx) => {
+    if ((await insertToken(tx, row)) === undefined) return; // there already, or revoked since
+    const message = 'The token of the setting COMFLEET_ADMIN_TOKEN was added.';
+    await recordEvent(tx, { accountId, kind: 'token.created', subjectId: row.id, message });
+  });
   if (readToken(path) !== deps.configuredToken) writeToken(path, deps.configuredToken);
 }
 

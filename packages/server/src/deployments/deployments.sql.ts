@@ -1,3 +1,4 @@
+// reads: accounts
 // Statements about deployments. Deleted rows stay: their ids answer 10003 for ever after.
 
 import { uuidArray } from '../db/binary-arrays.ts';
@@ -20,10 +21,12 @@ export interface DeploymentRow {
   readonly created_at: number;
   readonly updated_at: number;
   readonly deleted_at: number | null;
+  readonly is_account_active: boolean;
 }
 
 const columns = sql`id, account_id, name, workflow_id, version_id, version_number, hardware, min_instances,
-  max_instances, queue_size, keep_warm_seconds, is_enabled, created_at, updated_at, deleted_at`;
+  max_instances, queue_size, keep_warm_seconds, is_enabled, created_at, updated_at, deleted_at,
+  (select a.is_active from accounts a where a.id = deployments.account_id) as is_account_active`;
 
 export interface DeploymentFields {
   readonly name: string;

@@ -12,6 +12,7 @@ export interface Deployment extends GatedDeployment {
   readonly name: string;
   readonly versionId: string;
   readonly maxInstances: number;
+  readonly isAccountActive: boolean;
   readonly row: DeploymentRow;
 }
 
@@ -24,6 +25,8 @@ export interface DeploymentDirectory {
   require(id: string, accountId: string): Promise<Deployment>;
   /** What was just written: from now on nobody is told anything older. */
   learn(row: DeploymentRow): void;
+  /** The account was closed or opened: what is kept of its deployments is out of date. */
+  forgetAccount(accountId: string): void;
 }
 
 export function createDeploymentDirectory({ db, clock }: { db: Queryable; clock: Clock }): DeploymentDirectory {
@@ -69,6 +72,10 @@ export function createDeploymentDirectory({ db, clock }: { db: Queryable; clock:
       changes += 1;
       keep(row);
     },
+    forgetAccount(accountId) {
+      changes += 1;
+      for (const [id, { deployment }] of kept) if (deployment.accountId === accountId) kept.delete(id);
+    },
   };
 }
 
@@ -81,6 +88,7 @@ export function toDeployment(row: DeploymentRow): Deployment {
     deletedAt: row.deleted_at,
     versionId: row.version_id,
     maxInstances: row.max_instances,
+    isAccountActive: row.is_account_active,
     row,
   };
 }

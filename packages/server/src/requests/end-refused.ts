@@ -1,17 +1,23 @@
-// Ends the live requests of deployments that were disabled or deleted. Called by app.ts when a deployment was changed,
+// Ends the live requests of deployments that were disabled or deleted, or whose account was closed. Called by app.ts when a deployment was changed,
 // before the change is answered, and after a start, before anything is dispatched.
 import { persist } from '../db/persist.ts';
 import type { Deployment, DeploymentDirectory } from '../deployments/directory.ts';
 import type { LiveIndex, LiveRequest, StopWish } from './live.ts';
 
 /** What a deployment's state means for its accepted requests; undefined: go on. */
-export function judgeRunning(deployment: Pick<Deployment, 'id' | 'isEnabled' | 'deletedAt'>): StopWish | undefined {
+export function judgeRunning(
+  deployment: Pick<Deployment, 'id' | 'isEnabled' | 'deletedAt' | 'isAccountActive'>,
+): StopWish | undefined {
   if (deployment.deletedAt !== null) {
     return {
       kind: 'fail',
       code: 10003,
       details: `Deployment ${deployment.id} was deleted while this request was live.`,
     };
+  }
+  if (!deployment.isAccountActive) {
+    const details = `The account of deployment ${deployment.id} was deactivated while this request was live. An administrator can activate it again.`;
+    return { kind: 'fail', code: 10002, details };
   }
   if (deployment.isEnabled) return undefined;
   const details = `Deployment ${deployment.id} was disabled while this request was live. Enable it with PATCH {"is_enabled": true} and submit again.`;
