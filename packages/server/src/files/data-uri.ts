@@ -4,9 +4,9 @@ export type DataUri = { kind: 'ok'; mime: string; bytes: Buffer } | { kind: 'ref
 
 export const MAX_DATA_URI_BYTES = 32 * 1024 * 1024;
 
-const MAX_HEAD_CHARACTERS = 512;
+export const MAX_HEAD_CHARACTERS = 512;
 
-function refuse(problem: string): DataUri {
+export function refuse(problem: string): DataUri {
   return { kind: 'refused', problem };
 }
 
@@ -35,12 +35,20 @@ function unwrapped(text: string): string {
   return decoded.replace(/[ \t\r\n\f]+/g, '');
 }
 
+/** Of what stands before the comma; undefined when there is none. */
+export function readDataUriHead(text: string | undefined): { mime: string } | { problem: string } {
+  if (text === undefined) return { problem: 'the data URI has no comma between its type and its data' };
+  const head = /^\s*data:\s*([^;,]*)((?:;[^;,]*)*)$/i.exec(text);
+  if (!head) return { problem: 'the data URI does not begin with data:<type>;base64,' };
+  if (!/;\s*base64\s*$/i.test(head[2] ?? '')) return { problem: 'the data URI is not base64' };
+  const mime = (head[1] ?? '').trim().toLowerCase();
+  return { mime: mime === '' ? 'text/plain' : mime };
+}
+
 export function parseDataUri(text: string, maxBytes: number = MAX_DATA_URI_BYTES): DataUri {
   const comma = text.slice(0, MAX_HEAD_CHARACTERS).indexOf(',');
-  if (comma === -1) return refuse('the data URI has no comma between its type and its data');
-  const head = /^\s*data:\s*([^;,]*)((?:;[^;,]*)*)$/i.exec(text.slice(0, comma));
-  if (!head) return refuse('the data URI does not begin with data:<type>;base64,');
-  if (!/;\s*base64\s*$/i.test(head[2] ?? '')) return refuse('the data URI is not base64');
+  const head = readDataUriHead(comma === -1 ? undefined : text.slice(0, comma));
+  if ('problem' in head) return refuse(head.problem);
   const payload = text.slice(comma + 1);
   // Escapes (%2B) may triple the text; anything beyond is not worth the decoding.
   if (payload.length > maxBytes * 4) return refuse(`the data URI is larger than ${maxBytes} bytes`);
@@ -48,6 +56,5 @@ export function parseDataUri(text: string, maxBytes: number = MAX_DATA_URI_BYTES
   if (!bytes) return refuse('the data URI is not valid base64');
   if (bytes.length === 0) return refuse('the data URI is empty');
   if (bytes.length > maxBytes) return refuse(`the data URI is larger than ${maxBytes} bytes`);
-  const mime = (head[1] ?? '').trim().toLowerCase();
-  return { kind: 'ok', mime: mime === '' ? 'text/plain' : mime, bytes };
+  return { kind: 'ok', mime: head.mime, bytes };
 }

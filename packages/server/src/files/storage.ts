@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 export interface PutOptions {
   maxBytes: number;
   signal?: AbortSignal;
+  sha256?: string; // of bytes that were hashed before
 }
 
 export interface Stored {

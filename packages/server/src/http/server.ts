@@ -4,8 +4,10 @@ import { ApiError } from '@comfleet/api';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Log } from '../telemetry/log.ts';
 import { describeUnknownRoute, listMethods } from './known-routes.ts';
+import { createBodyReceiver } from './receive-body.ts';
 import { refuseMalformed } from './refuse-malformed.ts';
 import { createErrorSender } from './send-error.ts';
+import { serveUpgrades, UpgradableRequest } from './upgrade.ts';
 
 export interface HttpDeps {
   readonly log: Log;
@@ -20,6 +22,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   const sendError = createErrorSender(deps);
   const app = Fastify({
     logger: false,
+    http: { IncomingMessage: UpgradableRequest },
     genReqId: deps.newId,
     bodyLimit: deps.bodyLimitBytes,
     // Rule 13: /deployments/ and /deployments answer alike, without a redirect.
@@ -38,12 +41,14 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   });
   // Rule 18: a body is JSON whatever Content-Type says. Routes that take one parse it (read-body.ts).
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  const bodies = createBodyReceiver(deps.bodyLimitBytes);
+  app.addContentTypeParser('*', bodies.receive);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     const contentType = request.raw.headers['content-type'];
     // Fastify answers 415 to one it cannot read, before any parser of ours sees the body.
     if (contentType !== undefined && !MEDIA_TYPE.test(contentType)) delete request.raw.headers['content-type'];
+    bodies.expect(request, reply);
     done();
   });
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply));
@@ -57,6 +62,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     if (request.method === 'OPTIONS') return reply.code(204).headers(headers).send();
     return sendError(new ApiError(405001, message, { headers }), request, reply);
   });
+  serveUpgrades(app, app.server);
   return app;
 }
 

@@ -18,8 +18,11 @@ import {
   stringifyJson,
 } from '@comfleet/comfyui';
 import { isDataUri, parseDataUri } from '../files/data-uri.ts';
+import { decodeHeldDataUri } from '../files/held-data-uri.ts';
 import type { CachedInput, InputCache } from '../files/input-cache.ts';
 import { fits } from '../files/media-type.ts';
+import type { HeldTexts } from '../http/held-texts.ts';
+import { restoreTexts } from '../http/read-body.ts';
 import type { LoadedVersion } from '../workflows/versions.ts';
 
 export type MediaSource =
@@ -42,18 +45,21 @@ export interface RequestPayload {
   readonly body: string;
 }
 
+/** A data URI that is held shows no more of itself. */
+const MEDIA_ECHO = 48;
 /** Stands in the stored text where a data URI was; the bytes are in the input cache. */
 const STORED_MEDIA = 'comfleet-media';
 
 interface Deps {
   readonly inputCache: InputCache;
   readonly maxDataUriBytes: number;
+  /** The long data URIs of the body, still in its bytes. */
+  readonly held?: HeldTexts | undefined;
 }
 
 /** Throws 422001 with every problem at once, 10013 when there is no graph, 413001 for a data URI over the limit. */
 export async function buildPayload(deps: Deps, version: LoadedVersion, body: JsonObject): Promise<RequestPayload> {
-  const compiled = chooseGraph(version, body);
-  const prepared = compiled.prepare(body['overrides'] ?? {});
+  const prepared = prepareHeld(version, body, deps.held);
   if ('problems' in prepared) {
     throw validationError(prepared.problems.map((problem) => ({ ...problem, loc: placeOf(problem.loc) })));
   }
@@ -71,6 +77,17 @@ export async function buildPayload(deps: Deps, version: LoadedVersion, body: Jso
     extraData: extraData === undefined ? undefined : stringifyJson(withoutClientId(extraData)),
     body: storedText(body, media.filter(isStored)),
   };
+}
+
+// What is held and is no media after all has to be there in full, for the graph and for the words about what is wrong.
+function prepareHeld(version: LoadedVersion, body: JsonObject, held: HeldTexts | undefined) {
+  const overrides = () => body['overrides'] ?? {};
+  const prepared = chooseGraph(version, body).prepare(overrides());
+  if (held === undefined) return prepared;
+  const taken = new Set('problems' in prepared ? [] : prepared.mediaInputs().map(({ value }) => value));
+  if ([...held.list(body)].every((placeholder) => taken.has(placeholder))) return prepared;
+  restoreTexts(held, body, (placeholder) => taken.has(placeholder));
+  return chooseGraph(version, body).prepare(overrides());
 }
 
 /** The payload of an accepted request, from what was stored. */
@@ -142,7 +159,7 @@ async function readMedia(deps: Deps, prepared: PreparedGraph, body: JsonObject):
         loc: [...mediaPlace(body, input), input.nodeId, 'inputs', input.name],
         msg: source.problem,
         type: 'invalid_media',
-        input: input.value.slice(0, 100),
+        input: input.value.slice(0, MEDIA_ECHO),
       });
     } else if (source.kind !== 'name') {
       found.media.push({ nodeId: input.nodeId, name: input.name, mediaKind: input.kind, source });
@@ -178,7 +195,10 @@ function isBareBase64(value: string): boolean {
 }
 
 async function keepDataUri(deps: Deps, input: MediaInput): Promise<MediaSource | { problem: string }> {
-  const parsed = parseDataUri(input.value, deps.maxDataUriBytes);
+  const held = deps.held?.find(input.value);
+  const parsed = held
+    ? await decodeHeldDataUri(held, deps.maxDataUriBytes)
+    : parseDataUri(input.value, deps.maxDataUriBytes);
   if (parsed.kind === 'refused') {
     if (parsed.problem.includes('larger than')) {
       throw new ApiError(

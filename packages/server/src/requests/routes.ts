@@ -4,11 +4,14 @@ import { ApiError, IDEMPOTENCY_KEY_CHARACTERS, validationError, WAIT_SECONDS_MAX
 import { parseOutputPath } from '../files/output-name.pure.ts';
 import { sendStoredFile } from '../files/serve.ts';
 import type { Storage } from '../files/storage.ts';
-import { readBody } from '../http/read-body.ts';
+import { readBodyHolding } from '../http/read-body.ts';
 import type { AccountCall, Call, Caller, RouteServer } from '../http/serve-route.ts';
+import { updateInSteps } from '../http/turns.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isUuid } from '../telemetry/new-id.ts';
 import { cancelRequest } from './cancel.ts';
+import type { EventsHub } from './events/hub.ts';
+import { streamEvents } from './events/stream.ts';
 import type { LiveRequest, StopWish } from './live.ts';
 import type { RequestLookup } from './lookup.ts';
 import { findRequestFile } from './requests.sql.ts';
@@ -27,6 +30,7 @@ import {
 interface Deps extends SubmitDeps {
   readonly log: Log;
   readonly lookup: RequestLookup;
+  readonly events: EventsHub;
   readonly storage: Storage;
   readonly cancelledWord: ViewContext['cancelledWord'];
   readonly position: (request: LiveRequest) => number | undefined;
@@ -51,6 +55,10 @@ export function registerRequestRoutes<A extends Caller>(routes: RouteServer<A>, 
     const found = await deps.lookup.require(addressOf(call));
     return { body: found.kind === 'live' ? viewLiveResult(found.request) : viewEndedResult(context, found.row) };
   });
+  routes.serveRaw('getRequestEvents', async (call, reply) => {
+    const context = contextOf(deps, call);
+    return await streamEvents(deps, { address: addressOf(call), context, reply });
+  });
   routes.serve('cancelRequest', async (call) => await cancel(deps, call));
   routes.servePublic('headFile', async (call, reply) => {
     const file = await openFile(deps, call);
@@ -67,13 +75,15 @@ async function submit(deps: Deps, call: AccountCall<Caller>) {
   const context = contextOf(deps, call);
   const deploymentId = requireUuid(params['deployment_id'], 'deployment');
   const waitMs = readPrefer(request.headers['prefer']);
+  const { value, held } = await readBodyHolding(request.body);
   const submitted = await submitRequest(deps, {
     accountId: account.id,
     tokenId: account.token.id,
     deploymentId,
-    body: await readBody(request.body),
+    body: value,
+    held,
     query,
-    idempotency: readIdempotency(call, deploymentId),
+    idempotency: await readIdempotency(call, deploymentId),
   });
   const address = { deploymentId: deploymentId.toLowerCase(), requestId: submitted.requestId };
   const headers = submitted.isReplay ? { 'idempotent-replayed': 'true' } : undefined;
@@ -167,7 +177,7 @@ function readPrefer(header: string | string[] | undefined): number {
   return seconds === undefined ? 0 : Math.min(Number(seconds), WAIT_SECONDS_MAX) * 1000;
 }
 
-function readIdempotency(call: AccountCall<Caller>, deploymentId: string) {
+async function readIdempotency(call: AccountCall<Caller>, deploymentId: string) {
   const key = call.request.headers['idempotency-key'];
   if (key === undefined) return undefined;
   if (typeof key !== 'string' || key === '' || key.length > IDEMPOTENCY_KEY_CHARACTERS) {
@@ -178,6 +188,6 @@ function readIdempotency(call: AccountCall<Caller>, deploymentId: string) {
   const hash = createHash('sha256').update(deploymentId.toLowerCase());
   // The webhook may come in the query, so it is part of what the key stands for.
   hash.update(JSON.stringify([call.query['webhook'], call.query['webhook_intermediate_status']]));
-  if (Buffer.isBuffer(body)) hash.update(body);
+  if (Buffer.isBuffer(body)) await updateInSteps(hash, body);
   return { key, bodySha256: hash.digest('hex') };
 }

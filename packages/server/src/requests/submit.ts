@@ -5,15 +5,19 @@ import {
   checkSubmitQuery,
   IDEMPOTENCY_HOURS,
   numberOf,
+  SUBMIT_KEYS,
   validationError,
   webhookOf,
 } from '@comfleet/api';
-import type { JsonObject, JsonValue } from '@comfleet/comfyui';
+import { isJsonObject, type JsonObject, type JsonValue } from '@comfleet/comfyui';
+import { type Funds, type Hold, NOTHING_SPENT } from '../billing/funds.ts';
 import type { Database } from '../db/database.ts';
 import { persist } from '../db/persist.ts';
 import type { Deployment, DeploymentDirectory } from '../deployments/directory.ts';
 import { judgeSubmit } from '../deployments/gate.pure.ts';
 import type { InputCache } from '../files/input-cache.ts';
+import type { HeldTexts } from '../http/held-texts.ts';
+import { restoreTexts } from '../http/read-body.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { LoadedVersion, Versions } from '../workflows/versions.ts';
 import { judgeRunning } from './end-refused.ts';
@@ -43,6 +47,8 @@ export interface SubmitDeps {
   readonly live: LiveIndex;
   readonly writes: RequestWrites;
   readonly queue: RequestQueue;
+  /** Undefined when billing is off. */
+  readonly funds: Funds | undefined;
   readonly limits: { readonly maxDataUriBytes: number; readonly queueLimit: number };
 }
 
@@ -51,6 +57,8 @@ export interface SubmitInput {
   readonly tokenId: string;
   readonly deploymentId: string;
   readonly body: JsonValue;
+  /** What the placeholders in the body stand for. */
+  readonly held?: HeldTexts | undefined;
   readonly query: Record<string, unknown>;
   readonly idempotency: { readonly key: string; readonly bodySha256: string } | undefined;
 }
@@ -64,21 +72,44 @@ export async function submitRequest(deps: SubmitDeps, input: SubmitInput): Promi
   const deployment = await deps.directory.require(input.deploymentId, input.accountId);
   const replay = await findReplay(deps, input);
   if (replay) return replay;
+  await requireOpen(deps, deployment);
+  const { accountId, tokenId } = input;
+  const sku = deployment.row.hardware;
+  const hold = await deps.funds?.take({ accountId, tokenId, deploymentId: deployment.id, sku });
+  try {
+    return await acceptRequest(deps, input, { deployment, hold });
+  } catch (error) {
+    hold?.settle(NOTHING_SPENT);
+    throw error;
+  }
+}
+
+async function requireOpen(deps: SubmitDeps, deployment: Deployment): Promise<void> {
   const gate = judgeSubmit(deployment);
-  if (gate.kind === 'refuse') throw new ApiError(gate.code, gate.message);
+  if (gate.kind === 'open') return;
+  const funds = gate.code === 10001 ? await deps.funds?.explain(deployment.accountId) : undefined;
+  throw new ApiError(gate.code, funds === undefined ? gate.message : `${gate.message} ${funds}`);
+}
+
+async function acceptRequest(
+  deps: SubmitDeps,
+  input: SubmitInput,
+  { deployment, hold }: { deployment: Deployment; hold: Hold | undefined },
+): Promise<Submitted> {
   const body = readBody(input);
   requireRoom(deps, deployment);
   const version = await loadVersion(deps, deployment);
   const payload = await buildPayload(
-    { inputCache: deps.inputCache, maxDataUriBytes: deps.limits.maxDataUriBytes },
+    { inputCache: deps.inputCache, maxDataUriBytes: deps.limits.maxDataUriBytes, held: input.held },
     version,
     body,
   );
-  const request = newLiveRequest(deps, { deployment, body, payload });
+  const request = newLiveRequest(deps, { deployment, body, payload, hold });
   return await insertAndHandOver(deps, input, { request, body, payload });
 }
 
 function readBody(input: SubmitInput): JsonObject {
+  if (input.held !== undefined) releaseTexts(input.held, input.body);
   const problems = [...checkSubmitQuery(input.query), ...checkSubmitBody(input.body)];
   if (problems.length > 0) throw validationError(problems);
   const body = input.body as JsonObject;
@@ -88,6 +119,18 @@ function readBody(input: SubmitInput): JsonObject {
     throw validationError([{ loc: ['body', 'parameters'], msg, type: 'unknown_parameter' }]);
   }
   return body;
+}
+
+const GRAPH_KEYS: ReadonlySet<string> = new Set(['overrides', 'workflow_api_json', 'workflow_json', 'parameters']);
+
+// Only media is used as bytes; every other long text that is read at all is read as text.
+function releaseTexts(held: HeldTexts, body: JsonValue): void {
+  if (!isJsonObject(body)) return;
+  for (const key of SUBMIT_KEYS) {
+    const value = body[key];
+    if (value === undefined) continue;
+    body[key] = restoreTexts(held, value, (_placeholder, text) => GRAPH_KEYS.has(key) && text.isDataUri);
+  }
 }
 
 function requireRoom(deps: SubmitDeps, deployment: Deployment) {
@@ -120,7 +163,7 @@ const PRIORITY: Record<string, number> = { low: -1, normal: 0, high: 1 };
 
 function newLiveRequest(
   deps: SubmitDeps,
-  given: { deployment: Deployment; body: JsonObject; payload: RequestPayload },
+  given: { deployment: Deployment; body: JsonObject; payload: RequestPayload; hold: Hold | undefined },
 ): LiveRequest {
   const now = deps.clock.now();
   const startWithin = readSeconds(given.body['start_within_seconds']);
@@ -143,6 +186,10 @@ function newLiveRequest(
     leasedAt: undefined,
     isOnInstance: false,
     startedAt: undefined,
+    runTick: undefined,
+    ranMs: undefined,
+    hold: given.hold,
+    trace: undefined,
     payload: given.payload,
     stop: undefined,
     onStop: undefined,
@@ -189,6 +236,7 @@ async function stopIfClosedMeanwhile(deps: SubmitDeps, request: LiveRequest) {
 }
 
 function dropUnaccepted(deps: SubmitDeps, request: LiveRequest) {
+  request.hold?.settle(NOTHING_SPENT);
   deps.queue.release(request);
   deps.live.remove(request.id);
 }

@@ -114,7 +114,7 @@ async function writeBatch(file: FileHandle, batch: Buffer[], batchBytes: number)
 // One pass: hash, count, write. Batches are awaited, so memory stays flat whatever the size; they are larger than the
 // pieces sources give, because each write is a hop to the thread pool.
 async function pour(file: FileHandle, source: Readable | Buffer, options: PutOptions): Promise<Stored> {
-  const digest = createHash('sha256');
+  const digest = options.sha256 === undefined ? createHash('sha256') : undefined;
   const head: Buffer[] = [];
   let sizeBytes = 0;
   let batch: Buffer[] = [];
@@ -123,7 +123,7 @@ async function pour(file: FileHandle, source: Readable | Buffer, options: PutOpt
     if (sizeBytes < SNIFF_BYTES) head.push(Buffer.from(chunk.subarray(0, SNIFF_BYTES - sizeBytes)));
     sizeBytes += chunk.length;
     if (sizeBytes > options.maxBytes) throw tooLarge(options);
-    digest.update(chunk);
+    digest?.update(chunk);
     batch.push(chunk);
     batchBytes += chunk.length;
     if (batchBytes < BATCH_BYTES && batch.length < MAX_BATCH) continue;
@@ -132,7 +132,7 @@ async function pour(file: FileHandle, source: Readable | Buffer, options: PutOpt
     batchBytes = 0;
   }
   if (batchBytes > 0) await writeBatch(file, batch, batchBytes);
-  return { sizeBytes, sha256: digest.digest('hex'), head: Buffer.concat(head) };
+  return { sizeBytes, sha256: digest?.digest('hex') ?? options.sha256 ?? '', head: Buffer.concat(head) };
 }
 
 async function putLarge(path: string, source: Readable | Buffer, options: PutOptions): Promise<Stored> {

@@ -1,0 +1,102 @@
+// The body's bytes from the socket: counted against the limit, a large one written straight into its place, and
+// decompressed. Fastify's parser for every content type; used by server.ts.
+import type { ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { ApiError } from '@comfleet/api';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { createBodyBudget } from './body-budget.ts';
+import { chooseDecoder, decompress } from './decompress.ts';
+
+/** From here on a body is counted, and its memory is taken once and not twice. */
+const LARGE_BYTES = 1024 * 1024;
+/** How many bodies at the limit may be in memory at once. */
+const BODIES_AT_ONCE = 4;
+
+type Done = (error: Error | null, body?: Buffer) => void;
+
+export function createBodyReceiver(limitBytes: number) {
+  const budget = createBodyBudget(limitBytes * BODIES_AT_ONCE);
+  const responses = new WeakMap<FastifyRequest, ServerResponse>();
+
+  function tooLarge(): ApiError {
+    return new ApiError(413001, `The body is larger than this server accepts (${limitBytes} bytes).`);
+  }
+
+  function receive(request: FastifyRequest, payload: Readable, done: Done): void {
+    const { headers } = request;
+    const announced = headers['content-length'] === undefined ? undefined : Number(headers['content-length']);
+    if (announced !== undefined && announced > limitBytes) done(tooLarge());
+    else if (announced === undefined || announced > LARGE_BYTES || headers['content-encoding'] !== undefined) {
+      void receiveLarge(request, payload, announced).then((body) => done(null, body), done);
+    } else collect(payload, done);
+  }
+
+  async function receiveLarge(request: FastifyRequest, payload: Readable, announced: number | undefined) {
+    const undo = chooseDecoder(request.headers['content-encoding']);
+    // One whose size is not known yet counts as the largest.
+    const needs = undo === undefined ? (announced ?? limitBytes) : limitBytes;
+    if (needs > LARGE_BYTES) {
+      const release = await budget.take(needs);
+      const response = responses.get(request);
+      if (response === undefined || response.closed) release();
+      else response.once('close', release);
+    }
+    const body = announced === undefined ? await gather(payload, limitBytes) : await fill(payload, announced);
+    if (body === undefined) throw tooLarge();
+    return undo === undefined ? body : await decompress(undo, body, limitBytes);
+  }
+
+  return {
+    receive,
+    /** Before the body is read: lets a large one be counted until its call is answered. */
+    expect(request: FastifyRequest, reply: FastifyReply): void {
+      const { headers } = request.raw;
+      const length = headers['content-length'];
+      const isSmall = length !== undefined && length.length < 7 && headers['content-encoding'] === undefined;
+      if (!isSmall && (length !== undefined || headers['transfer-encoding'] !== undefined)) {
+        responses.set(request, reply.raw);
+      }
+    },
+  };
+}
+
+// The usual body, of a few chunks. Node's parser has the length kept, so there is nothing to count.
+function collect(payload: Readable, done: Done): void {
+  const chunks: Buffer[] = [];
+  payload.on('data', (chunk: Buffer) => chunks.push(chunk));
+  payload.once('end', () => done(null, Buffer.concat(chunks)));
+  payload.once('error', (error) => done(brokenOff(error)));
+}
+
+async function fill(payload: Readable, announced: number): Promise<Buffer> {
+  const body = Buffer.allocUnsafeSlow(announced);
+  let size = 0;
+  try {
+    for await (const chunk of payload) size += (chunk as Buffer).copy(body, size);
+  } catch (error) {
+    throw brokenOff(error);
+  }
+  return body.subarray(0, size);
+}
+
+/** Undefined when there is more than the limit. */
+async function gather(payload: Readable, limitBytes: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of payload.iterator({ destroyOnReturn: false })) {
+      size += (chunk as Buffer).length;
+      if (size > limitBytes) return undefined;
+      chunks.push(chunk as Buffer);
+    }
+  } catch (error) {
+    throw brokenOff(error);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+// Nobody is there to read it; it must not be logged as a fault of ours.
+function brokenOff(cause: unknown): ApiError {
+  const msg = 'The body broke off before its end.';
+  return new ApiError(422001, msg, { detail: [{ loc: ['body'], msg, type: 'truncated' }], cause });
+}

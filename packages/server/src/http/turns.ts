@@ -1,0 +1,28 @@
+// Long work in small steps: between two steps other calls are answered. One step of all the long work runs in a turn of
+// the event loop, so ten large bodies at once make nobody wait longer than one does. Used for bodies and data URIs.
+import type { Hash } from 'node:crypto';
+
+const waiting: (() => void)[] = [];
+
+function runOne(): void {
+  waiting.shift()?.();
+  if (waiting.length > 0) setImmediate(runOne);
+}
+
+/** Resolves in a later turn of the event loop, when it is this caller's. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    waiting.push(resolve);
+    if (waiting.length === 1) setImmediate(runOne);
+  });
+}
+
+const HASH_STEP_BYTES = 1024 * 1024;
+
+/** Feeds bytes into a hash, a megabyte a turn. */
+export async function updateInSteps(hash: Pick<Hash, 'update'>, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; at += HASH_STEP_BYTES) {
+    if (at > 0) await nextTurn();
+    hash.update(bytes.subarray(at, at + HASH_STEP_BYTES));
+  }
+}
