@@ -15,6 +15,7 @@ import {
   updateDeployment,
 } from './deployments.sql.ts';
 import type { DeploymentDirectory } from './directory.ts';
+import { recordChanged, recordCreated, recordDeleted } from './record-change.ts';
 
 /** What a caller may set, already checked against the schema; what is undefined keeps its value or default. */
 export interface DeploymentWish {
@@ -36,16 +37,22 @@ interface Deps {
   readonly directory: DeploymentDirectory;
 }
 
+/** Whose deployment it is, and the token that acts. */
+export interface DeploymentActor {
+  readonly id: string;
+  readonly token: { readonly id: string };
+}
+
 export interface DeploymentDefaults {
   readonly hardware: string;
 }
 
 export async function createDeployment(
   deps: Deps & { defaults: DeploymentDefaults },
-  accountId: string,
+  actor: DeploymentActor,
   wish: DeploymentWish,
 ): Promise<DeploymentRow> {
-  const version = await resolveVersion(deps.db, accountId, wish.workflowId ?? '', wish.workflowVersion ?? '');
+  const version = await resolveVersion(deps.db, actor.id, wish.workflowId ?? '', wish.workflowVersion ?? '');
   const fields: DeploymentFields = {
     name: wish.name ?? '',
     workflowId: version.workflowId,
@@ -57,21 +64,32 @@ export async function createDeployment(
     queueSize: wish.queueSize ?? 1,
     keepWarmSeconds: wish.keepWarmSeconds ?? 60,
     isEnabled: true,
+    disabledCode: null,
   };
   requireMinBelowMax(fields);
-  const row = await insertDeployment(deps.db, { id: deps.newId(), accountId, fields });
-  if (row === undefined) throw new Error('insert of a deployment returned no row');
-  return row;
+  return await deps.db.transaction(async (tx) => {
+    const row = await insertDeployment(tx, { id: deps.newId(), accountId: actor.id, fields });
+    if (row === undefined) throw new Error('insert of a deployment returned no row');
+    await recordCreated(tx, { row, tokenId: actor.token.id });
+    return row;
+  });
 }
 
-export async function changeDeployment(deps: Deps, id: string, wish: DeploymentWish): Promise<DeploymentRow> {
+export async function changeDeployment(
+  deps: Deps,
+  target: { id: string; actor: DeploymentActor },
+  wish: DeploymentWish,
+): Promise<DeploymentRow> {
+  const { id } = target;
   const row = await deps.db.transaction(async (tx) => {
     const now = await lockDeployment(tx, id);
     if (now === undefined) throw new ApiError(404001, `There is no deployment ${id}.`);
     if (now.deleted_at !== null) throw new ApiError(10003);
     const fields = await mergeWish(tx, now, wish);
     requireMinBelowMax(fields);
-    return await updateDeployment(tx, { id, fields });
+    const after = await updateDeployment(tx, { id, fields });
+    if (after) await recordChanged(tx, { row: after, before: now, tokenId: target.actor.token.id });
+    return after;
   });
   if (row === undefined) throw new ApiError(10003);
   deps.directory.learn(row);
@@ -79,8 +97,12 @@ export async function changeDeployment(deps: Deps, id: string, wish: DeploymentW
   return row;
 }
 
-export async function removeDeployment(deps: Deps, id: string): Promise<void> {
-  const row = await deleteDeployment(deps.db, id);
+export async function removeDeployment(deps: Deps, id: string, actor: DeploymentActor): Promise<void> {
+  const row = await deps.db.transaction(async (tx) => {
+    const deleted = await deleteDeployment(tx, id);
+    if (deleted) await recordDeleted(tx, { row: deleted, tokenId: actor.token.id });
+    return deleted;
+  });
   if (row) deps.directory.learn(row);
   await deps.waker.wake('deployments');
 }
@@ -101,7 +123,13 @@ async function mergeWish(tx: Queryable, now: DeploymentRow, wish: DeploymentWish
     queueSize: wish.queueSize ?? now.queue_size,
     keepWarmSeconds: wish.keepWarmSeconds ?? now.keep_warm_seconds,
     isEnabled: wish.isEnabled ?? now.is_enabled,
+    disabledCode: disabledCode(now, wish.isEnabled),
   };
+}
+
+function disabledCode(now: DeploymentRow, isEnabled: boolean | undefined): 10001 | 10002 | null {
+  if (isEnabled === undefined) return now.disabled_code;
+  return isEnabled ? null : 10002;
 }
 
 function requireMinBelowMax(fields: DeploymentFields) {

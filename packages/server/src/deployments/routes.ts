@@ -18,25 +18,31 @@ import { isUuid } from '../telemetry/new-id.ts';
 import { changeDeployment, createDeployment, type DeploymentWish, removeDeployment } from './change.ts';
 import { type DeploymentRow, listDeployments } from './deployments.sql.ts';
 import type { DeploymentDirectory } from './directory.ts';
-import { type Includes, type ViewDeps, viewDeployment } from './view.ts';
+import { describeDeployment } from './openapi.pure.ts';
+import { type ListEnvironments, preflight } from './preflight.ts';
+import { type Includes, sampleOverrides, type ViewDeps, viewDeployment } from './view.ts';
 
 interface Deps extends ViewDeps {
   readonly db: Database;
   readonly newId: () => string;
   readonly waker: Waker;
   readonly directory: DeploymentDirectory;
+  readonly listEnvironments: ListEnvironments;
+  /** Of the service, for the OpenAPI documents. */
+  readonly version: string;
 }
 
 const WHOLE: Includes = { payload: true, readme: false };
 const KNOWN_SKUS = DEFAULT_HARDWARE.map(({ sku }) => sku);
 
 export function registerDeploymentRoutes<A extends Caller>(routes: RouteServer<A>, deps: Deps) {
+  registerDescriptions(routes, deps);
   routes.serve('createDeployment', async (call) => {
     const body = readDeploymentCreate(await readBody(call.request.body), { knownSkus: KNOWN_SKUS });
     if (body.kind === 'refused') throw validationError(body.problems);
     const row = await createDeployment(
       { ...deps, defaults: { hardware: DEFAULT_SKU } },
-      call.account.id,
+      call.account,
       toWish(body.value),
     );
     return await answer(deps, call, row, WHOLE);
@@ -66,13 +72,38 @@ export function registerDeploymentRoutes<A extends Caller>(routes: RouteServer<A
       const msg = `There is no hardware "${hardware}"; there are ${KNOWN_SKUS.join(', ')}.`;
       throw validationError([{ loc: ['body', 'hardware', 0], msg, type: 'unknown_hardware', input: hardware }]);
     }
-    return await answer(deps, call, await changeDeployment(deps, before.id, toWish(body.value)), WHOLE);
+    return await answer(
+      deps,
+      call,
+      await changeDeployment(deps, { id: before.id, actor: call.account }, toWish(body.value)),
+      WHOLE,
+    );
   });
   routes.serve('deleteDeployment', async (call) => {
     const { row } = await requireDeployment(deps, call);
-    await removeDeployment(deps, row.id);
+    await removeDeployment(deps, row.id, call.account);
     return { body: { id: row.id, deleted: true } };
   });
+}
+
+function registerDescriptions<A extends Caller>(routes: RouteServer<A>, deps: Deps) {
+  routes.serve('getDeploymentOpenApi', async (call) => {
+    const { row } = await requireDeployment(deps, call);
+    const version = await requireVersion(deps, row);
+    const described = { id: row.id, name: row.name, version, sampleOverrides: sampleOverrides(version) };
+    const service = { version: deps.version, base: call.base(), apiVersion: call.version };
+    return { body: describeDeployment(described, service) };
+  });
+  routes.serve('preflightDeployment', async (call) => {
+    const { row } = await requireDeployment(deps, call);
+    return { body: await preflight(deps, row.id, await requireVersion(deps, row)) };
+  });
+}
+
+async function requireVersion(deps: Deps, row: DeploymentRow) {
+  const version = await deps.versions.load(row.version_id);
+  if (version === undefined) throw new ApiError(404001, `The version of deployment ${row.id} no longer exists.`);
+  return version;
 }
 
 async function answer(deps: Deps, call: AccountCall<Caller>, row: DeploymentRow, includes: Includes) {

@@ -17,18 +17,16 @@ import type { Database } from '../db/database.ts';
 import { MAX_VERSION_VALUES, readBody } from '../http/read-body.ts';
 import type { AccountCall, Caller, RouteServer } from '../http/serve-route.ts';
 import { isUuid } from '../telemetry/new-id.ts';
+import { createWorkflow, removeVersion, removeWorkflow } from './change-workflow.ts';
 import { readCursor, writeCursor } from './cursor.pure.ts';
 import type { ObjectInfos } from './object-infos.ts';
 import type { NamedParameter } from './parameters.pure.ts';
 import { saveVersion } from './save-version.ts';
 import { viewVersion, viewVersionInFull, viewWorkflow } from './view.pure.ts';
 import {
-  deleteVersion,
-  deleteWorkflow,
   findLatestVersion,
   findVersion,
   findWorkflow,
-  insertWorkflow,
   listVersions,
   listVersionUsers,
   listWorkflows,
@@ -59,9 +57,7 @@ function registerWorkflows<A extends Caller>(routes: RouteServer<A>, deps: Deps)
   routes.serve('createWorkflow', async ({ request, account }) => {
     const body = read(WorkflowCreate, await readBody(request.body));
     if (body.kind === 'refused') throw validationError(body.problems);
-    const row = await insertWorkflow(deps.db, { id: deps.newId(), accountId: account.id, name: body.value.name });
-    if (row === undefined) throw new Error('insert of a workflow returned no row');
-    return { body: viewWorkflow(row) };
+    return { body: viewWorkflow(await createWorkflow(deps, account, body.value.name)) };
   });
   routes.serve('listWorkflows', async ({ query, account }) => {
     const page = requireValue(readQuery(WorkflowListQuery, query));
@@ -76,7 +72,7 @@ function registerWorkflows<A extends Caller>(routes: RouteServer<A>, deps: Deps)
   routes.serve('deleteWorkflow', async (call) => {
     const workflow = await requireWorkflow(deps, call);
     requireUnused(`Workflow ${workflow.id}`, await listWorkflowUsers(deps.db, workflow.id));
-    await deleteWorkflow(deps.db, workflow.id);
+    await removeWorkflow(deps, call.account, workflow);
     return { body: { id: workflow.id, deleted: true } };
   });
 }
@@ -89,7 +85,13 @@ function registerVersions<A extends Caller>(routes: RouteServer<A>, deps: Deps) 
     if (checked.kind === 'refused') throw validationError(checked.problems);
     const force = readFlag(String(call.query['force'] ?? 'false')) ?? false;
     const parameters = checked.value.parameters as NamedParameter[] | undefined;
-    const row = await saveVersion(deps, { workflowId: workflow.id, body: body as JsonObject, parameters, force });
+    const row = await saveVersion(deps, {
+      workflowId: workflow.id,
+      actor: call.account,
+      body: body as JsonObject,
+      parameters,
+      force,
+    });
     return { body: viewVersion(row, countNodes(row)) };
   });
   routes.serve('listVersions', async (call) => {
@@ -115,7 +117,7 @@ function registerVersions<A extends Caller>(routes: RouteServer<A>, deps: Deps) 
   routes.serve('deleteVersion', async (call) => {
     const row = await requireVersion(deps, call);
     requireUnused(`Version v${row.number} of workflow ${row.workflow_id}`, await listVersionUsers(deps.db, row.id));
-    await deleteVersion(deps.db, row.id);
+    await removeVersion(deps, call.account, row);
     return { body: { workflow_id: row.workflow_id, version: `v${row.number}`, deleted: true } };
   });
 }

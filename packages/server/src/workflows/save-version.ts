@@ -11,6 +11,7 @@ import {
   validateGraph,
 } from '@comfleet/comfyui';
 import type { Database } from '../db/database.ts';
+import { recordVersion, type WorkflowActor } from './change-workflow.ts';
 import type { ObjectInfos } from './object-infos.ts';
 import { checkDeclared, type NamedParameter } from './parameters.pure.ts';
 import { describeParameters } from './versions.ts';
@@ -18,6 +19,7 @@ import { insertVersion, pruneUnusedVersions, takeVersionNumber, type VersionRow 
 
 export interface SaveVersionInput {
   readonly workflowId: string;
+  readonly actor: WorkflowActor;
   readonly body: { readonly [key: string]: JsonValue };
   /** The declared parameters as a list; undefined: suggested from the graph. */
   readonly parameters: readonly NamedParameter[] | undefined;
@@ -69,7 +71,11 @@ export async function saveVersion(deps: Deps, input: SaveVersionInput): Promise<
       workflowJson: undefined,
     });
     if (row === undefined) throw new Error('insert of a version returned no row');
-    await pruneUnusedVersions(tx, input.workflowId, deps.unusedVersions);
+    const { workflowId, actor } = input;
+    await recordVersion(tx, { kind: 'version.saved', actor, workflowId, number });
+    for (const pruned of await pruneUnusedVersions(tx, workflowId, deps.unusedVersions)) {
+      await recordVersion(tx, { kind: 'version.pruned', actor, workflowId, number: pruned });
+    }
     return row;
   });
 }
