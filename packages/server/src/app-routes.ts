@@ -9,6 +9,7 @@ import type { Waker } from './db/wake.ts';
 import type { DeploymentDirectory } from './deployments/directory.ts';
 import { registerDeploymentRoutes } from './deployments/routes.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
+import { registerEventRoutes } from './events/routes.ts';
 import type { InputCache } from './files/input-cache.ts';
 import type { Storage } from './files/storage.ts';
 import { registerHealth } from './http/health.ts';
@@ -67,6 +68,7 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
       await parts.waker.wake('deployments');
     },
   });
+  registerEventRoutes(routes, { db });
   registerWorkflowRoutes(routes, {
     db,
     newId,
@@ -81,6 +83,8 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
     directory,
     versions,
     objectInfos,
+    version: parts.version,
+    listEnvironments: () => listEnvironments(fleet),
     statusOf: (row) => (row.is_enabled ? statusOfFleet(fleet) : 'disabled'),
   });
   registerRequestRoutes(routes, {
@@ -105,6 +109,15 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
     position: dispatcher.position,
     stop: dispatcher.stopRequest,
   });
+}
+
+async function listEnvironments(fleet: Fleet) {
+  return await Promise.all(
+    fleet.ready().map(async ({ id, connection }) => {
+      const fetched = await connection.client.objectInfo().catch(() => undefined); // it is gone meanwhile
+      return { instanceId: id, info: fetched?.info };
+    }),
+  );
 }
 
 function statusOfFleet(fleet: Fleet) {

@@ -25,6 +25,7 @@ import { createFleet } from './instances/fleet.ts';
 import type { Provider } from './instances/provider.ts';
 import { createProcessProvider } from './instances/providers/process.ts';
 import { createStaticProvider } from './instances/providers/static.ts';
+import { recordInstanceEvents } from './instances/record-events.ts';
 import { createSafeFetch, type SafeFetch } from './net/safe-fetch.ts';
 import { endRefused } from './requests/end-refused.ts';
 import { EventsHub } from './requests/events/hub.ts';
@@ -114,6 +115,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
 
   const providers = overrides.providers?.({ db, newId }) ?? chooseProviders();
   const fleet = createFleet({ providers, now: () => clock.now(), log });
+  const instanceRecorder = recordInstanceEvents({ db, fleet, log });
   const { captureObjectInfo } = fleet;
   const objectInfos = createObjectInfos({ db });
   const versions = createVersions({ db, objectInfos, captureObjectInfo });
@@ -148,13 +150,6 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     },
   });
   const { stopRequest } = dispatcher;
-  const events = new EventsHub({
-    log,
-    start: Date.now().toString(36),
-    position: dispatcher.position,
-    whyWaiting: () => (fleet.ready().length > 0 ? undefined : describeFleet(fleet)),
-    tickMs: overrides.eventTickMs,
-  });
   const deadlines = createDeadlines({ clock, live, fleet, dispatcher, startTimeoutMs: config.startTimeoutMs });
   const retention = createRetention({ db, clock, storage, inputCache, log, retentionDays: config.retentionDays });
   const endOfRefused = async () => {
@@ -168,6 +163,14 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   let isReady = false;
   const http = createHttpServer({ log, newId, bodyLimitBytes: config.bodyLimitBytes, errorStatus: config.errorStatus });
   const authenticator = createAuthenticator({ db, clock });
+  const events = new EventsHub({
+    log,
+    isRefused: async (header) => (await authenticator.authenticate(header)).kind === 'refused',
+    start: Date.now().toString(36),
+    position: dispatcher.position,
+    whyWaiting: () => (fleet.ready().length > 0 ? undefined : describeFleet(fleet)),
+    tickMs: overrides.eventTickMs,
+  });
   const routes = createRouteServer({
     app: http,
     authenticate: authenticator.authenticate,
@@ -235,6 +238,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     await closed;
     await writes.stop();
     await fleet.stop();
+    await instanceRecorder.stop();
     await db.stop();
     await opened.stop();
   }

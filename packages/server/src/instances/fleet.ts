@@ -29,6 +29,8 @@ export interface LocalFolders {
 }
 
 export interface FleetListener {
+  /** It exists and has not answered yet. */
+  onStarted?(instance: Instance): void;
   onReady(instance: Instance): void;
   onLost(instance: Instance): void;
   onGone(instance: Instance): void;
@@ -120,6 +122,7 @@ function add(state: State, kind: Provider['kind'], made: ProvidedInstance): void
     uploaded: new Map(),
   };
   state.instances.set(made.id, instance);
+  for (const listener of state.listeners) listener.onStarted?.(instance);
 }
 
 function remove(state: State, id: string, cause: string): void {

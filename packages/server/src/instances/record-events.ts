@@ -1,0 +1,63 @@
+// Tells the timeline what becomes of instances. Made and stopped by app.ts; off every request's path: the fleet calls,
+// and the writing happens behind it, one after the other so that the order stays.
+import type { Database } from '../db/database.ts';
+import { persist } from '../db/persist.ts';
+import { recordEvent } from '../events/events.sql.ts';
+import { describeError, type Log } from '../telemetry/log.ts';
+import type { Fleet, Instance } from './fleet.ts';
+
+interface Deps {
+  readonly db: Database;
+  readonly fleet: Fleet;
+  readonly log: Log;
+}
+
+/** While the database is away this many wait; what happens beyond them is in the log only. */
+const MOST_WAITING = 1_000;
+
+export interface InstanceRecorder {
+  /** Resolves when what happened so far is written, or cannot be. */
+  stop(): Promise<void>;
+}
+
+export function recordInstanceEvents({ db, fleet, log }: Deps): InstanceRecorder {
+  let waiting = 0;
+  let written = Promise.resolve();
+  const stopping = new AbortController();
+
+  function record(instance: Instance, verb: string, words: string) {
+    if (waiting >= MOST_WAITING) return;
+    waiting += 1;
+    const message = `Instance ${instance.id} (${instance.provider}) ${words}.`;
+    // The account is left out: today's instances serve every account.
+    const event = { accountId: undefined, kind: `instance.${verb}`, subjectId: instance.id, message };
+    written = written
+      .then(() => persist(() => recordEvent(db, event), { signal: stopping.signal }))
+      .catch((error) => log.warn({ instanceId: instance.id, ...describeError(error) }, 'an event was not recorded'))
+      .finally(() => {
+        waiting -= 1;
+      });
+  }
+
+  fleet.listen({
+    onStarted: (instance) => record(instance, 'started', 'is starting and has not answered yet'),
+    onReady: (instance) => record(instance, 'ready', 'is ready'),
+    onLost: (instance) => record(instance, 'lost', `does not answer: ${withoutAddresses(instance.reason)}`),
+    onGone: (instance) => record(instance, 'gone', `is gone: ${withoutAddresses(instance.reason)}`),
+  });
+  return {
+    stop() {
+      stopping.abort();
+      return written;
+    },
+  };
+}
+
+/** A URL, an IPv4 address, or what has two colons as an IPv6 address has. */
+const ADDRESS = /:\/\/|(\d{1,3}\.){3}\d{1,3}|[0-9a-f]*:[0-9a-f.]*:[0-9a-f]/i;
+
+/** Accounts that share the instances read this, and where they stand is the operator's business. */
+export function withoutAddresses(reason: string | undefined): string {
+  const words = reason ?? 'nobody knows why';
+  return words.replace(/([^\s,;)]+)/g, (word) => (ADDRESS.test(word) ? 'its address' : word));
+}
