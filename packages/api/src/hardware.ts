@@ -25,6 +25,20 @@ export const DEFAULT_HARDWARE: readonly HardwareSku[] = [
 /** The SKU of a deployment whose creator named none, unless the configuration says otherwise: the cheapest. */
 export const DEFAULT_SKU = 'TURING_16';
 
+export interface CatalogueSku extends HardwareSku {
+  /** Undefined: the default pool runs it. */
+  readonly provider: string | undefined;
+}
+
+/** The SKUs of one server. */
+export interface HardwareCatalogue {
+  readonly skus: readonly CatalogueSku[];
+  /** The one of a deployment that names none. */
+  readonly defaultSku: string;
+  /** Those that a deployment may name. */
+  readonly usable: readonly string[];
+}
+
 export const Hardware = Type.Object({
   sku: Type.String({ examples: ['AMPERE_48'] }),
   gpu: Type.String({ description: 'The GPU models it may be.' }),

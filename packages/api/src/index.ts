@@ -2,6 +2,7 @@
 // line and every client of ours.
 export * from './accounts.ts';
 export * from './api-error.ts';
+export * from './billing.ts';
 export * from './check.ts';
 export * from './deployments.ts';
 export * from './error-codes.ts';
@@ -16,6 +17,7 @@ export * from './limits.ts';
 export * from './nearest.ts';
 export * from './openapi.ts';
 export * from './openapi-errors.ts';
+export * from './preflight.ts';
 export * from './problems.ts';
 export * from './read.ts';
 export * from './request-events.ts';
@@ -25,4 +27,5 @@ export * from './route.ts';
 export * from './routes.ts';
 export * from './submit-body.ts';
 export * from './timestamps.ts';
+export * from './webhooks.ts';
 export * from './workflows.ts';

@@ -1,11 +1,13 @@
 // The schemas that get a name in the OpenAPI document; wherever one of them occurs, the document refers to it.
 import type { TSchema } from 'typebox';
 import { Account, AccountCreate, AccountPatch, AccountRecord, Token, TokenCreate } from './accounts.ts';
+import { AccountFunds, Balance, Credit, SpendingLimitChange, Usage, UsageEntry, UsageTotal } from './billing.ts';
 import { Deployment, DeploymentCreate, DeploymentPatch, DeploymentPayload } from './deployments.ts';
 import { ErrorBodySchema, ProblemSchema } from './error-schema.ts';
 import { Event } from './events.ts';
 import { Hardware } from './hardware.ts';
 import { Instance, WarmUp } from './instances.ts';
+import { Preflight, PreflightCheck } from './preflight.ts';
 import { EndEvent, LogEvent, OutputEvent, PreviewEvent, ProgressEvent, StatusEvent } from './request-events.ts';
 import { RequestDetail, RequestListItem } from './request-history.ts';
 import {
@@ -27,6 +29,13 @@ export const COMPONENTS: ReadonlyMap<TSchema, string> = new Map<TSchema, string>
   [AccountCreate, 'AccountCreate'],
   [AccountPatch, 'AccountPatch'],
   [AccountRecord, 'AccountRecord'],
+  [AccountFunds, 'AccountFunds'],
+  [Balance, 'Balance'],
+  [Credit, 'Credit'],
+  [SpendingLimitChange, 'SpendingLimitChange'],
+  [Usage, 'Usage'],
+  [UsageEntry, 'UsageEntry'],
+  [UsageTotal, 'UsageTotal'],
   [CancelReplyV1, 'CancelReplyV1'],
   [CancelReplyV2, 'CancelReplyV2'],
   [Deployment, 'Deployment'],
@@ -44,6 +53,8 @@ export const COMPONENTS: ReadonlyMap<TSchema, string> = new Map<TSchema, string>
   [OutputEvent, 'OutputEvent'],
   [OutputFile, 'OutputFile'],
   [Parameter, 'Parameter'],
+  [Preflight, 'Preflight'],
+  [PreflightCheck, 'PreflightCheck'],
   [PreviewEvent, 'PreviewEvent'],
   [ProblemSchema, 'Problem'],
   [ProgressEvent, 'ProgressEvent'],

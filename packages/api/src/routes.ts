@@ -2,12 +2,14 @@
 import type { Route } from './route.ts';
 import { ACCOUNT_ROUTES } from './routes/account.ts';
 import { ADMIN_ROUTES } from './routes/admin.ts';
+import { BILLING_ROUTES } from './routes/billing.ts';
 import { DEPLOYMENT_ROUTES } from './routes/deployments.ts';
 import { EVENT_ROUTES } from './routes/events.ts';
 import { INSTANCE_ROUTES } from './routes/instances.ts';
 import { REQUEST_HISTORY_ROUTES } from './routes/request-history.ts';
 import { REQUEST_ROUTES } from './routes/requests.ts';
 import { SERVICE_ROUTES } from './routes/service.ts';
+import { WEBHOOK_ROUTES } from './routes/webhooks.ts';
 import { WORKFLOW_ROUTES } from './routes/workflows.ts';
 
 const TABLE = [
@@ -16,8 +18,10 @@ const TABLE = [
   ...DEPLOYMENT_ROUTES,
   ...INSTANCE_ROUTES,
   ...WORKFLOW_ROUTES,
+  ...WEBHOOK_ROUTES,
   ...ACCOUNT_ROUTES,
   ...ADMIN_ROUTES,
+  ...BILLING_ROUTES,
   ...EVENT_ROUTES,
   ...SERVICE_ROUTES,
 ] as const;

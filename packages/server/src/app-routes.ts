@@ -3,11 +3,14 @@ import { DEFAULT_LIMITS } from '@comfleet/api';
 import type { Account, Authenticator } from './accounts/authenticate.ts';
 import { registerAccountRoutes } from './accounts/routes.ts';
 import type { AppOverrides } from './app.ts';
+import type { Funds } from './billing/funds.ts';
+import { registerBillingRoutes } from './billing/routes.ts';
 import type { Config } from './config.ts';
 import type { Database } from './db/database.ts';
 import type { Waker } from './db/wake.ts';
 import type { DeploymentDirectory } from './deployments/directory.ts';
 import { registerDeploymentRoutes } from './deployments/routes.ts';
+import { describeFleet } from './dispatch/deadlines.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import { registerEventRoutes } from './events/routes.ts';
 import type { InputCache } from './files/input-cache.ts';
@@ -16,13 +19,15 @@ import { registerHealth } from './http/health.ts';
 import type { RouteServer } from './http/serve-route.ts';
 import type { Fleet } from './instances/fleet.ts';
 import type { EventsHub } from './requests/events/hub.ts';
+import { registerHistoryRoutes } from './requests/history/routes.ts';
 import type { LiveIndex } from './requests/live.ts';
-import { createRequestLookup } from './requests/lookup.ts';
+import { createRequestLookup, type RequestLookup } from './requests/lookup.ts';
 import type { RecentlyEnded } from './requests/recently-ended.ts';
 import { registerRequestRoutes } from './requests/routes.ts';
 import type { RequestWrites } from './requests/writes.ts';
 import type { Clock } from './telemetry/clock.ts';
 import type { Log } from './telemetry/log.ts';
+import { registerWebhookRoutes } from './webhooks/routes.ts';
 import type { ObjectInfos } from './workflows/object-infos.ts';
 import { registerWorkflowRoutes } from './workflows/routes.ts';
 import type { Versions } from './workflows/versions.ts';
@@ -48,6 +53,8 @@ export interface AppParts {
   readonly writes: RequestWrites;
   readonly dispatcher: Dispatcher;
   readonly authenticator: Authenticator;
+  /** Undefined when billing is off. */
+  readonly funds: Funds | undefined;
   /** Why calls are not taken now; undefined when they are. */
   readonly notReady: () => string | undefined;
 }
@@ -61,6 +68,7 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
     clock,
     newId,
     hasInstance: () => fleet.ready().length > 0,
+    hardware: config.hardware,
     forgetTokens: parts.authenticator.forget,
     async accountChanged(accountId) {
       parts.authenticator.forget(accountId);
@@ -69,6 +77,7 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
     },
   });
   registerEventRoutes(routes, { db });
+  registerBillingRoutes(routes, { db, clock, funds: parts.funds });
   registerWorkflowRoutes(routes, {
     db,
     newId,
@@ -85,8 +94,17 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
     objectInfos,
     version: parts.version,
     listEnvironments: () => listEnvironments(fleet),
+    hardware: config.hardware,
+    requireFunds: parts.funds?.requireFunds,
     statusOf: (row) => (row.is_enabled ? statusOfFleet(fleet) : 'disabled'),
   });
+  registerWebhookRoutes(routes, { db, clock });
+  registerRequests(routes, parts);
+}
+
+function registerRequests(routes: RouteServer<Account>, parts: AppParts): void {
+  const { config, overrides, db, clock, newId, log, directory, versions, live, dispatcher } = parts;
+  const lookup = createRequestLookup({ db, live, recent: parts.recent, directory });
   registerRequestRoutes(routes, {
     db,
     clock,
@@ -98,16 +116,36 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
     live,
     writes: parts.writes,
     queue: dispatcher,
+    funds: parts.funds,
     limits: {
       maxDataUriBytes: overrides.maxDataUriBytes ?? DEFAULT_LIMITS.dataUriBytes,
       queueLimit: config.queueLimit,
     },
-    lookup: createRequestLookup({ db, live, recent: parts.recent, directory }),
+    lookup,
     events: parts.events,
     storage: parts.storage,
     cancelledWord: config.cancelledWord,
     position: dispatcher.position,
     stop: dispatcher.stopRequest,
+  });
+  registerHistory(routes, parts, lookup);
+}
+
+function registerHistory(routes: RouteServer<Account>, parts: AppParts, lookup: RequestLookup): void {
+  const { db, clock, directory, versions, live, dispatcher } = parts;
+  registerHistoryRoutes(routes, {
+    db,
+    clock,
+    directory,
+    versions,
+    live,
+    lookup,
+    cancelledWord: parts.config.cancelledWord,
+    position: dispatcher.position,
+    eta: dispatcher.eta,
+    whyWaiting: () => describeFleet(parts.fleet),
+    deliveriesOf: async () => [],
+    costOf: async () => 0,
   });
 }
 

@@ -6,13 +6,18 @@ import { DEFAULT_LIMITS } from '@comfleet/api';
 import { createAuthenticator } from './accounts/authenticate.ts';
 import { ensureFirstAccount } from './accounts/first-account.ts';
 import { registerRoutes } from './app-routes.ts';
+import { createUsageCounter } from './billing/count-usage.ts';
+import { createFunds } from './billing/funds.ts';
+import { createMeter } from './billing/meter.ts';
 import type { Config } from './config.ts';
 import { createDatabase } from './db/database.ts';
+import { createJobs, migrateJobs } from './db/jobs.ts';
 import { migrate } from './db/migrate.ts';
 import { type OpenedDatabase, openDatabase } from './db/open-database.ts';
 import { persist } from './db/persist.ts';
 import { createWaker } from './db/wake.ts';
 import { createDeploymentDirectory } from './deployments/directory.ts';
+import { disableForFunds } from './deployments/disable-for-funds.ts';
 import { createDeadlines, describeFleet } from './dispatch/deadlines.ts';
 import { createDispatcher } from './dispatch/dispatcher.ts';
 import { recoverRequests } from './dispatch/recover.ts';
@@ -28,14 +33,19 @@ import { createStaticProvider } from './instances/providers/static.ts';
 import { recordInstanceEvents } from './instances/record-events.ts';
 import { createSafeFetch, type SafeFetch } from './net/safe-fetch.ts';
 import { endRefused } from './requests/end-refused.ts';
+import { createFundsSweep } from './requests/end-unfunded.ts';
 import { EventsHub } from './requests/events/hub.ts';
 import { createLiveIndex } from './requests/live.ts';
 import { createRecentlyEnded } from './requests/recently-ended.ts';
 import { createRetention } from './requests/retention.ts';
+import { createWebhookBodies } from './requests/webhook-bodies.ts';
 import { createRequestWrites } from './requests/writes.ts';
 import { type Clock, systemClock } from './telemetry/clock.ts';
 import { createLog, describeError, type Log } from './telemetry/log.ts';
 import { createIdSource } from './telemetry/new-id.ts';
+import { createDeliverer } from './webhooks/deliver.ts';
+import { WEBHOOK_TIMES, type WebhookTimes } from './webhooks/schedule.pure.ts';
+import { createWebhookUpkeep } from './webhooks/upkeep.ts';
 import { createObjectInfos } from './workflows/object-infos.ts';
 import { createVersions } from './workflows/versions.ts';
 
@@ -52,6 +62,7 @@ export interface AppOverrides {
   }) => Provider[];
   readonly safeFetch?: SafeFetch;
   readonly watchTimes?: WatchTimes;
+  readonly webhookTimes?: WebhookTimes;
   readonly maxDataUriBytes?: number;
   readonly maxFetchBytes?: number;
   readonly fetchTimeoutMs?: number;
@@ -62,6 +73,8 @@ export interface AppOverrides {
 }
 
 const START_WITHIN_MS = 30_000;
+/** Hosts that webhooks are sent to at once. */
+const WEBHOOK_LANES = 50;
 /** How often a request may be run, whatever became of the runs before. */
 const MAX_ATTEMPTS = 3;
 /** Of the time that a stop may take: instances and the database need the rest of it. */
@@ -98,6 +111,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   const db = createDatabase({ ...opened.location, log });
   // A database that is killed during the start comes back: then these are done again.
   await persist(() => migrate(db), { withinMs: START_WITHIN_MS });
+  await persist(() => migrateJobs({ ...opened.location, log }), { withinMs: START_WITHIN_MS });
   const firstAccount = {
     db,
     newId,
@@ -120,6 +134,11 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   const objectInfos = createObjectInfos({ db });
   const versions = createVersions({ db, objectInfos, captureObjectInfo });
   const directory = createDeploymentDirectory({ db, clock });
+  const disable = (of: { accountId: string; deploymentId?: string }) => disableForFunds({ db, directory }, of);
+  const { hardware, runTimeoutMs } = config;
+  const funds = config.billing === 'on' ? createFunds({ db, clock, hardware, runTimeoutMs, disable }) : undefined;
+  const meter = createMeter({ db, log });
+  const usageCounter = createUsageCounter({ db, clock, log });
   const live = createLiveIndex();
   const recent = createRecentlyEnded();
   const writes = createRequestWrites({ db, log });
@@ -149,9 +168,25 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
       },
     },
   });
+  const deliverer = createDeliverer({
+    db,
+    clock,
+    log,
+    safeFetch,
+    times: overrides.webhookTimes ?? WEBHOOK_TIMES,
+    buildBodies: createWebhookBodies({ db, cancelledWord: config.cancelledWord }),
+  });
+  const webhookUpkeep = createWebhookUpkeep({ db, clock, log, retentionDays: config.retentionDays });
+  const jobs = createJobs(
+    { ...opened.location, log },
+    { deliver_webhooks: (payload) => deliverer.runLane(payload.lane) },
+    WEBHOOK_LANES,
+  );
   const { stopRequest } = dispatcher;
   const deadlines = createDeadlines({ clock, live, fleet, dispatcher, startTimeoutMs: config.startTimeoutMs });
   const retention = createRetention({ db, clock, storage, inputCache, log, retentionDays: config.retentionDays });
+  const disableAll = (accountId: string) => disable({ accountId });
+  const fundsSweep = funds && createFundsSweep({ live, funds, log, stop: stopRequest, disableAll });
   const endOfRefused = async () => {
     dispatcher.refreshLimits();
     await endRefused({ live, directory, stop: stopRequest }).catch((error) =>
@@ -201,6 +236,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     writes,
     dispatcher,
     authenticator,
+    funds,
     notReady: () =>
       isReady ? (db.ready() ? undefined : 'the database cannot be reached') : 'the service is starting or stopping',
   });
@@ -212,10 +248,17 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   }
 
   await fleet.start();
-  await recoverRequests({ db, clock, log, live, fleet, writes, dispatcher, maxAttempts: MAX_ATTEMPTS });
+  await recoverRequests({ db, clock, log, live, fleet, writes, dispatcher, maxAttempts: MAX_ATTEMPTS, funds });
+  await meter.resume((id) => fleet.get(id) !== undefined);
   await endOfRefused();
+  await webhookUpkeep.recover();
+  jobs.start();
+  webhookUpkeep.start();
   dispatcher.start();
   deadlines.start();
+  meter.start();
+  usageCounter.start();
+  fundsSweep?.start();
   retention.start();
   const url = await http.listen({ port: config.port, host: config.host }).catch(async (error: unknown) => {
     await stop(); // a start that fails leaves no database and no back end running
@@ -227,6 +270,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   async function stop() {
     isReady = false;
     deadlines.stop();
+    const countingStopped = Promise.all([fundsSweep?.stop(), usageCounter.stop()]);
     retention.stop();
     stopWaking();
     // New calls are refused from here; what is under way gets its time.
@@ -234,9 +278,15 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     events.stop();
     const graceMs = config.stopGraceMs * SHARE_OF_WORK;
     const closed = closeHttpServer(http, graceMs);
+    const webhooksStopped = deliverer.stop(graceMs);
     await dispatcher.drain(graceMs);
     await closed;
     await writes.stop();
+    await countingStopped;
+    await meter.stop();
+    await webhooksStopped;
+    await jobs.stop();
+    await webhookUpkeep.stop();
     await fleet.stop();
     await instanceRecorder.stop();
     await db.stop();

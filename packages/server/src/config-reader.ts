@@ -3,28 +3,49 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { listNearest } from '@comfleet/api';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-export function readConfigFile(cwd: string): { values: Env; problems: string[] } {
+export interface ConfigFile {
+  readonly values: Env;
+  /** The SKU catalogue, as it stands there (hardware-catalogue.ts reads it). */
+  readonly hardware: unknown;
+  readonly problems: readonly string[];
+}
+
+/** `settings` are the keys it may have beside `hardware`: any other is a mistake that would go unnoticed. */
+export function readConfigFile(cwd: string, settings: readonly string[]): ConfigFile {
   const path = join(cwd, 'comfleet.config.json');
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch {
-    return { values: {}, problems: [] }; // no file is the usual case
+    return { values: {}, hardware: undefined, problems: [] }; // no file is the usual case
   }
   try {
     const parsed: unknown = JSON.parse(text);
     if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) throw new Error('it is no JSON object');
-    const entries = Object.entries(parsed).map(([key, value]): [string, string] => [
+    const { hardware, ...others }: { hardware?: unknown } = parsed;
+    const entries = Object.entries(others).map(([key, value]): [string, string] => [
       key,
       Array.isArray(value) ? value.join(',') : String(value),
     ]);
-    return { values: Object.fromEntries(entries), problems: [] };
+    return { values: Object.fromEntries(entries), hardware, problems: listUnknown(Object.keys(others), settings) };
   } catch (error) {
-    return { values: {}, problems: [`comfleet.config.json cannot be read: ${(error as Error).message}`] };
+    const problems = [`comfleet.config.json cannot be read: ${(error as Error).message}`];
+    return { values: {}, hardware: undefined, problems };
   }
+}
+
+function listUnknown(keys: readonly string[], settings: readonly string[]): string[] {
+  const known = [...settings, 'hardware'];
+  return keys
+    .filter((key) => !known.includes(key))
+    .map((key) => {
+      const [near] = listNearest(key, known, 1);
+      return `comfleet.config.json: unknown key "${key}"${near === undefined ? '' : ` (did you mean "${near}"?)`}`;
+    });
 }
 
 interface NumberRule {
@@ -33,7 +54,7 @@ interface NumberRule {
   readonly whole?: boolean;
 }
 
-export function createReader(env: Env, file: { values: Env; problems: string[] }) {
+export function createReader(env: Env, file: Pick<ConfigFile, 'values' | 'problems'>) {
   const problems = [...file.problems];
   const text = (name: string): string | undefined => {
     const value = env[name] ?? file.values[name];

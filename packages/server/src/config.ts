@@ -1,7 +1,9 @@
 // Environment, configuration file and command line → one frozen Config. The only reader of process.env.
 // Every bad value is reported at once; SETTINGS is also the source of .env.example and the README table.
 import { isAbsolute, resolve } from 'node:path';
+import type { HardwareCatalogue } from '@comfleet/api';
 import { createReader, isAddressBlock, isHostPort, readConfigFile } from './config-reader.ts';
+import { readCatalogue } from './hardware-catalogue.ts';
 
 export interface Setting {
   readonly name: string;
@@ -79,13 +81,23 @@ export const SETTINGS: readonly Setting[] = [
     what: 'how long a stop waits for work under way',
   },
   { name: 'COMFLEET_BODY_LIMIT_BYTES', default: '67108864', unit: 'bytes', what: 'largest request body' },
+  {
+    name: 'COMFLEET_BILLING',
+    default: 'off',
+    what: 'on prices what runs and refuses new runs when the balance or a spending limit does not allow them',
+  },
+  { name: 'COMFLEET_DEFAULT_SKU', default: 'the cheapest', what: 'the hardware of a deployment that names none' },
+  {
+    name: 'COMFLEET_SKU_WITHOUT_PROVIDER',
+    default: 'default-pool',
+    what: 'error refuses deployments on hardware whose provider the configuration does not name',
+  },
   { name: 'COMFLEET_LOG_LEVEL', default: 'info', what: 'debug, info, warn, error or silent' },
 ];
 
 /** Settings of the contract that this version does not serve yet: said at the start, so that nobody relies on them. */
 const NOT_SERVED_YET: readonly string[] = [
   'STORAGE_URL',
-  'COMFLEET_BILLING',
   'COMFLEET_RATE_LIMIT_WRITES',
   'COMFLEET_RATE_LIMIT_READS',
   'COMFLEET_METRICS_TOKEN',
@@ -118,6 +130,9 @@ export interface Config {
   readonly stopGraceMs: number;
   readonly bodyLimitBytes: number;
   readonly logLevel: string;
+  /** Whether funds gate what runs. */
+  readonly billing: 'on' | 'off';
+  readonly hardware: HardwareCatalogue;
 }
 
 export interface StartArgs {
@@ -134,7 +149,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** Reads every setting; `cwd` is where relative paths and `comfleet.config.json` are looked up. */
 export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult {
-  const reader = createReader(env, readConfigFile(cwd));
+  const file = readConfigFile(cwd, [...SETTINGS.map(({ name }) => name), ...NOT_SERVED_YET]);
+  const reader = createReader(env, file);
   const { problems } = reader;
   const dataDir = args.dataDir ?? reader.text('COMFLEET_DATA') ?? './.comfleet';
   const config: Config = {
@@ -158,6 +174,15 @@ export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult
     stopGraceMs: reader.number('COMFLEET_STOP_GRACE_SECONDS', 10, { min: 0 }) * 1000,
     bodyLimitBytes: reader.number('COMFLEET_BODY_LIMIT_BYTES', 64 * 1024 * 1024, { min: 1024, whole: true }),
     logLevel: reader.choice('COMFLEET_LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent']) ?? 'info',
+    billing: reader.choice('COMFLEET_BILLING', ['on', 'off']) ?? 'off',
+    hardware: readCatalogue(
+      {
+        entries: file.hardware,
+        defaultSku: reader.text('COMFLEET_DEFAULT_SKU'),
+        withoutProvider: reader.choice('COMFLEET_SKU_WITHOUT_PROVIDER', ['default-pool', 'error']) ?? 'default-pool',
+      },
+      problems,
+    ),
   };
   return problems.length > 0 ? { kind: 'bad', problems } : { kind: 'ok', config: Object.freeze(config) };
 }

@@ -8,6 +8,8 @@ import {
   DeploymentPatch,
   DeploymentQuery,
 } from '../deployments.ts';
+import { OpenObject } from '../fields.ts';
+import { Preflight } from '../preflight.ts';
 import type { Route } from '../route.ts';
 
 export const DEPLOYMENT_ROUTES = [
@@ -61,10 +63,10 @@ export const DEPLOYMENT_ROUTES = [
     summary: 'Change a deployment',
     description:
       'Any subset of the fields. New hardware or a new version takes new work; running work finishes on the old instances. ' +
-      '`is_enabled: false` ends every queued and running request with 10002.',
+      '`is_enabled: false` ends every queued and running request with 10002; `true` is refused with 10001 while funds do not allow new runs.',
     body: DeploymentPatch,
     replies: { 200: { description: 'The record, payload included.', schema: Deployment } },
-    errors: [403003, 404001, 10003],
+    errors: [403003, 404001, 10001, 10003],
   },
   {
     id: 'deleteDeployment',
@@ -77,6 +79,33 @@ export const DEPLOYMENT_ROUTES = [
     summary: 'Delete a deployment',
     description: 'Ends its requests and stops its instances. Every later call below it answers 404 with 10003.',
     replies: { 200: { description: 'It is deleted.', schema: DeploymentDeleted } },
+    errors: [403003, 404001, 10003],
+  },
+  {
+    id: 'getDeploymentOpenApi',
+    method: 'GET',
+    path: '/deployments/:deployment_id/openapi.json',
+    base: 'versioned',
+    access: 'token',
+    scopes: ['read', 'run'],
+    tag: 'deployments',
+    summary: "This deployment's own contract",
+    description:
+      'An OpenAPI 3.1 document of its four calls, with its named parameters, their defaults and its outputs.',
+    replies: { 200: { description: 'The document.', schema: OpenObject } },
+    errors: [403003, 404001, 10003],
+  },
+  {
+    id: 'preflightDeployment',
+    method: 'GET',
+    path: '/deployments/:deployment_id/preflight',
+    base: 'versioned',
+    access: 'token',
+    scopes: ['read', 'run'],
+    tag: 'deployments',
+    summary: 'What is missing to run it',
+    description: 'Which node types and models the graph needs that the live instances lack, and what to do about each.',
+    replies: { 200: { description: 'One check for each place that was asked.', schema: Preflight } },
     errors: [403003, 404001, 10003],
   },
 ] as const satisfies readonly Route[];

@@ -4,9 +4,8 @@ import {
   AccountCreate,
   AccountListQuery,
   AccountPatch,
-  DEFAULT_HARDWARE,
-  DEFAULT_SKU,
   formatInstant,
+  type HardwareCatalogue,
   PAGE_ITEMS_DEFAULT,
   type Problem,
   type Read,
@@ -32,14 +31,19 @@ import { toMicrodollars, viewAccount, viewCaller, viewToken } from './view.pure.
 
 interface Deps extends AccountDeps {
   readonly hasInstance: () => boolean;
+  readonly hardware: HardwareCatalogue;
 }
 
 export function registerAccountRoutes(routes: RouteServer<Account>, deps: Deps) {
   routes.serve('getAccount', async ({ account }) => ({ body: viewCaller(account) }));
   routes.serve('listHardware', async () => ({
     body: {
-      data: DEFAULT_HARDWARE.map((sku) =>
-        viewHardware(sku, { isAvailable: deps.hasInstance(), isDefault: sku.sku === DEFAULT_SKU }),
+      data: deps.hardware.skus.map((sku) =>
+        viewHardware(sku, {
+          ...(sku.provider === undefined ? {} : { provider: sku.provider }),
+          isAvailable: deps.hasInstance() && deps.hardware.usable.includes(sku.sku),
+          isDefault: sku.sku === deps.hardware.defaultSku,
+        }),
       ),
     },
   }));

@@ -18,6 +18,8 @@ export interface DeploymentRow {
   readonly queue_size: number;
   readonly keep_warm_seconds: number;
   readonly is_enabled: boolean;
+  /** Why it is disabled: 10001 for want of funds, 10002 by its owner. */
+  readonly disabled_code: 10001 | 10002 | null;
   readonly created_at: number;
   readonly updated_at: number;
   readonly deleted_at: number | null;
@@ -25,7 +27,7 @@ export interface DeploymentRow {
 }
 
 const columns = sql`id, account_id, name, workflow_id, version_id, version_number, hardware, min_instances,
-  max_instances, queue_size, keep_warm_seconds, is_enabled, created_at, updated_at, deleted_at,
+  max_instances, queue_size, keep_warm_seconds, is_enabled, disabled_code, created_at, updated_at, deleted_at,
   (select a.is_active from accounts a where a.id = deployments.account_id) as is_account_active`;
 
 export interface DeploymentFields {
@@ -39,6 +41,7 @@ export interface DeploymentFields {
   readonly queueSize: number;
   readonly keepWarmSeconds: number;
   readonly isEnabled: boolean;
+  readonly disabledCode: 10001 | 10002 | null;
 }
 
 export async function insertDeployment(
@@ -83,9 +86,20 @@ export async function updateDeployment(tx: Queryable, row: { id: string; fields:
     update deployments set name = ${f.name}, workflow_id = ${f.workflowId}, version_id = ${f.versionId},
       version_number = ${f.versionNumber}, hardware = ${f.hardware}, min_instances = ${f.minInstances},
       max_instances = ${f.maxInstances}, queue_size = ${f.queueSize}, keep_warm_seconds = ${f.keepWarmSeconds},
-      is_enabled = ${f.isEnabled}, updated_at = now()
+      is_enabled = ${f.isEnabled}, disabled_code = ${f.disabledCode}::int, updated_at = now()
     where id = ${row.id} and deleted_at is null returning ${columns}`);
   return rows[0];
+}
+
+/** Those of an account that are enabled, or one of them. */
+export async function disableUnfunded(
+  tx: Queryable,
+  of: { accountId: string; deploymentId?: string },
+): Promise<DeploymentRow[]> {
+  const one = of.deploymentId === undefined ? sql.empty : sql`and id = ${of.deploymentId}`;
+  return await tx.query<DeploymentRow>(sql`
+    update deployments set is_enabled = false, disabled_code = 10001, updated_at = now()
+    where account_id = ${of.accountId} and is_enabled and deleted_at is null ${one} returning ${columns}`);
 }
 
 export async function deleteDeployment(tx: Queryable, id: string): Promise<DeploymentRow | undefined> {

@@ -85,6 +85,7 @@ export function toDeployment(row: DeploymentRow): Deployment {
     accountId: row.account_id,
     name: row.name,
     isEnabled: row.is_enabled,
+    disabledCode: row.disabled_code,
     deletedAt: row.deleted_at,
     versionId: row.version_id,
     maxInstances: row.max_instances,

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { type GatedDeployment, judgeAccess, judgeSubmit } from './gate.pure.ts';
 
-const deployment: GatedDeployment = { id: 'd1', accountId: 'a1', isEnabled: true, deletedAt: null };
+const deployment: GatedDeployment = { id: 'd1', accountId: 'a1', isEnabled: true, disabledCode: null, deletedAt: null };
 const codeOf = (gate: ReturnType<typeof judgeAccess>) => (gate.kind === 'open' ? 'open' : gate.code);
 
 it.each<[string, GatedDeployment | undefined, string, number | 'open']>([

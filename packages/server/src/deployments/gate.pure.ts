@@ -5,6 +5,8 @@ export interface GatedDeployment {
   readonly id: string;
   readonly accountId: string;
   readonly isEnabled: boolean;
+  /** Why it is disabled: 10001 for want of funds, 10002 by its owner. */
+  readonly disabledCode: 10001 | 10002 | null;
   readonly deletedAt: number | null;
 }
 
@@ -24,6 +26,10 @@ export function judgeAccess(deployment: GatedDeployment | undefined, id: string,
 
 export function judgeSubmit(deployment: GatedDeployment): Gate {
   if (deployment.isEnabled) return open;
+  if (deployment.disabledCode === 10001) {
+    const message = `Deployment ${deployment.id} was disabled when funds ran out; once there are funds, PATCH it with {"is_enabled": true} to enable it.`;
+    return refuse(10001, message);
+  }
   return refuse(10002, `Deployment ${deployment.id} is disabled; PATCH it with {"is_enabled": true} to enable it.`);
 }
 

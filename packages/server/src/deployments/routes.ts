@@ -1,10 +1,9 @@
 // HTTP in and out of deployments.
 import {
   ApiError,
-  DEFAULT_HARDWARE,
-  DEFAULT_SKU,
   DeploymentListQuery,
   DeploymentQuery,
+  type HardwareCatalogue,
   readDeploymentCreate,
   readDeploymentPatch,
   readQuery,
@@ -27,21 +26,23 @@ interface Deps extends ViewDeps {
   readonly newId: () => string;
   readonly waker: Waker;
   readonly directory: DeploymentDirectory;
+  readonly hardware: HardwareCatalogue;
+  /** Throws 10001 while the account's funds do not allow new runs; undefined when billing is off. */
+  readonly requireFunds: ((accountId: string) => Promise<void>) | undefined;
   readonly listEnvironments: ListEnvironments;
   /** Of the service, for the OpenAPI documents. */
   readonly version: string;
 }
 
 const WHOLE: Includes = { payload: true, readme: false };
-const KNOWN_SKUS = DEFAULT_HARDWARE.map(({ sku }) => sku);
 
 export function registerDeploymentRoutes<A extends Caller>(routes: RouteServer<A>, deps: Deps) {
   registerDescriptions(routes, deps);
   routes.serve('createDeployment', async (call) => {
-    const body = readDeploymentCreate(await readBody(call.request.body), { knownSkus: KNOWN_SKUS });
+    const body = readDeploymentCreate(await readBody(call.request.body), { knownSkus: deps.hardware.usable });
     if (body.kind === 'refused') throw validationError(body.problems);
     const row = await createDeployment(
-      { ...deps, defaults: { hardware: DEFAULT_SKU } },
+      { ...deps, defaults: { hardware: deps.hardware.defaultSku } },
       call.account,
       toWish(body.value),
     );
@@ -68,10 +69,11 @@ export function registerDeploymentRoutes<A extends Caller>(routes: RouteServer<A
     const body = readDeploymentPatch(await readBody(call.request.body));
     if (body.kind === 'refused') throw validationError(body.problems);
     const { hardware } = body.value;
-    if (hardware !== undefined && !KNOWN_SKUS.includes(hardware)) {
-      const msg = `There is no hardware "${hardware}"; there are ${KNOWN_SKUS.join(', ')}.`;
+    if (hardware !== undefined && !deps.hardware.usable.includes(hardware)) {
+      const msg = `There is no hardware "${hardware}"; there are ${deps.hardware.usable.join(', ')}.`;
       throw validationError([{ loc: ['body', 'hardware', 0], msg, type: 'unknown_hardware', input: hardware }]);
     }
+    if (body.value.is_enabled === true && !before.is_enabled) await deps.requireFunds?.(before.account_id);
     return await answer(
       deps,
       call,

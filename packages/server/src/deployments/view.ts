@@ -60,7 +60,7 @@ async function viewPayload(deps: ViewDeps, version: LoadedVersion, base: string)
 const TELLING_INPUT = /^(seed|noise_seed|text|prompt|value|width|height|steps|cfg|image)$/;
 
 /** What a caller would change first: media inputs, prompts, seeds and sizes, with the values the graph has now. */
-function sampleOverrides({ graph, info }: LoadedVersion): JsonObject {
+export function sampleOverrides({ graph, info }: Pick<LoadedVersion, 'graph' | 'info'>): JsonObject {
   const sample: JsonObject = {};
   const media = new Set(listMediaInputs(graph, info).map(({ nodeId, name }) => inputKey(nodeId, name)));
   for (const [nodeId, node] of Object.entries(graph)) {

@@ -36,9 +36,11 @@ export function perform(board: Board, { request, slots, isResumed }: Performance
 
 function freePlace(board: Board, request: LiveRequest, slots: Slots): void {
   leave(slots, request.deploymentId);
+  if (request.runTick !== undefined) request.ranMs ??= performance.now() - request.runTick;
   if (request.startedAt !== undefined) {
     const runMs = board.deps.execution.clock.now() - request.startedAt;
     board.usage.add(request.accountId, runMs);
+    board.runTimes.learn(request.versionId, runMs);
     learnRun(slots, runMs);
   }
   board.pump();

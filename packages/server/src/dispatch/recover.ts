@@ -1,12 +1,14 @@
 // After a start: the requests that have not ended are read from the database and go on where they were. Called by app.ts
 // before anything is dispatched.
 
+import type { Funds } from '../billing/funds.ts';
 import type { Database } from '../db/database.ts';
 import { persist } from '../db/persist.ts';
 import type { Fleet } from '../instances/fleet.ts';
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
 import { startTrace } from '../requests/report.pure.ts';
 import { type LiveRow, listLiveRequests } from '../requests/requests.sql.ts';
+import { tellStart } from '../requests/tell-start.ts';
 import type { RequestWrites } from '../requests/writes.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -21,14 +23,17 @@ interface Deps {
   readonly writes: RequestWrites;
   readonly dispatcher: Dispatcher;
   readonly maxAttempts: number;
+  /** Undefined when billing is off. */
+  readonly funds: Funds | undefined;
 }
 
 export async function recoverRequests(deps: Deps): Promise<void> {
   const rows = await persist(() => listLiveRequests(deps.db));
   let resumed = 0;
   for (const row of rows) {
-    const request = toLiveRequest(row);
+    const request = toLiveRequest(row, deps.funds);
     deps.live.add(request);
+    if (row.webhook_intermediate) tellStart(deps, request);
     if (row.state === 'queued') deps.dispatcher.restoreWaiting(request);
     else {
       await resumeLeased(deps, row, request);
@@ -68,7 +73,7 @@ async function resumeLeased(deps: Deps, row: LiveRow, request: LiveRequest): Pro
   deps.dispatcher.restoreWaiting(request);
 }
 
-function toLiveRequest(row: LiveRow): LiveRequest {
+function toLiveRequest(row: LiveRow, funds: Funds | undefined): LiveRequest {
   const isLeased = row.state === 'active';
   return {
     id: row.id,
@@ -89,6 +94,14 @@ function toLiveRequest(row: LiveRow): LiveRequest {
     isOnInstance: false,
     // The lease is the best that is known of when it went to the instance.
     startedAt: isLeased ? (row.leased_at ?? undefined) : undefined,
+    runTick: undefined,
+    ranMs: undefined,
+    hold: funds?.restore({
+      accountId: row.account_id,
+      tokenId: row.token_id ?? undefined,
+      deploymentId: row.deployment_id,
+      sku: row.hardware ?? '',
+    }),
     trace: isLeased ? startTrace({ because: 'resumed', waiting: 0, readyAt: 0 }) : undefined,
     payload: undefined,
     stop: row.cancel_requested_at === null ? undefined : { kind: 'cancel' },

@@ -1,6 +1,6 @@
 // One attempt of a request on one instance, top to bottom: inputs → turn → prompt → watch → collect → finish.
 // Started by dispatch for a leased request, or by recovery for one whose prompt may still be running.
-import { type LiveRequest, publish, type StopWish } from '../requests/live.ts';
+import { addNote, type LiveRequest, publish, type StopWish } from '../requests/live.ts';
 import { noteMedia, noteRunEnd } from '../requests/report.pure.ts';
 import { type Attempt, type ExecutionDeps, stopCause } from './attempt.ts';
 import { describeRefusal, nodeFailure } from './describe-failure.ts';
@@ -35,7 +35,8 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
   let inputs: Inputs = { kind: 'ok', names: new Map() };
   if (payload.media.length > 0) {
     const from = deps.clock.now();
-    inputs = await bringInputs(deps, { media: payload.media, instance, signal });
+    const onFetch = (message: string) => addNote(request, { level: 'info', message });
+    inputs = await bringInputs(deps, { media: payload.media, instance, signal, onFetch });
     noteMedia(request, from, deps.clock.now());
   }
   if (signal.aborted) return stopCause(attempt);
@@ -145,6 +146,7 @@ function startWatch(deps: ExecutionDeps, attempt: Attempt, place: Place): Watch 
 function markReached(deps: ExecutionDeps, request: LiveRequest): void {
   request.isOnInstance = true;
   request.startedAt ??= deps.clock.now();
+  request.runTick ??= performance.now();
 }
 
 interface Sent {

@@ -88,6 +88,8 @@ async function giveBack(
   request.promptId = undefined;
   request.leasedAt = undefined;
   request.startedAt = undefined;
+  request.runTick = undefined;
+  request.ranMs = undefined;
   request.trace = undefined;
   request.isOnInstance = false;
   request.progress = undefined;

@@ -6,7 +6,7 @@ import type { LiveIndex, LiveRequest, StopWish } from './live.ts';
 
 /** What a deployment's state means for its accepted requests; undefined: go on. */
 export function judgeRunning(
-  deployment: Pick<Deployment, 'id' | 'isEnabled' | 'deletedAt' | 'isAccountActive'>,
+  deployment: Pick<Deployment, 'id' | 'isEnabled' | 'disabledCode' | 'deletedAt' | 'isAccountActive'>,
 ): StopWish | undefined {
   if (deployment.deletedAt !== null) {
     return {
@@ -19,7 +19,8 @@ export function judgeRunning(
     const details = `The account of deployment ${deployment.id} was deactivated while this request was live. An administrator can activate it again.`;
     return { kind: 'fail', code: 10002, details };
   }
-  if (deployment.isEnabled) return undefined;
+  // What was accepted has its funds reserved: it goes on (billing/hold.pure.ts).
+  if (deployment.isEnabled || deployment.disabledCode === 10001) return undefined;
   const details = `Deployment ${deployment.id} was disabled while this request was live. Enable it with PATCH {"is_enabled": true} and submit again.`;
   return { kind: 'fail', code: 10002, details };
 }

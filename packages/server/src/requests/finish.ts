@@ -1,6 +1,9 @@
 // Ends a request: its last state, its result, its attempt and its files in one transaction. Called by execution for
 // attempts and by dispatch for requests that end while they wait.
 import { type ErrorCode, resultError } from '@comfleet/api';
+import { chargeRun, runMsOf } from '../billing/charge-run.pure.ts';
+import { NOTHING_SPENT } from '../billing/funds.ts';
+import type { RunCharge } from '../billing/ledger.sql.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { FinishedRequest, StoredFile } from './finish.sql.ts';
@@ -29,6 +32,7 @@ interface Deps {
 export async function finishRequest(deps: Deps, request: LiveRequest, ending: Ending): Promise<boolean> {
   const finishedAt = Math.max(deps.clock.now(), request.createdAt);
   const { epoch } = request;
+  const runMs = request.ranMs ?? (request.runTick === undefined ? undefined : performance.now() - request.runTick);
   const ended: FinishedRequest = {
     id: request.id,
     epoch,
@@ -37,6 +41,7 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
     promptId: request.promptId,
     startedAt: request.startedAt,
     finishedAt,
+    ...chargeOf(request, ending, runMs),
     outputs: ending.kind === 'succeeded' ? ending.outputs : undefined,
     error: errorText(ending),
     errorCode: errorCode(ending),
@@ -49,6 +54,12 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
     deps.log.warn({ requestId: request.id, epoch }, 'an ended attempt was fenced off by a later one');
     return false;
   }
+  const { charge } = ended;
+  request.hold?.settle(
+    charge === undefined
+      ? NOTHING_SPENT
+      : { chargedMicrodollars: charge.chargedMicrodollars, runMs: charge.durationMs },
+  );
   const row = toRow(request, ended);
   deps.recent.add(row);
   publish(request, { kind: 'ended', row, files: ended.files });
@@ -66,6 +77,28 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
     'request ended',
   );
   return true;
+}
+
+function chargeOf(
+  request: LiveRequest,
+  ending: Ending,
+  measuredMs: number | undefined,
+): { runMs: number | undefined; charge: RunCharge | undefined } {
+  const runMs = measuredMs === undefined ? undefined : runMsOf(measuredMs);
+  const { hold, id, epoch } = request;
+  if (hold === undefined || runMs === undefined || epoch === 0) return { runMs, charge: undefined };
+  const { sku, pricePerHourMicrodollars } = hold;
+  const charged = chargeRun(runMs, { pricePerHourMicrodollars, errorCode: errorCode(ending) });
+  if (charged === undefined) return { runMs, charge: undefined };
+  const charge = {
+    requestId: id,
+    epoch,
+    chargedMicrodollars: charged,
+    durationMs: runMs,
+    sku,
+    pricePerHourMicrodollars,
+  };
+  return { runMs, charge };
 }
 
 function toRow(request: LiveRequest, ended: FinishedRequest): RequestRow {
@@ -98,7 +131,7 @@ function errorText(ending: Ending): string | undefined {
   return JSON.stringify([resultError(ending.code, ending.details, ending.debugInfo)]);
 }
 
-function errorCode(ending: Ending): number | undefined {
+function errorCode(ending: Ending): ErrorCode | undefined {
   if (ending.kind === 'failed') return ending.code;
   return ending.kind === 'succeeded' && ending.note !== undefined ? 200001 : undefined;
 }

@@ -17,6 +17,8 @@ export interface NewRequest {
   readonly runWithinMs: number | undefined;
   readonly webhookUrl: string | undefined;
   readonly webhookIntermediate: boolean;
+  /** What the submit came through, "<base>/prod/<version>": the webhook speaks as its result route would. */
+  readonly webhookBase: string | undefined;
   readonly metadata: string | undefined;
   readonly body: string;
   readonly extraData: string | undefined;
@@ -33,12 +35,13 @@ export async function insertRequests(db: Queryable, rows: readonly NewRequest[])
         ${int4Array(rows.map((r) => r.priority))}::int4[], ${float8Array(rows.map((r) => r.createdAt))}::float8[],
         ${float8Array(rows.map((r) => r.startBy ?? null))}::float8[], ${float8Array(rows.map((r) => r.runWithinMs ?? null))}::float8[],
         ${textArray(rows.map((r) => r.webhookUrl ?? null))}::text[], ${int4Array(rows.map((r) => (r.webhookIntermediate ? 1 : 0)))}::int4[],
+        ${textArray(rows.map((r) => r.webhookBase ?? null))}::text[],
         ${textArray(rows.map((r) => r.metadata ?? null))}::text[], ${textArray(rows.map((r) => r.body))}::text[],
         ${textArray(rows.map((r) => r.extraData ?? null))}::text[],
         ${uuidArray(rows.map((r) => r.lease?.instanceId ?? null))}::uuid[], ${uuidArray(rows.map((r) => r.lease?.promptId ?? null))}::uuid[],
         ${uuidArray(rows.map((r) => r.tokenId ?? null))}::uuid[]
       ) as t (id, account_id, deployment_id, version_id, priority, created_ms, start_by_ms, run_within_ms, webhook_url,
-        webhook_intermediate, metadata, body, extra_data, instance_id, prompt_id, token_id)),
+        webhook_intermediate, webhook_base, metadata, body, extra_data, instance_id, prompt_id, token_id)),
     payloads as (
       insert into request_payloads (request_id, body, extra_data) select id, body, extra_data from input
       on conflict (request_id) do nothing),
@@ -47,9 +50,9 @@ export async function insertRequests(db: Queryable, rows: readonly NewRequest[])
       select i.deployment_id, l.key, l.value, to_timestamp(i.created_ms / 1000), i.id
       from input i, json_each_text(i.metadata::json) l where i.metadata is not null on conflict do nothing)
     insert into requests (id, account_id, deployment_id, version_id, priority, created_at, start_by, run_within_seconds,
-      webhook_url, webhook_intermediate, metadata, has_extra_data, state, epoch, instance_id, prompt_id, leased_at, token_id)
+      webhook_url, webhook_intermediate, webhook_base, metadata, has_extra_data, state, epoch, instance_id, prompt_id, leased_at, token_id)
     select id, account_id, deployment_id, version_id, priority, to_timestamp(created_ms / 1000),
-      to_timestamp(start_by_ms / 1000), run_within_ms / 1000, webhook_url, webhook_intermediate = 1, metadata, extra_data is not null,
+      to_timestamp(start_by_ms / 1000), run_within_ms / 1000, webhook_url, webhook_intermediate = 1, webhook_base, metadata, extra_data is not null,
       case when instance_id is null then 'queued' else 'active' end, case when instance_id is null then 0 else 1 end,
       instance_id, prompt_id, case when instance_id is null then null else to_timestamp(created_ms / 1000) end, token_id
     from input on conflict (id) do nothing`);

@@ -1,6 +1,7 @@
 // The requests that have not ended, in memory: an index over the rows that can be thrown away and rebuilt.
 // submit.ts adds, finish.ts removes; status polls, cancel and dispatch read it.
 import type { ErrorCode } from '@comfleet/api';
+import type { Hold } from '../billing/funds.ts';
 import type { StoredFile } from './finish.sql.ts';
 import type { RequestPayload } from './payload.ts';
 import type { AttemptTrace } from './report.pure.ts';
@@ -53,6 +54,12 @@ export interface LiveRequest {
   /** True once its prompt reached the instance: only then is `instance_id` told. */
   isOnInstance: boolean;
   startedAt: number | undefined;
+  /** When its run on the instance began, by a clock that is never set; undefined before, and for what began before a restart. */
+  runTick: number | undefined;
+  /** How long the run was on the instance, once it is over there. */
+  ranMs: number | undefined;
+  /** What it keeps of its account's funds; undefined when billing is off. */
+  readonly hold: Hold | undefined;
   /** What is told later of the attempt under way (report.pure.ts). */
   trace: AttemptTrace | undefined;
   /** Dropped when memory is short; read again from the database when its turn comes. */

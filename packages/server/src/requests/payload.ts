@@ -24,18 +24,8 @@ import { fits } from '../files/media-type.ts';
 import type { HeldTexts } from '../http/held-texts.ts';
 import { restoreTexts } from '../http/read-body.ts';
 import type { LoadedVersion } from '../workflows/versions.ts';
-
-export type MediaSource =
-  | { kind: 'url'; url: string }
-  | { kind: 'stored'; sha256: string; ext: string; mime: string; sizeBytes: number };
-
-/** A media input whose value has to be brought to the instance first; bare file names are not among them. */
-export interface RequestMedia {
-  readonly nodeId: string;
-  readonly name: string;
-  readonly mediaKind: MediaInput['kind'];
-  readonly source: MediaSource;
-}
+import { applyNamedValues, type NamedValues, nameProblem } from './named-values.pure.ts';
+import { type MediaSource, type RequestMedia, STORED_MEDIA, writeStoredBody } from './stored-body.pure.ts';
 
 export interface RequestPayload {
   readonly prepared: PreparedGraph;
@@ -47,8 +37,6 @@ export interface RequestPayload {
 
 /** A data URI that is held shows no more of itself. */
 const MEDIA_ECHO = 48;
-/** Stands in the stored text where a data URI was; the bytes are in the input cache. */
-const STORED_MEDIA = 'comfleet-media';
 
 interface Deps {
   readonly inputCache: InputCache;
@@ -59,11 +47,13 @@ interface Deps {
 
 /** Throws 422001 with every problem at once, 10013 when there is no graph, 413001 for a data URI over the limit. */
 export async function buildPayload(deps: Deps, version: LoadedVersion, body: JsonObject): Promise<RequestPayload> {
-  const prepared = prepareHeld(version, body, deps.held);
-  if ('problems' in prepared) {
-    throw validationError(prepared.problems.map((problem) => ({ ...problem, loc: placeOf(problem.loc) })));
+  const { prepared, named } = prepareHeld(version, body, deps.held);
+  if ('problems' in prepared || named.problems.length > 0) {
+    const found = 'problems' in prepared ? prepared.problems.map((problem) => nameProblem(problem, named.names)) : [];
+    const placed = found.map((problem) => ({ ...problem, loc: placeOf(problem.loc) }));
+    throw validationError([...named.problems, ...placed]);
   }
-  const { media, problems } = await readMedia(deps, prepared, body);
+  const { media, problems } = await readMedia(deps, prepared, { body, names: named.names });
   if (problems.length > 0) throw validationError(problems);
   const extraData = body['extra_data'] ?? undefined;
   if (extraData !== undefined && holdsNonFinite(extraData)) {
@@ -75,19 +65,29 @@ export async function buildPayload(deps: Deps, version: LoadedVersion, body: Jso
     prepared,
     media,
     extraData: extraData === undefined ? undefined : stringifyJson(withoutClientId(extraData)),
-    body: storedText(body, media.filter(isStored)),
+    body: writeStoredBody(body, media, named.names),
   };
 }
 
+interface Prepared {
+  readonly prepared: ReturnType<CompiledGraph['prepare']>;
+  readonly named: NamedValues;
+}
+
+function prepare(version: LoadedVersion, body: JsonObject): Prepared {
+  const named = applyNamedValues(version.parameters, body);
+  return { named, prepared: chooseGraph(version, body).prepare(named.overrides) };
+}
+
 // What is held and is no media after all has to be there in full, for the graph and for the words about what is wrong.
-function prepareHeld(version: LoadedVersion, body: JsonObject, held: HeldTexts | undefined) {
-  const overrides = () => body['overrides'] ?? {};
-  const prepared = chooseGraph(version, body).prepare(overrides());
-  if (held === undefined) return prepared;
+function prepareHeld(version: LoadedVersion, body: JsonObject, held: HeldTexts | undefined): Prepared {
+  const made = prepare(version, body);
+  if (held === undefined) return made;
+  const { prepared } = made;
   const taken = new Set('problems' in prepared ? [] : prepared.mediaInputs().map(({ value }) => value));
-  if ([...held.list(body)].every((placeholder) => taken.has(placeholder))) return prepared;
+  if ([...held.list(body)].every((placeholder) => taken.has(placeholder))) return made;
   restoreTexts(held, body, (placeholder) => taken.has(placeholder));
-  return chooseGraph(version, body).prepare(overrides());
+  return prepare(version, body);
 }
 
 /** The payload of an accepted request, from what was stored. */
@@ -96,7 +96,7 @@ export function restorePayload(
   stored: { body: string; extraData: string | null },
 ): RequestPayload {
   const body = parseJson(stored.body) as JsonObject;
-  const prepared = chooseGraph(version, body).prepare(body['overrides'] ?? {});
+  const { prepared } = prepare(version, body);
   if ('problems' in prepared) throw new Error('an accepted request no longer fits its version');
   const kept = new Map((body['media'] as unknown as [string, MediaSource][] | undefined) ?? []);
   const media = prepared.mediaInputs().flatMap((input): RequestMedia[] => {
@@ -139,24 +139,32 @@ type Place = (string | number)[];
 
 /** Where a problem stands: in the body, or in the version that was saved before. */
 function placeOf(loc: Place): Place {
-  return loc[0] === 'version' ? loc : ['body', ...loc];
+  return loc[0] === 'version' || loc[0] === 'body' ? loc : ['body', ...loc];
 }
 
-function mediaPlace(body: JsonObject, { nodeId, name }: MediaInput): Place {
+interface Given {
+  readonly body: JsonObject;
+  /** inputKey → the parameter that its value was given under. */
+  readonly names: NamedValues['names'];
+}
+
+function mediaPlace({ body, names }: Given, { nodeId, name }: MediaInput): Place {
+  const parameter = names.get(inputKey(nodeId, name));
+  if (parameter !== undefined) return ['body', 'parameters', parameter];
   const overrides = body['overrides'];
   const node = isJsonObject(overrides) ? overrides[nodeId] : undefined;
   const inputs = isJsonObject(node) ? node['inputs'] : undefined;
-  if (isJsonObject(inputs) && Object.hasOwn(inputs, name)) return ['body', 'overrides'];
-  return [isJsonObject(body['workflow_api_json']) ? 'body' : 'version', 'workflow_api_json'];
+  if (isJsonObject(inputs) && Object.hasOwn(inputs, name)) return ['body', 'overrides', nodeId, 'inputs', name];
+  return [isJsonObject(body['workflow_api_json']) ? 'body' : 'version', 'workflow_api_json', nodeId, 'inputs', name];
 }
 
-async function readMedia(deps: Deps, prepared: PreparedGraph, body: JsonObject): Promise<ReadMedia> {
+async function readMedia(deps: Deps, prepared: PreparedGraph, given: Given): Promise<ReadMedia> {
   const found: ReadMedia = { media: [], problems: [] };
   for (const input of prepared.mediaInputs()) {
     const source = await readSource(deps, input);
     if ('problem' in source) {
       found.problems.push({
-        loc: [...mediaPlace(body, input), input.nodeId, 'inputs', input.name],
+        loc: mediaPlace(given, input),
         msg: source.problem,
         type: 'invalid_media',
         input: input.value.slice(0, MEDIA_ECHO),
@@ -226,36 +234,6 @@ function describe(cached: CachedInput): string {
 function urlSource(value: string): MediaSource | undefined {
   const text = value.trim();
   return /^https?:\/\//i.test(text) && URL.canParse(text) ? { kind: 'url', url: text } : undefined;
-}
-
-function isStored({ source }: RequestMedia): boolean {
-  return source.kind === 'stored';
-}
-
-function storedText(body: JsonObject, kept: readonly RequestMedia[]): string {
-  const overrides = body['overrides'] ?? {};
-  const inline = body['workflow_api_json'];
-  const stored: JsonObject = { overrides };
-  if (inline !== undefined && inline !== null) stored['workflow_api_json'] = inline;
-  if (kept.length === 0) return stringifyJson(stored);
-  stored['media'] = kept.map(({ nodeId, name, source }) => [inputKey(nodeId, name), { ...source }]);
-  // The text of a data URI appears wherever the caller put it: in an override, or in the inline graph.
-  stored['overrides'] = withoutDataUris(overrides, kept);
-  if (stored['workflow_api_json'] !== undefined)
-    stored['workflow_api_json'] = withoutDataUris(stored['workflow_api_json'], kept);
-  return stringifyJson(stored);
-}
-
-function withoutDataUris(nodes: JsonValue, kept: readonly RequestMedia[]): JsonValue {
-  if (typeof nodes !== 'object' || nodes === null || Array.isArray(nodes)) return nodes;
-  const copy: JsonObject = { ...(nodes as JsonObject) };
-  for (const { nodeId, name } of kept) {
-    const node = copy[nodeId] as JsonObject | undefined;
-    const inputs = node?.['inputs'] as JsonObject | undefined;
-    if (node === undefined || typeof inputs?.[name] !== 'string' || !isDataUri(inputs[name])) continue;
-    copy[nodeId] = { ...node, inputs: { ...inputs, [name]: STORED_MEDIA } };
-  }
-  return copy;
 }
 
 /** A client_id that is no string ends ComfyUI's process; ours is set at dispatch. */

@@ -1,4 +1,5 @@
 // Statements about requests outside the hot path: what status, result, cancel, recovery and retention need.
+// reads: deployments
 
 import { uuidArray } from '../db/binary-arrays.ts';
 import type { Queryable } from '../db/database.ts';
@@ -27,7 +28,10 @@ export async function findRequests(db: Queryable, ids: readonly string[]): Promi
 export interface LiveRow {
   readonly id: string;
   readonly account_id: string;
+  readonly token_id: string | null;
   readonly deployment_id: string;
+  /** Of the deployment, as it is now. */
+  readonly hardware: string | null;
   readonly version_id: string;
   readonly state: 'queued' | 'active';
   readonly priority: number;
@@ -40,14 +44,16 @@ export interface LiveRow {
   readonly cancel_requested_at: number | null;
   readonly start_by: number | null;
   readonly run_within_seconds: number | null;
+  readonly webhook_intermediate: boolean;
 }
 
 /** Everything a restart goes on with, in queue order. */
 export async function listLiveRequests(db: Queryable): Promise<LiveRow[]> {
   return await db.query<LiveRow>(sql`
-    select id, account_id, deployment_id, version_id, state, priority, epoch, losses, instance_id, prompt_id,
-      created_at, leased_at, cancel_requested_at, start_by, run_within_seconds
-    from requests where finished_at is null order by seq`);
+    select r.id, r.account_id, r.token_id, r.deployment_id, d.hardware, r.version_id, r.state, r.priority, r.epoch, r.losses,
+      r.instance_id, r.prompt_id, r.created_at, r.leased_at, r.cancel_requested_at, r.start_by, r.run_within_seconds,
+      r.webhook_intermediate
+    from requests r left join deployments d on d.id = r.deployment_id where r.finished_at is null order by r.seq`);
 }
 
 export interface PayloadRow {
@@ -195,4 +201,16 @@ export async function deleteOldFiles(
     delete from request_files where ctid in (
       select ctid from request_files where created_at < to_timestamp(${bound.before}::float8 / 1000) limit ${bound.limit})
     returning storage_key`);
+}
+
+export interface WebhookRow extends RequestRow {
+  readonly metadata: string | null;
+  readonly webhook_base: string | null;
+}
+
+/** What webhooks say of requests. */
+export async function findWebhookRows(db: Queryable, ids: readonly string[]): Promise<WebhookRow[]> {
+  return await db.query<WebhookRow>(sql.named('find_webhook_rows')`
+    select id, account_id, deployment_id, state, instance_id, created_at, finished_at, outputs, error, metadata, webhook_base
+    from requests where id = any(${uuidArray(ids)}::uuid[])`);
 }

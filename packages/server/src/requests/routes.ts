@@ -7,7 +7,6 @@ import type { Storage } from '../files/storage.ts';
 import { readBodyHolding } from '../http/read-body.ts';
 import type { AccountCall, Call, Caller, RouteServer } from '../http/serve-route.ts';
 import { updateInSteps } from '../http/turns.ts';
-import type { Log } from '../telemetry/log.ts';
 import { isUuid } from '../telemetry/new-id.ts';
 import { cancelRequest } from './cancel.ts';
 import type { EventsHub } from './events/hub.ts';
@@ -28,7 +27,6 @@ import {
 } from './view.pure.ts';
 
 interface Deps extends SubmitDeps {
-  readonly log: Log;
   readonly lookup: RequestLookup;
   readonly events: EventsHub;
   readonly storage: Storage;
@@ -83,6 +81,7 @@ async function submit(deps: Deps, call: AccountCall<Caller>) {
     body: value,
     held,
     query,
+    webhookBase: () => `${call.base()}/prod/${call.version}`,
     idempotency: await readIdempotency(call, deploymentId),
   });
   const address = { deploymentId: deploymentId.toLowerCase(), requestId: submitted.requestId };

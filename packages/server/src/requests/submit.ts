@@ -19,12 +19,14 @@ import type { InputCache } from '../files/input-cache.ts';
 import type { HeldTexts } from '../http/held-texts.ts';
 import { restoreTexts } from '../http/read-body.ts';
 import type { Clock } from '../telemetry/clock.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { LoadedVersion, Versions } from '../workflows/versions.ts';
 import { judgeRunning } from './end-refused.ts';
 import type { NewRequest } from './insert.sql.ts';
 import { type LiveIndex, type LiveRequest, wishStop } from './live.ts';
 import { buildPayload, type RequestPayload } from './payload.ts';
 import { findIdempotencyKey } from './requests.sql.ts';
+import { tellStart } from './tell-start.ts';
 import type { RequestWrites } from './writes.ts';
 
 /** Where accepted requests go. Implemented by dispatch; only its names are known here. */
@@ -40,6 +42,7 @@ export interface RequestQueue {
 export interface SubmitDeps {
   readonly db: Database;
   readonly clock: Clock;
+  readonly log: Log;
   readonly newId: () => string;
   readonly directory: DeploymentDirectory;
   readonly versions: Versions;
@@ -60,6 +63,8 @@ export interface SubmitInput {
   /** What the placeholders in the body stand for. */
   readonly held?: HeldTexts | undefined;
   readonly query: Record<string, unknown>;
+  /** What the call came through, "<base>/prod/<version>"; only asked for when a webhook will need it. */
+  readonly webhookBase: () => string;
   readonly idempotency: { readonly key: string; readonly bodySha256: string } | undefined;
 }
 
@@ -112,13 +117,7 @@ function readBody(input: SubmitInput): JsonObject {
   if (input.held !== undefined) releaseTexts(input.held, input.body);
   const problems = [...checkSubmitQuery(input.query), ...checkSubmitBody(input.body)];
   if (problems.length > 0) throw validationError(problems);
-  const body = input.body as JsonObject;
-  if (body['parameters'] !== undefined && body['parameters'] !== null && Object.keys(body['parameters']).length > 0) {
-    const msg =
-      'This version declares no named parameters: send the values as overrides, {"<node id>": {"inputs": {"<name>": value}}}.';
-    throw validationError([{ loc: ['body', 'parameters'], msg, type: 'unknown_parameter' }]);
-  }
-  return body;
+  return input.body as JsonObject;
 }
 
 const GRAPH_KEYS: ReadonlySet<string> = new Set(['overrides', 'workflow_api_json', 'workflow_json', 'parameters']);
@@ -208,8 +207,10 @@ async function insertAndHandOver(
   const { request } = made;
   deps.live.add(request);
   deps.queue.reserve(request);
+  let wantsStart = false;
   try {
     const row = toRow(input, made);
+    wantsStart = row.webhookUrl !== undefined && row.webhookIntermediate;
     if (input.idempotency === undefined) await deps.writes.insert(row);
     else if (!(await deps.writes.insertUnderKey(row, { ...input.idempotency, staleBefore: staleBefore(deps) }))) {
       // Another submit with this key came in between: it is the one.
@@ -222,6 +223,7 @@ async function insertAndHandOver(
     dropUnaccepted(deps, request);
     throw error;
   }
+  if (wantsStart) tellStart(deps, request);
   await stopIfClosedMeanwhile(deps, request);
   deps.queue.accept(request);
   return { requestId: request.id, isReplay: false };
@@ -261,6 +263,7 @@ function toRow(
     runWithinMs: request.runWithinMs,
     webhookUrl: webhook.url,
     webhookIntermediate: webhook.isIntermediate,
+    webhookBase: webhook.url === undefined ? undefined : input.webhookBase(),
     metadata: metadata === undefined || metadata === null ? undefined : JSON.stringify(metadata),
     body: payload.body,
     extraData: payload.extraData,

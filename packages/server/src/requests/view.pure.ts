@@ -1,7 +1,7 @@
 // Stored rows and live requests → the words of v1 or v2. The only place below routes.ts that knows them.
 import { formatInstant } from '@comfleet/api';
 import type { LiveRequest } from './live.ts';
-import type { RequestRow } from './requests.sql.ts';
+import type { RequestRow, WebhookRow } from './requests.sql.ts';
 
 export interface ViewContext {
   /** Scheme and host that the URLs begin with. */
@@ -97,6 +97,27 @@ export function viewEndedResult(context: ViewContext, row: RequestRow): string {
   const outputs = row.outputs === null ? '' : `,"outputs":${withBase(row.outputs, row.id, context.base)}`;
   const error = row.error === null ? '' : `,"error":${row.error}`;
   return `${head.slice(0, -1)}${outputs}${error}}`;
+}
+
+/** JSON text of a webhook's body: `error` is an object there, with the whole array beside it (contract rule 9). */
+export function viewWebhook(context: ViewContext, row: WebhookRow, event: 'started' | 'ended'): string {
+  const metadata = row.metadata === null ? '' : `,"metadata":${row.metadata}`;
+  const head = { request_id: row.id, deployment_id: row.deployment_id };
+  const created_at = formatInstant(row.created_at);
+  // Whatever has become of it since.
+  if (event === 'started') {
+    return `${JSON.stringify({ ...head, status: 'in_progress', created_at }).slice(0, -1)}${metadata}}`;
+  }
+  const finished = row.finished_at === null ? {} : { finished_at: formatInstant(row.finished_at) };
+  const said = JSON.stringify({ ...head, status: resultWord(context, row.state), created_at, ...finished });
+  const outputs = row.outputs === null ? '' : `,"outputs":${withBase(row.outputs, row.id, context.base)}`;
+  return `${said.slice(0, -1)}${metadata}${outputs}${viewErrors(row.error)}}`;
+}
+
+function viewErrors(error: string | null): string {
+  if (error === null) return '';
+  const [first]: unknown[] = JSON.parse(error);
+  return `,"error":${JSON.stringify(first)},"errors":${error}`;
 }
 
 export function resultWord(context: ViewContext, state: RequestRow['state']): string {

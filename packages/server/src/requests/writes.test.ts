@@ -56,6 +56,7 @@ function newRow(lease?: NewRequest['lease']): NewRequest {
     runWithinMs: undefined,
     webhookUrl: undefined,
     webhookIntermediate: false,
+    webhookBase: undefined,
     metadata: undefined,
     body: '{}',
     extraData: undefined,

@@ -26,6 +26,8 @@ export interface Reader {
 
 interface Deps extends TopicDeps {
   readonly log: Log;
+  /** Whether a token, as its header was sent, no longer opens anything. */
+  readonly isRefused: (authorization: string | undefined) => Promise<boolean>;
   /** Positions are told once a tick, heartbeats every 15. */
   readonly tickMs?: number | undefined;
 }
@@ -33,7 +35,11 @@ interface Deps extends TopicDeps {
 const TICK_MS = 1_000;
 /** Progress and previews of one request are at least so far apart. */
 const PAUSE_MS = 100;
+/** A node that sends whole pictures this way: they come as outputs. */
+const MAX_PREVIEW_BYTES = 2 * 1024 * 1024;
 const MAX_CONTEXTS = 100;
+/** So that many readers with tokens of their own do not become a load on the database. */
+const TOKENS_A_TICK = 200;
 
 export class EventsHub implements LiveWatcher {
   readonly #deps: Deps;
@@ -43,13 +49,14 @@ export class EventsHub implements LiveWatcher {
   readonly #topicOf = new WeakMap<Subscriber, Topic>();
   readonly #contexts = new Map<string, ViewContext>();
   #isStopped = false;
+  #tick = 0;
 
   constructor(deps: Deps) {
     this.#deps = deps;
     this.#nextId = createIds(deps.start);
     this.#subscribers = new Subscribers({
       tickMs: deps.tickMs ?? TICK_MS,
-      onTick: () => this.#tellWaiting(),
+      onTick: () => this.#look(),
       onCaughtUp: (subscriber) => this.#catchUp(subscriber),
       onClosed: (subscriber) => this.#leave(subscriber),
     });
@@ -118,6 +125,7 @@ export class EventsHub implements LiveWatcher {
         this.#tellSoon(topic);
         break;
       case 'preview':
+        if (change.image.length > MAX_PREVIEW_BYTES) break;
         topic.preview = change;
         topic.isPreviewDue = true;
         this.#tellSoon(topic);
@@ -162,6 +170,32 @@ export class EventsHub implements LiveWatcher {
     if (text === '') return;
     const bytes = Buffer.from(text);
     for (const subscriber of topic.subscribers) this.#subscribers.send(subscriber, bytes);
+  }
+
+  #look(): void {
+    this.#tellWaiting();
+    this.#tick += 1;
+    this.#endRefused().catch((error) => {
+      this.#deps.log.warn(describeError(error), 'the tokens of open streams could not be checked');
+    });
+  }
+
+  // A stream outlives the call that opened it: what its token may do is asked again, all of them in turn.
+  async #endRefused(): Promise<void> {
+    const tokens = new Set<string | undefined>();
+    for (const { response } of this.#subscribers.all()) tokens.add(response.req.headers.authorization);
+    const turns = Math.ceil(tokens.size / TOKENS_A_TICK);
+    const asked = [...tokens].filter((_, index) => index % turns === this.#tick % turns);
+    const refused = new Set<string | undefined>();
+    await Promise.all(
+      asked.map(async (token) => {
+        if (await this.#deps.isRefused(token)) refused.add(token);
+      }),
+    );
+    if (refused.size === 0) return;
+    for (const subscriber of this.#subscribers.all()) {
+      if (refused.has(subscriber.response.req.headers.authorization)) this.#subscribers.end(subscriber);
+    }
   }
 
   // One look a tick at the requests that wait and are followed, whatever happened meanwhile.

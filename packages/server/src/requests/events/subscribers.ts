@@ -26,7 +26,8 @@ interface Deps {
 /** A heartbeat each 15 ticks, spread over them. */
 const ROUND_TICKS = 15;
 const STALL_TICKS = 60;
-const MAX_UNREAD_BYTES = 1024 * 1024;
+/** More than the largest preview. */
+const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
 const HEARTBEAT = Buffer.from(':\n\n');
 
 export class Subscribers {
@@ -87,6 +88,10 @@ export class Subscribers {
     response.end();
     // From here nothing tells when it takes again: it has its time to take the rest.
     subscriber.blockedSince = performance.now();
+  }
+
+  all(): IterableIterator<Subscriber> {
+    return this.#byResponse.values();
   }
 
   /** Ends every stream, so that its reader connects again. */
