@@ -18,6 +18,7 @@ import type { Storage } from './files/storage.ts';
 import { registerHealth } from './http/health.ts';
 import type { RouteServer } from './http/serve-route.ts';
 import type { Fleet } from './instances/fleet.ts';
+import { allowedHosts } from './net/target.ts';
 import type { EventsHub } from './requests/events/hub.ts';
 import { registerHistoryRoutes } from './requests/history/routes.ts';
 import type { LiveIndex } from './requests/live.ts';
@@ -60,7 +61,7 @@ export interface AppParts {
 }
 
 export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): void {
-  const { config, overrides, db, clock, newId, log, fleet, directory, versions, objectInfos, live, dispatcher } = parts;
+  const { config, db, clock, newId, fleet, directory, versions, objectInfos } = parts;
   const { captureObjectInfo } = fleet;
   registerHealth(routes, { version: parts.version, notReady: parts.notReady });
   registerAccountRoutes(routes, {
@@ -116,6 +117,7 @@ function registerRequests(routes: RouteServer<Account>, parts: AppParts): void {
     live,
     writes: parts.writes,
     queue: dispatcher,
+    webhookHosts: allowedHosts(config.allowPrivateHosts),
     funds: parts.funds,
     limits: {
       maxDataUriBytes: overrides.maxDataUriBytes ?? DEFAULT_LIMITS.dataUriBytes,

@@ -11,7 +11,7 @@ import { createFunds } from './billing/funds.ts';
 import { createMeter } from './billing/meter.ts';
 import type { Config } from './config.ts';
 import { createDatabase } from './db/database.ts';
-import { createJobs, migrateJobs } from './db/jobs.ts';
+import { migrateJobs } from './db/jobs.ts';
 import { migrate } from './db/migrate.ts';
 import { type OpenedDatabase, openDatabase } from './db/open-database.ts';
 import { persist } from './db/persist.ts';
@@ -43,9 +43,8 @@ import { createRequestWrites } from './requests/writes.ts';
 import { type Clock, systemClock } from './telemetry/clock.ts';
 import { createLog, describeError, type Log } from './telemetry/log.ts';
 import { createIdSource } from './telemetry/new-id.ts';
-import { createDeliverer } from './webhooks/deliver.ts';
 import { WEBHOOK_TIMES, type WebhookTimes } from './webhooks/schedule.pure.ts';
-import { createWebhookUpkeep } from './webhooks/upkeep.ts';
+import { createWebhooks } from './webhooks/webhooks.ts';
 import { createObjectInfos } from './workflows/object-infos.ts';
 import { createVersions } from './workflows/versions.ts';
 
@@ -73,8 +72,6 @@ export interface AppOverrides {
 }
 
 const START_WITHIN_MS = 30_000;
-/** Hosts that webhooks are sent to at once. */
-const WEBHOOK_LANES = 50;
 /** How often a request may be run, whatever became of the runs before. */
 const MAX_ATTEMPTS = 3;
 /** Of the time that a stop may take: instances and the database need the rest of it. */
@@ -168,20 +165,16 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
       },
     },
   });
-  const deliverer = createDeliverer({
+  const webhooks = createWebhooks({
     db,
+    location: opened.location,
     clock,
     log,
     safeFetch,
     times: overrides.webhookTimes ?? WEBHOOK_TIMES,
     buildBodies: createWebhookBodies({ db, cancelledWord: config.cancelledWord }),
+    retentionDays: config.retentionDays,
   });
-  const webhookUpkeep = createWebhookUpkeep({ db, clock, log, retentionDays: config.retentionDays });
-  const jobs = createJobs(
-    { ...opened.location, log },
-    { deliver_webhooks: (payload) => deliverer.runLane(payload.lane) },
-    WEBHOOK_LANES,
-  );
   const { stopRequest } = dispatcher;
   const deadlines = createDeadlines({ clock, live, fleet, dispatcher, startTimeoutMs: config.startTimeoutMs });
   const retention = createRetention({ db, clock, storage, inputCache, log, retentionDays: config.retentionDays });
@@ -251,9 +244,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   await recoverRequests({ db, clock, log, live, fleet, writes, dispatcher, maxAttempts: MAX_ATTEMPTS, funds });
   await meter.resume((id) => fleet.get(id) !== undefined);
   await endOfRefused();
-  await webhookUpkeep.recover();
-  jobs.start();
-  webhookUpkeep.start();
+  await webhooks.start();
   dispatcher.start();
   deadlines.start();
   meter.start();
@@ -278,15 +269,14 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     events.stop();
     const graceMs = config.stopGraceMs * SHARE_OF_WORK;
     const closed = closeHttpServer(http, graceMs);
-    const webhooksStopped = deliverer.stop(graceMs);
+    const webhooksStopped = webhooks.drain(graceMs);
     await dispatcher.drain(graceMs);
     await closed;
     await writes.stop();
     await countingStopped;
     await meter.stop();
     await webhooksStopped;
-    await jobs.stop();
-    await webhookUpkeep.stop();
+    await webhooks.stop();
     await fleet.stop();
     await instanceRecorder.stop();
     await db.stop();

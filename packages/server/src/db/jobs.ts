@@ -19,7 +19,14 @@ export interface Jobs {
   stop(): Promise<void>;
 }
 
-export function createJobs(deps: JobsDeps, tasks: TaskList, concurrency: number): Jobs {
+/** The payloads of the jobs that statements add. */
+export interface JobPayloads {
+  readonly deliver_webhooks: { readonly lane: string };
+}
+
+export type JobTasks = { readonly [Name in keyof JobPayloads]: (payload: JobPayloads[Name]) => Promise<void> };
+
+export function createJobs(deps: JobsDeps, tasks: JobTasks, concurrency: number): Jobs {
   const { log } = deps;
   let isStopped = false;
   let runner: Runner | undefined;
@@ -35,7 +42,7 @@ export function createJobs(deps: JobsDeps, tasks: TaskList, concurrency: number)
           ...options(log),
           pgPool: pool,
           concurrency,
-          taskList: tasks,
+          taskList: toTaskList(tasks),
           preset: preset(concurrency),
         });
         if (isStopped) await runner.stop();
@@ -70,6 +77,11 @@ export function createJobs(deps: JobsDeps, tasks: TaskList, concurrency: number)
       await over;
     },
   };
+}
+
+// The payload is what wake_webhooks (0006) wrote.
+function toTaskList({ deliver_webhooks }: JobTasks): TaskList {
+  return { deliver_webhooks: (payload: unknown) => deliver_webhooks(payload as JobPayloads['deliver_webhooks']) };
 }
 
 /** Brings the library's schema to its version; any number of replicas may do so at once. */

@@ -21,6 +21,7 @@ import { restoreTexts } from '../http/read-body.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { LoadedVersion, Versions } from '../workflows/versions.ts';
+import { checkWebhookTarget } from './check-webhook.ts';
 import { judgeRunning } from './end-refused.ts';
 import type { NewRequest } from './insert.sql.ts';
 import { type LiveIndex, type LiveRequest, wishStop } from './live.ts';
@@ -52,6 +53,8 @@ export interface SubmitDeps {
   readonly queue: RequestQueue;
   /** Undefined when billing is off. */
   readonly funds: Funds | undefined;
+  /** host:port that webhooks may call although private. */
+  readonly webhookHosts: ReadonlySet<string>;
   readonly limits: { readonly maxDataUriBytes: number; readonly queueLimit: number };
 }
 
@@ -101,7 +104,7 @@ async function acceptRequest(
   input: SubmitInput,
   { deployment, hold }: { deployment: Deployment; hold: Hold | undefined },
 ): Promise<Submitted> {
-  const body = readBody(input);
+  const body = readBody(deps, input);
   requireRoom(deps, deployment);
   const version = await loadVersion(deps, deployment);
   const payload = await buildPayload(
@@ -113,11 +116,15 @@ async function acceptRequest(
   return await insertAndHandOver(deps, input, { request, body, payload });
 }
 
-function readBody(input: SubmitInput): JsonObject {
+function readBody(deps: SubmitDeps, input: SubmitInput): JsonObject {
   if (input.held !== undefined) releaseTexts(input.held, input.body);
   const problems = [...checkSubmitQuery(input.query), ...checkSubmitBody(input.body)];
   if (problems.length > 0) throw validationError(problems);
-  return input.body as JsonObject;
+  const body = input.body as JsonObject;
+  const wish = webhookOf(input.query, body);
+  const refused = checkWebhookTarget({ query: input.query, wish }, deps.webhookHosts);
+  if (refused.length > 0) throw validationError(refused);
+  return body;
 }
 
 const GRAPH_KEYS: ReadonlySet<string> = new Set(['overrides', 'workflow_api_json', 'workflow_json', 'parameters']);

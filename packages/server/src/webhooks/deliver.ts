@@ -1,0 +1,102 @@
+// Runs lanes (one account and host each) when the job library says that they have work; a lane that runs already is only
+// told to look again, so a slow host never holds more than one of the library's workers. Made by webhooks.ts.
+import { createBatcher } from '../db/batch.ts';
+import type { Database } from '../db/database.ts';
+import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
+import { persist } from '../db/persist.ts';
+import type { SafeFetch } from '../net/safe-fetch.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import { describeError, type Log } from '../telemetry/log.ts';
+import { recordTries, type TryRecord, wakeLane } from './deliveries.sql.ts';
+import { drainLane, type Lane } from './drain-lane.ts';
+import type { WebhookTimes } from './schedule.pure.ts';
+import type { Session } from './send-page.ts';
+
+/** What a delivery says, made when it is sent. */
+export interface WantedBody {
+  readonly requestId: string;
+  readonly event: 'started' | 'ended';
+}
+
+export interface DelivererDeps {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly safeFetch: SafeFetch;
+  readonly times: WebhookTimes;
+  /** JSON texts, in order; undefined where the request is no longer kept. */
+  readonly buildBodies: (wanted: readonly WantedBody[]) => Promise<readonly (string | undefined)[]>;
+}
+
+export interface Deliverer {
+  /** The job's task. Resolves once nothing is due in the lane. */
+  runLane(lane: string): Promise<void>;
+  /** Posts under way get this long; then they are cut off, uncounted, and made by the next start. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** How long a stop waits for what it must still tell the database. */
+const LAST_WORD_MS = 1_000;
+
+export function createDeliverer(deps: DelivererDeps): Deliverer {
+  const lanes = new Map<string, Lane>();
+  const running = new Set<Promise<void>>();
+  const stopping = new AbortController();
+  let isStopping = false;
+  const session: Session = {
+    ...deps,
+    signal: stopping.signal,
+    isStopping: () => isStopping,
+    record: createRecorder(deps.db, stopping.signal),
+  };
+
+  async function run(name: string): Promise<void> {
+    const lane = { name, isPoked: false };
+    lanes.set(name, lane);
+    try {
+      await drainLane(session, lane);
+    } catch (error) {
+      // When stopping, what is not recorded is sent again by the next start. Otherwise the library tries the job again.
+      if (isStopping) return;
+      deps.log.warn(describeError(error), 'webhooks of a host could not be delivered; they are tried again');
+      throw error;
+    } finally {
+      lanes.delete(name);
+    }
+  }
+
+  return {
+    async runLane(name) {
+      // The job is done with; what it stood for is left to the next start.
+      if (isStopping) return await persist(() => wakeLane(deps.db, name, 0), { withinMs: LAST_WORD_MS });
+      const known = lanes.get(name);
+      if (known) {
+        known.isPoked = true;
+        return;
+      }
+      const whole = run(name);
+      running.add(whole);
+      await whole.finally(() => running.delete(whole));
+    },
+    async stop(graceMs) {
+      isStopping = true;
+      const timer = setTimeout(() => stopping.abort(), graceMs);
+      await Promise.allSettled([...running]);
+      clearTimeout(timer);
+      stopping.abort();
+    },
+  };
+}
+
+// What became of tries of one turn shares a commit, whatever lanes they are of.
+function createRecorder(db: Database, signal: AbortSignal): (record: TryRecord) => Promise<void> {
+  const records = createBatcher<TryRecord, void>({
+    lanes: 1,
+    flush: async (tries) => {
+      await persist(() => recordTries(db, tries), { signal });
+      return tries.map(() => undefined);
+    },
+    isItemsFault: (error) => !isDatabaseUnavailable(error),
+  });
+  return (record) => records.add(record);
+}

@@ -1,0 +1,42 @@
+// What makes a delivery owed: parts of the statements that end or start a request, so that the two are one commit.
+// reads: requests
+
+import type { Queryable } from '../db/database.ts';
+import { sql } from '../db/sql.ts';
+
+/** Account and host: what shares a cap. A URL that hides its host (no submit accepts one) shares the account's last lane. */
+const LANE = sql`r.account_id::text || ' ' || coalesce(lower(substring(r.webhook_url from '(?i)^https?://([^/?#]+)')), '')`;
+
+/**
+ * Goes into the statement that ends requests, between its CTEs `input (id, finished_ms)` and `ended (id, webhook_url)`
+ * and its last select: one delivery for each ended request with a webhook. `woken` must be read, or nobody is woken.
+ */
+export const OWED_DELIVERIES = sql`
+    owed as (
+      insert into webhook_deliveries (account_id, deployment_id, request_id, event, url, lane, schedule_from, next_at,
+        created_at)
+      select r.account_id, r.deployment_id, r.id, 'ended', r.webhook_url, ${LANE}, to_timestamp(i.finished_ms / 1000),
+        to_timestamp(i.finished_ms / 1000), to_timestamp(i.finished_ms / 1000)
+      from ended e join requests r on r.id = e.id join input i on i.id = e.id where e.webhook_url is not null
+      returning lane),
+    woken as (select wake_webhooks(lane, now(), 0) as id from (select distinct lane from owed) lanes)`;
+
+/**
+ * The intermediate state, for a request that has not ended: the lock on its row makes this commit come before the end's,
+ * or finds that it ended. Once a request, however often it is run.
+ */
+export async function oweStarted(db: Queryable, started: { requestId: string; now: number }): Promise<void> {
+  const at = sql`to_timestamp(${started.now}::float8 / 1000)`;
+  await db.query(sql`
+    with running as (
+      select r.id, r.account_id, r.deployment_id, r.webhook_url, ${LANE} as lane from requests r
+      where r.id = ${started.requestId} and r.finished_at is null and r.webhook_intermediate and r.webhook_url is not null
+      for no key update),
+    owed as (
+      insert into webhook_deliveries (account_id, deployment_id, request_id, event, url, lane, schedule_from, next_at,
+        created_at)
+      select r.account_id, r.deployment_id, r.id, 'started', r.webhook_url, r.lane, ${at}, ${at}, ${at} from running r
+      where not exists (select from webhook_deliveries d where d.request_id = r.id)
+      returning lane)
+    select wake_webhooks(lane, now(), 0) from owed`);
+}
