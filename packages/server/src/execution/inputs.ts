@@ -7,7 +7,8 @@ import { fits } from '../files/media-type.ts';
 import { StorageError } from '../files/storage.ts';
 import type { Instance } from '../instances/fleet.ts';
 import type { SafeFetch } from '../net/safe-fetch.ts';
-import { type MediaSource, type RequestMedia, toStored } from '../requests/payload.ts';
+import { toStored } from '../requests/payload.ts';
+import type { MediaSource, RequestMedia } from '../requests/stored-body.pure.ts';
 import type { Failure } from './outcome.pure.ts';
 
 interface Deps {
@@ -26,11 +27,17 @@ const MAX_UPLOADED = 10_000;
 
 export async function bringInputs(
   deps: Deps,
-  given: { media: readonly RequestMedia[]; instance: Instance; signal: AbortSignal },
+  given: {
+    media: readonly RequestMedia[];
+    instance: Instance;
+    signal: AbortSignal;
+    /** Told of each fetch as it begins. */
+    onFetch: (message: string) => void;
+  },
 ): Promise<Inputs> {
   const names = new Map<string, string>();
   for (const media of given.media) {
-    const stored = await storeMedia(deps, media, given.signal);
+    const stored = await storeMedia(deps, media, given);
     if ('failure' in stored) return { kind: 'failed', failure: stored.failure };
     const uploaded = await uploadOnce(deps, { media, stored, instance: given.instance, signal: given.signal });
     if ('failure' in uploaded) return { kind: 'failed', failure: uploaded.failure };
@@ -42,16 +49,17 @@ export async function bringInputs(
 async function storeMedia(
   deps: Deps,
   media: RequestMedia,
-  signal: AbortSignal,
+  { signal, onFetch }: { signal: AbortSignal; onFetch: (message: string) => void },
 ): Promise<Stored | { failure: Failure }> {
   const { source } = media;
   if (source.kind === 'stored') return source;
+  const url = shownUrl(source.url);
+  onFetch(`Node ${media.nodeId}, input ${media.name}: fetching ${url}.`);
   const reply = await deps.safeFetch.get(source.url, {
     maxBytes: deps.limits.maxFetchBytes,
     timeoutMs: deps.limits.fetchTimeoutMs,
     signal,
   });
-  const url = shownUrl(source.url);
   if (reply.kind === 'refused') return { failure: mediaFailed(media, url, reply.message) };
   try {
     const kept = await deps.inputCache.keep(reply.stream as Readable, { maxBytes: deps.limits.maxFetchBytes, signal });
