@@ -1,5 +1,5 @@
 // Which of our routes a path is, for 405 and for a 404 that helps. Reads the route table of the contract.
-import { API_VERSIONS, listNearest, ROUTES } from '@comfleet/api';
+import { API_VERSIONS, listNearest, methodsOf, ROUTES } from '@comfleet/api';
 
 const PATTERNS = ROUTES.map((route) => {
   const body = route.path
@@ -7,7 +7,7 @@ const PATTERNS = ROUTES.map((route) => {
     .replace(/:[a-z_]+/g, '[^/]+')
     .replace(/\*$/, '.*');
   const base = route.base === 'versioned' ? `/prod/(?:${API_VERSIONS.join('|')})` : '';
-  return { method: route.method, pattern: new RegExp(`^${base}${body}/?$`), path: route.path, base: route.base };
+  return { methods: methodsOf(route), pattern: new RegExp(`^${base}${body}/?$`), path: route.path, base: route.base };
 });
 
 /** Methods that this path takes; empty when it is no route of ours. */
@@ -15,8 +15,8 @@ export function listMethods(path: string): string[] {
   const methods = new Set<string>();
   for (const known of PATTERNS) {
     if (!known.pattern.test(path)) continue;
-    methods.add(known.method);
-    if (known.method === 'GET') methods.add('HEAD');
+    for (const method of known.methods) methods.add(method);
+    if (known.methods.includes('GET')) methods.add('HEAD');
   }
   return [...methods];
 }

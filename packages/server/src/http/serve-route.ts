@@ -1,6 +1,6 @@
 // Registers a route of the contract's table: under both versions where it has them, authenticated before its body is
 // read. Called by every routes.ts.
-import { API_VERSIONS, ApiError, type RouteId, routeOf } from '@comfleet/api';
+import { API_VERSIONS, ApiError, methodsOf, type RouteId, routeOf } from '@comfleet/api';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { PublicUrlSettings } from './public-url.ts';
 import { createPublicUrl } from './public-url.ts';
@@ -42,6 +42,8 @@ export interface RouteServer<Account extends Caller = Caller> {
   serve(id: RouteId, handle: (call: AccountCall<Account>) => Promise<Answer>): void;
   /** For answers that are no JSON, or that go on: the handler writes the reply itself. */
   serveRaw(id: RouteId, handle: (call: AccountCall<Account>, reply: FastifyReply) => Promise<unknown>): void;
+  /** Like serveRaw, for a body that goes on unread: `call.request.raw` is the stream. Also gets websockets (upgrade.ts). */
+  serveStream(id: RouteId, handle: (call: AccountCall<Account>, reply: FastifyReply) => Promise<unknown>): void;
   servePublic(id: RouteId, handle: (call: Call, reply: FastifyReply) => Promise<unknown>): void;
 }
 
@@ -59,11 +61,16 @@ export function createRouteServer<Account extends Caller>(deps: Deps<Account>): 
   const toCall = createCallReader(deps.publicUrl);
   const door = createDoor(deps.authenticate);
 
-  function serveRaw(id: RouteId, handle: (call: AccountCall<Account>, reply: FastifyReply) => Promise<unknown>) {
+  type RawHandler = (call: AccountCall<Account>, reply: FastifyReply) => Promise<unknown>;
+  const serveRaw = (id: RouteId, handle: RawHandler) => serveIn(app, id, handle);
+
+  function serveIn(scope: FastifyInstance, id: RouteId, handle: RawHandler) {
+    const route = routeOf(id);
     for (const { url, version } of pathsOf(id)) {
-      app.route({
-        method: routeOf(id).method,
+      scope.route({
+        method: [...methodsOf(route)],
         url,
+        ...(route.method === 'ANY' ? { exposeHeadRoute: false } : {}),
         onRequest: door.guard(id),
         handler: async (request, reply) =>
           await handle({ ...toCall(request, version), account: door.accountOf(request) }, reply),
@@ -73,6 +80,13 @@ export function createRouteServer<Account extends Caller>(deps: Deps<Account>): 
 
   return {
     serveRaw,
+    serveStream(id, handle) {
+      app.register(async (scope) => {
+        scope.removeAllContentTypeParsers();
+        scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+        serveIn(scope, id, handle);
+      });
+    },
     serve(id, handle) {
       serveRaw(id, async (call, reply) => {
         const answer = await handle(call);
@@ -88,7 +102,7 @@ export function createRouteServer<Account extends Caller>(deps: Deps<Account>): 
       for (const { url, version } of pathsOf(id)) {
         const { method } = routeOf(id);
         app.route({
-          method,
+          method: [...methodsOf({ method })],
           url,
           exposeHeadRoute: method === 'GET' && id !== 'getFile',
           handler: async (request, reply) => await handle(toCall(request, version), reply),
