@@ -144,17 +144,6 @@ describe('a stream', () => {
     expect(reader.named('end')).toEqual([{ status: 'succeeded' }]);
   });
 
-  it('says why a request waits while no instance is there', async () => {
-    await app().stopEmulator();
-    try {
-      const reader = await follow(await submit(SLOW));
-      const { data } = await reader.waitFor('log');
-      expect(data).toEqual({ level: 'info', message: expect.stringMatching(/^No instance could be reached/) });
-    } finally {
-      await app().startEmulator();
-    }
-  });
-
   it('says which media is being fetched, without what its address may hide, and not twice', async () => {
     const where = await submit({ overrides: { '1': { inputs: { image: `${files().url}/x.png?key=secret` } } } }, PHOTO);
     const reader = await follow(where);
@@ -165,5 +154,17 @@ describe('a stream', () => {
     const fresh = await follow(where);
     await fresh.waitFor('log', ({ message }) => message === data['message']);
     expect(again.named('log')).not.toContainEqual(data);
+  });
+
+  it('says why a request waits while no instance is there', async () => {
+    const deploymentId = await app().createDeployment();
+    await app().stopEmulator();
+    try {
+      const reader = await follow({ deploymentId, requestId: await app().submit(deploymentId, SLOW) });
+      const { data } = await reader.waitFor('log');
+      expect(data).toEqual({ level: 'info', message: expect.stringMatching(/^No instance could be reached/) });
+    } finally {
+      await app().startEmulator();
+    }
   });
 });
