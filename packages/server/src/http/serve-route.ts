@@ -81,10 +81,11 @@ export function createRouteServer<Account extends Caller>(deps: Deps<Account>): 
   return {
     serveRaw,
     serveStream(id, handle) {
-      app.register(async (scope) => {
+      app.register((scope, _options, done) => {
         scope.removeAllContentTypeParsers();
-        scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+        scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
         serveIn(scope, id, handle);
+        done();
       });
     },
     serve(id, handle) {
