@@ -6,6 +6,7 @@ import type { Fleet, Instance } from '../instances/fleet.ts';
 import type { LiveRequest } from '../requests/live.ts';
 import { type Because, startTrace } from '../requests/report.pure.ts';
 import { createPayloadBudget } from './payload-budget.ts';
+import { createRunTimes, type RunTimes } from './run-times.ts';
 import { createSlots, enter, leave, type Slots } from './slots.ts';
 import { createUsage, type Usage } from './usage.ts';
 import { createWaiting, type Waiting } from './waiting.ts';
@@ -21,6 +22,7 @@ export interface Board {
   readonly deps: DispatchDeps;
   readonly waiting: Waiting;
   readonly usage: Usage;
+  readonly runTimes: RunTimes;
   readonly budget: ReturnType<typeof createPayloadBudget>;
   readonly slotsById: Map<string, Slots>;
   /** max_instances of the deployments that were asked for lately. */
@@ -40,6 +42,7 @@ export function createBoard(deps: DispatchDeps, pump: (board: Board) => void): B
     deps,
     waiting: createWaiting(),
     usage: createUsage(() => deps.execution.clock.now()),
+    runTimes: createRunTimes(),
     budget: createPayloadBudget(),
     slotsById: new Map(),
     limits: new Map(),
@@ -96,14 +99,4 @@ export function unhold(request: LiveRequest, slots: Slots): void {
 export async function refreshLimit(board: Board, deploymentId: string): Promise<void> {
   const deployment = await board.deps.directory.find(deploymentId);
   if (deployment) board.limits.set(deploymentId, deployment.maxInstances);
-}
-
-/** 1 = next to run; undefined once it is on an instance. */
-export function positionOf(board: Board, request: LiveRequest): number | undefined {
-  if (request.phase !== 'queued' && request.phase !== 'leased') return undefined;
-  const ahead = [...board.slotsById.values()]
-    .flatMap((slots) => [...slots.attempts].map((attempt) => attempt.request))
-    .filter((other) => other.phase === 'leased' && other.deploymentId === request.deploymentId);
-  if (request.phase === 'leased') return Math.max(1, ahead.indexOf(request) + 1);
-  return (board.waiting.rank(request) ?? 1) + ahead.length;
 }

@@ -3,14 +3,18 @@ import type { Instance } from '../instances/fleet.ts';
 import { type LiveRequest, type StopWish, wishStop } from '../requests/live.ts';
 import type { RequestQueue } from '../requests/submit.ts';
 import { accept, release, reserve, restoreWaiting } from './accept.ts';
-import { type Board, createBoard, type DispatchDeps, positionOf, refreshLimit, slotsOf } from './board.ts';
+import { type Board, createBoard, type DispatchDeps, refreshLimit, slotsOf } from './board.ts';
+import type { EtaMs } from './eta.pure.ts';
 import { pump } from './loop.ts';
 import { endRequest, perform } from './perform.ts';
 import { enter } from './slots.ts';
+import { etaOf, positionOf } from './standing.ts';
 
 export interface Dispatcher extends RequestQueue {
   /** 1 = next to run; undefined once it is on an instance. */
   position(request: LiveRequest): number | undefined;
+  /** When the run of a waiting request will be over, from now; undefined while nothing is known of how long runs take. */
+  eta(request: LiveRequest): EtaMs | undefined;
   /** Ends a request early, wherever it is. */
   stopRequest(request: LiveRequest, wish: StopWish): void;
   /** Deployments were edited: their limits may have changed. */
@@ -36,6 +40,7 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
     release: (request) => release(board, request),
     accept: (request) => accept(board, request),
     position: (request) => positionOf(board, request),
+    eta: (request) => etaOf(board, request),
     stopRequest(request, wish) {
       wishStop(request, wish);
       if (board.waiting.remove(request)) void endRequest(board, request, wish);

@@ -14,6 +14,8 @@ export interface Lane {
   remove(request: LiveRequest): boolean;
   /** 1 = next; undefined when it does not wait here. */
   rank(request: LiveRequest): number | undefined;
+  /** Those that come before a request of another lane of the same account. */
+  countBefore(request: LiveRequest): number;
 }
 
 export function createLane(accountId: string, deploymentId: string): Lane {
@@ -38,6 +40,11 @@ export function createLane(accountId: string, deploymentId: string): Lane {
       const before = rows.slice(0, rows.indexOf(row)).reduce((sum, higher) => sum + higher.size(), 0);
       return before + inRow;
     },
+    countBefore(request) {
+      const row = rowOf(request);
+      const higher = rows.slice(0, rows.indexOf(row)).reduce((sum, each) => sum + each.size(), 0);
+      return higher + row.countOlder(request.createdAt);
+    },
   };
 }
 
@@ -47,6 +54,8 @@ function createRow() {
   /** Requests that came back, oldest first; few at any time. */
   const front: LiveRequest[] = [];
   let entries: (LiveRequest | undefined)[] = [];
+  /** When entries[index] came; ascending, and still there when the entry is gone. */
+  let times: number[] = [];
   /** laneIndex of entries[0]; indexes stay as they were given while the array is cut. */
   let base = 0;
   let head = 0;
@@ -58,29 +67,26 @@ function createRow() {
     while (holes.length > 0 && (holes[0] ?? 0) < base + head) holes.shift();
     if (head < COMPACT_AT || head * 2 < entries.length) return;
     entries = entries.slice(head);
+    times = times.slice(head);
     base += head;
     head = 0;
   }
-
   const size = () => front.length + entries.length - head - holes.length;
   const at = (request: LiveRequest) => (entries[request.laneIndex - base] === request ? request.laneIndex - base : -1);
 
   return {
     size,
     push(request: LiveRequest) {
-      request.laneIndex = base + entries.length;
-      entries.push(request);
+      request.laneIndex = base + entries.push(request) - 1;
+      times.push(request.createdAt);
     },
     pushFront(request: LiveRequest) {
       request.laneIndex = -1;
-      const place = front.findIndex((other) => other.createdAt > request.createdAt);
-      if (place < 0) front.push(request);
-      else front.splice(place, 0, request);
+      front.splice(front.filter((other) => other.createdAt <= request.createdAt).length, 0, request);
     },
     peek: () => front[0] ?? entries[head],
     shift(): LiveRequest | undefined {
-      const returned = front.shift();
-      if (returned) return returned;
+      if (front.length > 0) return front.shift();
       const next = entries[head];
       entries[head] = undefined;
       skipHoles();
@@ -88,10 +94,7 @@ function createRow() {
     },
     remove(request: LiveRequest): boolean {
       const inFront = front.indexOf(request);
-      if (inFront >= 0) {
-        front.splice(inFront, 1);
-        return true;
-      }
+      if (inFront >= 0) return front.splice(inFront, 1).length > 0;
       const index = at(request);
       if (index < head) return false;
       entries[index] = undefined;
@@ -105,6 +108,11 @@ function createRow() {
       const index = at(request);
       if (index < head) return undefined;
       return front.length + index - head - countBelow(holes, base + index) + 1;
+    },
+    countOlder(createdAt: number): number {
+      const index = Math.max(head, countBelow(times, createdAt));
+      const older = front.filter((other) => other.createdAt < createdAt).length;
+      return older + index - head - countBelow(holes, base + index);
     },
   };
 }

@@ -4,6 +4,7 @@ import { createLane, type Lane } from './lane.ts';
 
 export interface Waiting {
   readonly size: number;
+  readonly laneCount: number;
   lanes(): IterableIterator<Lane>;
   lane(deploymentId: string): Lane | undefined;
   push(request: LiveRequest): void;
@@ -31,6 +32,9 @@ export function createWaiting(): Waiting {
   return {
     get size() {
       return size;
+    },
+    get laneCount() {
+      return lanes.size;
     },
     lanes: () => lanes.values(),
     lane: (deploymentId) => lanes.get(deploymentId),

@@ -7,7 +7,6 @@ import {
   compileGraph,
   holdsNonFinite,
   inputKey,
-  isEditorFormat,
   isJsonObject,
   type JsonObject,
   type JsonValue,
@@ -24,6 +23,7 @@ import { fits } from '../files/media-type.ts';
 import type { HeldTexts } from '../http/held-texts.ts';
 import { restoreTexts } from '../http/read-body.ts';
 import type { LoadedVersion } from '../workflows/versions.ts';
+import { convertInline } from './inline-workflow.ts';
 import { applyNamedValues, type NamedValues, nameProblem } from './named-values.pure.ts';
 import { type MediaSource, type RequestMedia, STORED_MEDIA, writeStoredBody } from './stored-body.pure.ts';
 
@@ -46,15 +46,18 @@ interface Deps {
 }
 
 /** Throws 422001 with every problem at once, 10013 when there is no graph, 413001 for a data URI over the limit. */
-export async function buildPayload(deps: Deps, version: LoadedVersion, body: JsonObject): Promise<RequestPayload> {
+export async function buildPayload(deps: Deps, version: LoadedVersion, given: JsonObject): Promise<RequestPayload> {
+  const { body, placeOf: placeInFile } = convertInline(version, given);
   const { prepared, named } = prepareHeld(version, body, deps.held);
   if ('problems' in prepared || named.problems.length > 0) {
     const found = 'problems' in prepared ? prepared.problems.map((problem) => nameProblem(problem, named.names)) : [];
-    const placed = found.map((problem) => ({ ...problem, loc: placeOf(problem.loc) }));
+    const placed = found.map((problem) => ({ ...problem, loc: placeInFile(placeOf(problem.loc)) }));
     throw validationError([...named.problems, ...placed]);
   }
   const { media, problems } = await readMedia(deps, prepared, { body, names: named.names });
-  if (problems.length > 0) throw validationError(problems);
+  if (problems.length > 0) {
+    throw validationError(problems.map((problem) => ({ ...problem, loc: placeInFile(problem.loc) })));
+  }
   const extraData = body['extra_data'] ?? undefined;
   if (extraData !== undefined && holdsNonFinite(extraData)) {
     // Its value is a secret and is not shown.
@@ -116,11 +119,6 @@ function chooseGraph(version: LoadedVersion, body: JsonObject): CompiledGraph {
     return version.compiled;
   }
   const loc = ['body', 'workflow_api_json'];
-  if (isEditorFormat(inline)) {
-    const msg =
-      'This is the editor\'s format (it has "nodes" and "links"). Export the workflow with "Export (API)" and send that.';
-    throw validationError([{ loc, msg, type: 'editor_format' }]);
-  }
   const parsed = parseGraph(inline, DEFAULT_LIMITS.graphNodes);
   if ('problems' in parsed) throw validationError(parsed.problems.map((problem) => at(loc, problem)));
   return compileGraph(parsed.graph, version.info, { graphLoc: ['workflow_api_json'] });
