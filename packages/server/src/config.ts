@@ -4,6 +4,7 @@ import { isAbsolute, resolve } from 'node:path';
 import type { HardwareCatalogue } from '@comfleet/api';
 import { createReader, isAddressBlock, isHostPort, readConfigFile } from './config-reader.ts';
 import { readCatalogue } from './hardware-catalogue.ts';
+import { isPolicyEntry, type Policy, readPolicy } from './proxy/policy.pure.ts';
 
 export interface Setting {
   readonly name: string;
@@ -92,6 +93,17 @@ export const SETTINGS: readonly Setting[] = [
     default: 'default-pool',
     what: 'error refuses deployments on hardware whose provider the configuration does not name',
   },
+  {
+    name: 'COMFLEET_PROXY_ALLOW',
+    default: "what an app needs",
+    what: 'comma list of changes to what passes the instance proxy: `+GET userdata/*` opens, `-POST free` closes, `*` opens all',
+  },
+  {
+    name: 'COMFLEET_PROXY_BODY_LIMIT_BYTES',
+    default: '8589934592',
+    unit: 'bytes',
+    what: 'largest body that passes the instance proxy, in either direction',
+  },
   { name: 'COMFLEET_LOG_LEVEL', default: 'info', what: 'debug, info, warn, error or silent' },
 ];
 
@@ -129,6 +141,8 @@ export interface Config {
   readonly runTimeoutMs: number;
   readonly stopGraceMs: number;
   readonly bodyLimitBytes: number;
+  readonly proxyPolicy: Policy;
+  readonly proxyBodyLimitBytes: number;
   readonly logLevel: string;
   /** Whether funds gate what runs. */
   readonly billing: 'on' | 'off';
@@ -173,6 +187,10 @@ export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult
     runTimeoutMs: reader.number('COMFLEET_RUN_TIMEOUT_SECONDS', 3600, { min: 0.001 }) * 1000,
     stopGraceMs: reader.number('COMFLEET_STOP_GRACE_SECONDS', 10, { min: 0 }) * 1000,
     bodyLimitBytes: reader.number('COMFLEET_BODY_LIMIT_BYTES', 64 * 1024 * 1024, { min: 1024, whole: true }),
+    proxyPolicy: readPolicy(
+      reader.entries('COMFLEET_PROXY_ALLOW', isPolicyEntry, 'entries such as "+GET userdata/*", "-POST free" or "*"'),
+    ),
+    proxyBodyLimitBytes: reader.number('COMFLEET_PROXY_BODY_LIMIT_BYTES', 8 * 1024 ** 3, { min: 1024, whole: true }),
     logLevel: reader.choice('COMFLEET_LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent']) ?? 'info',
     billing: reader.choice('COMFLEET_BILLING', ['on', 'off']) ?? 'off',
     hardware: readCatalogue(

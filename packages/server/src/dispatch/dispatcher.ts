@@ -5,9 +5,10 @@ import type { RequestQueue } from '../requests/submit.ts';
 import { accept, release, reserve, restoreWaiting } from './accept.ts';
 import { type Board, createBoard, type DispatchDeps, refreshLimit, slotsOf } from './board.ts';
 import type { EtaMs } from './eta.pure.ts';
+import { type GuestPlace, type InstanceWork, takeGuestPlace, workOn } from './guests.ts';
 import { pump } from './loop.ts';
 import { endRequest, perform } from './perform.ts';
-import { enter } from './slots.ts';
+import { enter, type Guest } from './slots.ts';
 import { etaOf, positionOf } from './standing.ts';
 
 export interface Dispatcher extends RequestQueue {
@@ -23,6 +24,9 @@ export interface Dispatcher extends RequestQueue {
   restoreWaiting(request: LiveRequest): void;
   /** After a restart: a request whose prompt may be on this instance. */
   resumeOn(request: LiveRequest, instance: Instance): void;
+  /** For a prompt of the instance proxy: its turn on the instance, behind what is assigned there. */
+  takeGuestPlace(instance: Instance, given: { guest: Guest; signal: AbortSignal }): Promise<GuestPlace | undefined>;
+  workOn(instanceId: string): InstanceWork;
   start(): void;
   /** Nothing new is given out; resolves when the attempts under way have ended, or after the time. */
   drain(graceMs: number): Promise<void>;
@@ -56,6 +60,8 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
       enter(slots, request.deploymentId);
       perform(board, { request, slots, isResumed: true });
     },
+    takeGuestPlace: (instance, given) => takeGuestPlace(board, instance, given),
+    workOn: (instanceId) => workOn(board, instanceId),
     start() {
       board.isOpen = true;
       board.pump();

@@ -7,11 +7,20 @@ export interface Slots {
   readonly instance: Instance;
   readonly turn: Turn;
   readonly attempts: Set<Attempt>;
+  /** Prompts of callers of the instance proxy, waiting for their turn here or sent. */
+  readonly guests: Set<Guest>;
   /** Given and not yet over on the instance, reserved ones included. */
   pending: number;
   /** Live requests of each deployment here. */
   readonly deployments: Map<string, number>;
   meanRunMs: number;
+}
+
+/** A prompt that is no request of ours and takes its turn among them (guests.ts). */
+export interface Guest {
+  readonly promptId: string;
+  readonly accountId: string;
+  readonly deploymentId: string;
 }
 
 const UNKNOWN_RUN_MS = 1_000;
@@ -24,6 +33,7 @@ export function createSlots(instance: Instance): Slots {
     instance,
     turn: createTurn(1),
     attempts: new Set(),
+    guests: new Set(),
     pending: 0,
     deployments: new Map(),
     meanRunMs: UNKNOWN_RUN_MS,

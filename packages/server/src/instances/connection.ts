@@ -24,6 +24,8 @@ export interface InstanceConnection {
   /** When it was last known to answer. */
   lastSeenAt(): number;
   listen(promptId: string, listener: PromptListener): () => void;
+  /** A frame that another socket to this instance heard. */
+  deliver(frame: Frame): void;
   close(): Promise<void>;
 }
 
@@ -92,6 +94,7 @@ export function createConnection(deps: Deps): InstanceConnection {
     clientId: () => socket?.clientId,
     lastCause: () => lastCause,
     lastSeenAt: () => lastSeenAt,
+    deliver,
     listen(promptId, listener) {
       listeners.set(promptId, listener);
       return () => void listeners.delete(promptId);
