@@ -177,7 +177,9 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   });
   const { stopRequest } = dispatcher;
   const deadlines = createDeadlines({ clock, live, fleet, dispatcher, startTimeoutMs: config.startTimeoutMs });
-  const retention = createRetention({ db, clock, storage, inputCache, log, retentionDays: config.retentionDays });
+  const { retentionDays, requestRetentionDays } = config;
+  const keptDays = { retentionDays, requestRetentionDays: Math.max(retentionDays, requestRetentionDays) };
+  const retention = createRetention({ db, clock, storage, inputCache, log, ...keptDays });
   const disableAll = (accountId: string) => disable({ accountId });
   const fundsSweep = funds && createFundsSweep({ live, funds, log, stop: stopRequest, disableAll });
   const endOfRefused = async () => {

@@ -43,6 +43,7 @@ describe('settings', () => {
       cancelledWord: undefined,
       errorStatus: 'real',
       retentionDays: 7,
+      requestRetentionDays: 30,
       queueLimit: 10_000,
       startTimeoutMs: 900_000,
       runTimeoutMs: 3_600_000,

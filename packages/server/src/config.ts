@@ -52,6 +52,12 @@ export const SETTINGS: readonly Setting[] = [
   { name: 'COMFLEET_ERROR_STATUS', default: 'real', what: '200 answers errors with HTTP 200, for old programs' },
   { name: 'COMFLEET_RETENTION_DAYS', default: '7', unit: 'days', what: 'how long result files are kept' },
   {
+    name: 'COMFLEET_REQUEST_RETENTION_DAYS',
+    default: '30',
+    unit: 'days',
+    what: 'how long ended requests can be looked up; at least as long as their files',
+  },
+  {
     name: 'COMFLEET_UNUSED_VERSIONS',
     default: '3',
     unit: 'versions',
@@ -95,7 +101,7 @@ export const SETTINGS: readonly Setting[] = [
   },
   {
     name: 'COMFLEET_PROXY_ALLOW',
-    default: "what an app needs",
+    default: 'what an app needs',
     what: 'comma list of changes to what passes the instance proxy: `+GET userdata/*` opens, `-POST free` closes, `*` opens all',
   },
   {
@@ -135,6 +141,7 @@ export interface Config {
   readonly cancelledWord: 'canceled' | 'cancelled' | undefined;
   readonly errorStatus: 'real' | '200';
   readonly retentionDays: number;
+  readonly requestRetentionDays: number;
   readonly unusedVersions: number;
   readonly queueLimit: number;
   readonly startTimeoutMs: number;
@@ -181,6 +188,7 @@ export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult
     cancelledWord: reader.choice('COMFLEET_CANCELLED_WORD', ['canceled', 'cancelled']),
     errorStatus: reader.choice('COMFLEET_ERROR_STATUS', ['real', '200']) ?? 'real',
     retentionDays: reader.number('COMFLEET_RETENTION_DAYS', 7, { min: 0 }),
+    requestRetentionDays: reader.number('COMFLEET_REQUEST_RETENTION_DAYS', 30, { min: 0 }),
     unusedVersions: reader.number('COMFLEET_UNUSED_VERSIONS', 3, { min: 1, whole: true }),
     queueLimit: reader.number('COMFLEET_QUEUE_LIMIT', 10_000, { min: 1, whole: true }),
     startTimeoutMs: reader.number('COMFLEET_START_TIMEOUT_SECONDS', 900, { min: 0 }) * 1000,

@@ -192,17 +192,6 @@ export async function listKnownStorageKeys(db: Queryable, requestIds: readonly s
   return new Set(rows.map((row) => row.storage_key));
 }
 
-/** Takes a batch of files past their retention out of the table and returns their storage keys. */
-export async function deleteOldFiles(
-  db: Queryable,
-  bound: { before: number; limit: number },
-): Promise<{ storage_key: string | null }[]> {
-  return await db.query<{ storage_key: string | null }>(sql`
-    delete from request_files where ctid in (
-      select ctid from request_files where created_at < to_timestamp(${bound.before}::float8 / 1000) limit ${bound.limit})
-    returning storage_key`);
-}
-
 export interface WebhookRow extends RequestRow {
   readonly metadata: string | null;
   readonly webhook_base: string | null;

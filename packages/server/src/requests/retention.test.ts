@@ -39,6 +39,7 @@ it('files past their time go, and bytes that no row names; all else stays', asyn
       inputCache,
       log: { ...silentLog, debug: () => undefined },
       retentionDays: 7,
+      requestRetentionDays: 30,
     }).sweep();
     const there = await Promise.all(['kept', 'old', 'orphan'].map((name) => storage.has(key(name))));
     return there;

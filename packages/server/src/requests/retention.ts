@@ -1,11 +1,13 @@
-// Removes result files past their retention, and inputs nobody used for a day. Slow and in bulk: deleting files while
-// others are written costs the file system dearly. Started by app.ts.
+// Removes result files and ended requests past their retention, idempotency keys past their day, and inputs nobody used
+// for a day. Slow and in bulk: deleting files while others are written costs the file system dearly. Started by app.ts.
+import { IDEMPOTENCY_HOURS } from '@comfleet/api';
 import type { Database } from '../db/database.ts';
 import type { InputCache } from '../files/input-cache.ts';
 import type { Storage } from '../files/storage.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
-import { deleteOldFiles, listKnownStorageKeys } from './requests.sql.ts';
+import { listKnownStorageKeys } from './requests.sql.ts';
+import { deleteOldFiles, deleteOldKeys, deleteOldRequests } from './retention.sql.ts';
 
 interface Deps {
   readonly db: Database;
@@ -13,7 +15,9 @@ interface Deps {
   readonly storage: Storage;
   readonly inputCache: InputCache;
   readonly log: Log;
+  /** Of result files, and of everything else that is kept of an ended request. */
   readonly retentionDays: number;
+  readonly requestRetentionDays: number;
 }
 
 const EVERY_MS = 10 * 60_000;
@@ -24,10 +28,23 @@ const OUTPUT_PREFIX = 'out-';
 const UUID_CHARACTERS = 36;
 
 /** How many went. The rows go first: a file whose row is gone is nobody's. */
-async function removeBatch(deps: Deps, before: number): Promise<number> {
+async function removeFiles(deps: Deps, before: number): Promise<number> {
   const gone = await deleteOldFiles(deps.db, { before, limit: BATCH });
   for (const { storage_key } of gone) if (storage_key !== null) await deps.storage.remove(storage_key);
   return gone.length;
+}
+
+async function removeRequests(deps: Deps, before: number): Promise<number> {
+  const { count, keys } = await deleteOldRequests(deps.db, { before, limit: BATCH });
+  for (const key of keys) await deps.storage.remove(key);
+  return count;
+}
+
+/** Until a batch is not full. */
+async function repeat(removeBatch: () => Promise<number>): Promise<void> {
+  while ((await removeBatch()) === BATCH) {
+    // the next one
+  }
 }
 
 /** Outputs of attempts that were lost while they were stored: bytes without a row, which nobody can ask for. */
@@ -58,9 +75,11 @@ export function createRetention(deps: Deps) {
     isSweeping = true;
     try {
       const before = deps.clock.now() - deps.retentionDays * DAY_MS;
-      while ((await removeBatch(deps, before)) === BATCH) {
-        // until a batch is not full
-      }
+      const requestsBefore = deps.clock.now() - deps.requestRetentionDays * DAY_MS;
+      const keysBefore = deps.clock.now() - IDEMPOTENCY_HOURS * 3_600_000;
+      await repeat(() => removeFiles(deps, before));
+      await repeat(() => removeRequests(deps, requestsBefore));
+      await repeat(() => deleteOldKeys(deps.db, { before: keysBefore, limit: BATCH }));
       await removeOrphans(deps);
       await deps.inputCache.sweep(Math.max(DAY_MS, deps.retentionDays * DAY_MS));
     } catch (error) {
