@@ -8,6 +8,12 @@ export async function readStamps(url: string): Promise<Map<string, Stamp>> {
   return new Map(Object.entries((await reply.json()) as Record<string, Stamp>));
 }
 
+/** A step of the prompt that runs, as its node would tell it. */
+export async function sendProgress(url: string, step: { value: number; max: number }): Promise<void> {
+  const reply = await fetch(`${url}/bench/progress`, { method: 'POST', body: JSON.stringify(step) });
+  await reply.arrayBuffer();
+}
+
 export async function setServiceTime(url: string, serviceMs: number): Promise<void> {
   const reply = await fetch(`${url}/bench/service`, { method: 'POST', body: JSON.stringify({ serviceMs }) });
   await reply.arrayBuffer();

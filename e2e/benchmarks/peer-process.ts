@@ -1,4 +1,4 @@
-// Starts one of peers/ that listens on a port, and waits until it answers. Used by rows 7 and 9.
+// Starts one of peers/ that listens on a port, and waits until it answers. Used by rows 7, 8, 9 and 15.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Child, freePort, startNode, waitUntil } from './processes.ts';
@@ -8,13 +8,23 @@ export interface Peer {
   readonly child: Child;
 }
 
-export async function startPeer(given: { file: string; dir: string; args?: readonly string[] }): Promise<Peer> {
+export async function startPeer(given: {
+  file: string;
+  dir: string;
+  args?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}): Promise<Peer> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const logPath = join(given.dir, 'peer.log');
   const cwd = fileURLToPath(new URL('.', import.meta.url));
   const file = fileURLToPath(new URL(`./peers/${given.file}`, import.meta.url));
-  const child = startNode({ args: ['--import', 'tsx', file, String(port), ...(given.args ?? [])], cwd, logPath });
+  const child = startNode({
+    args: ['--import', 'tsx', file, String(port), ...(given.args ?? [])],
+    cwd,
+    logPath,
+    env: given.env ?? {},
+  });
   const hasAnswered = async () => {
     const reply = await fetch(url);
     await reply.arrayBuffer();

@@ -21,12 +21,17 @@ interface StageInput {
   readonly name: string;
   readonly backEnd: BackEnd;
   readonly connections: number;
+  /** Of the service. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
-export async function openStage(context: RunContext, { name, backEnd, connections }: StageInput): Promise<Stage> {
+export async function openStage(
+  context: RunContext,
+  { name, backEnd, connections, env = {} }: StageInput,
+): Promise<Stage> {
   const { buildDir, profileDir } = context;
   const dataDir = context.makeDir(name);
-  const service = await startService({ buildDir, dataDir, comfyuiUrl: backEnd.url, profileDir });
+  const service = await startService({ buildDir, dataDir, comfyuiUrl: backEnd.url, profileDir, env });
   const tenants = await createTenants(service);
   const arm = openGatewayArm(service.url, connections);
   return {

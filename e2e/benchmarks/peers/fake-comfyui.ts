@@ -164,6 +164,10 @@ function answerPost(path: string, body: string): { status: number; answer: objec
   if (path === '/prompt') return accept(body);
   if (path === '/history') return { status: 200, answer: forget(JSON.parse(body)) };
   if (path === '/queue') return { status: 200, answer: unqueue(JSON.parse(body)) };
+  if (path === '/bench/progress') {
+    if (running) send(running.clientId, 'progress', { ...JSON.parse(body), prompt_id: running.id, node: '1' });
+    return { status: 200, answer: {} };
+  }
   if (path === '/bench/service') {
     serviceMs = JSON.parse(body).serviceMs;
     return { status: 200, answer: { serviceMs } };

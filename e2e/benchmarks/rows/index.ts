@@ -5,7 +5,9 @@ import { addedLatencyRow } from './row-04-added-latency.ts';
 import { dispatchLatencyRow } from './row-05-dispatch-latency.ts';
 import { idleGapRow } from './row-06-idle-gap.ts';
 import { durableSubmitsRow } from './row-07-durable-submits.ts';
+import { submitsUnderPollsRow } from './row-08-submits-under-polls.ts';
 import { statusPollsRow } from './row-09-status-polls.ts';
+import { eventStreamsRow } from './row-15-event-streams.ts';
 import { largeOutputRow } from './row-17-large-output.ts';
 
 export const ROWS: readonly Row[] = [
@@ -14,6 +16,8 @@ export const ROWS: readonly Row[] = [
   dispatchLatencyRow,
   idleGapRow,
   durableSubmitsRow,
+  submitsUnderPollsRow,
   statusPollsRow,
+  eventStreamsRow,
   largeOutputRow,
 ];
