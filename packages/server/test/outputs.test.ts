@@ -74,31 +74,6 @@ describe('outputs', () => {
     expect(new Set(hashes).size).toBe(1);
   });
 
-  it('of an identical run that are gone are told with 200001, without an address', async () => {
-    const preview: JsonObject = { class_type: 'PreviewImage', inputs: { images: ['1', 0] } };
-    const deploymentId = await app().createDeployment(picture(6, { '2': preview }));
-    const first = await app().run(deploymentId);
-    const again = await app().run(deploymentId);
-    expect(Object.keys(again)).not.toContain('error');
-    expect((await fetch(itemsOf(again, '2')[0]?.url ?? '')).status).toBe(200);
-    app().emulator.faults.merge({ view: { status: 404 } });
-    const result = await app().run(deploymentId);
-    expect(result).toMatchObject({
-      status: 'succeeded',
-      error: [
-        {
-          error: 'ExecutionWithoutNewYield',
-          errorCode: 200001,
-          details: expect.stringContaining('node 2'),
-          debugInfo: expect.any(String),
-        },
-      ],
-    });
-    const [item] = itemsOf(result, '2');
-    expect(item?.filename).toBe(itemsOf(first, '2')[0]?.filename);
-    expect(Object.keys(item ?? {})).not.toContain('url');
-  });
-
   it('are not read half: a back end that cuts its files off gets 10006, one that recovers does not', async () => {
     const deploymentId = await app().createDeployment(picture(4, { '2': save('cut') }));
     app().emulator.faults.merge({ view: { cutAfterBytes: 40 } });

@@ -2,6 +2,7 @@
 // pictures of nodes that only send them. Begins while the run goes on, file by file as nodes finish. Called by run.ts.
 import { type JsonObject, type JsonValue, stringifyJson } from '@comfleet/comfyui';
 import type { StoredFile } from '../requests/finish.sql.ts';
+import type { EarlierOutputs } from './earlier-outputs.ts';
 import { type FetchDeps, type Fetched, fetchFile, openLocalFolders, readFileName, storeAs } from './fetch-file.ts';
 import { listFileItems, rewriteOutputs } from './rewrite-outputs.ts';
 import { firstModelFile, type SilentOutputs } from './silent-outputs.ts';
@@ -18,7 +19,7 @@ export interface Collector {
   /** A picture that came over the websocket: the result of a node that sends its results so, else just a preview. */
   keepPreview(nodeId: string, image: Buffer): void;
   /** Everything, once the run is over. `outputs` is what counts when it differs from what was begun. May be repeated. */
-  finish(outputs: ReadonlyMap<string, JsonValue>): Promise<Collected>;
+  finish(outputs: ReadonlyMap<string, JsonValue>, earlier: EarlierOutputs): Promise<Collected>;
 }
 
 interface Picture {
@@ -43,13 +44,24 @@ export function createCollector(deps: FetchDeps): Collector {
     const read = readFileName(item);
     if ('reason' in read) return Promise.resolve({ kind: 'failed', reason: read.reason });
     const { name } = read;
-    const key = `${name.type}/${name.subfolder}/${name.filename}`;
+    const key = keyOf(name);
     const fetched = fetching.get(key) ?? fetchFile(deps, local, { nodeId, name });
     fetching.set(key, fetched);
     const forget = () => void fetching.delete(key);
     // What could not be had is asked for anew when it is named again.
     fetched.then((result) => result.kind !== 'stored' && forget(), forget);
     return fetched;
+  }
+
+  // Its name on the instance may be another run's by now: what an identical run stored under it is the surer answer.
+  async function fetchCached(earlier: EarlierOutputs, nodeId: string, item: JsonObject): Promise<Fetched> {
+    const found = await earlier.find(nodeId, item);
+    const fetched = found?.isIdentical ? undefined : await fetchItem(nodeId, item);
+    if (fetched && fetched.kind !== 'missing') return fetched;
+    const taken = await found?.take();
+    if (taken === undefined) return fetched ?? (await fetchItem(nodeId, item));
+    fetching.set(keyOf(item), Promise.resolve(taken));
+    return taken;
   }
 
   async function fetchUnlisted(): Promise<void> {
@@ -70,11 +82,13 @@ export function createCollector(deps: FetchDeps): Collector {
       pictureBytes += image.length + PICTURE_OVERHEAD_BYTES;
       if (pictureBytes <= MAX_PICTURE_BYTES) pictures.push({ nodeId, image: Buffer.from(image) });
     },
-    async finish(outputs) {
+    async finish(outputs, earlier) {
       try {
         if (pictureBytes > MAX_PICTURE_BYTES)
           throw new Error(`more than ${MAX_PICTURE_BYTES} bytes of pictures were sent`);
-        const { outputs: shown, missing } = await rewriteOutputs(outputs, fetchItem);
+        const { outputs: shown, missing } = await rewriteOutputs(outputs, (nodeId, item) =>
+          earlier.cached.has(nodeId) ? fetchCached(earlier, nodeId, item) : fetchItem(nodeId, item),
+        );
         const sent = await storePictures(deps, pictures, shown);
         await fetchUnlisted();
         const files = [...sent, ...(await storedFiles(fetching))];
@@ -84,6 +98,18 @@ export function createCollector(deps: FetchDeps): Collector {
       }
     },
   };
+}
+
+function keyOf({
+  type = 'output',
+  subfolder = '',
+  filename,
+}: {
+  type?: JsonValue;
+  subfolder?: JsonValue;
+  filename?: JsonValue;
+}): string {
+  return `${type}/${subfolder}/${filename}`;
 }
 
 /** Adds them to what their nodes show, as if they had been saved. */

@@ -4,6 +4,7 @@ import type { JsonValue } from '@comfleet/comfyui';
 import { askInstance } from './ask-instance.ts';
 import type { Attempt, ExecutionDeps } from './attempt.ts';
 import type { Collected } from './collect.ts';
+import { createEarlierOutputs, takeIdenticalRun } from './earlier-outputs.ts';
 import type { Settled } from './settle.ts';
 import type { RunEnd } from './watch.ts';
 
@@ -13,8 +14,22 @@ const HISTORY_WITHIN_MS = 5_000;
 
 export async function collectRun(deps: ExecutionDeps, attempt: Attempt, end: Success): Promise<Settled> {
   const outputs = end.isComplete ? end.seen : await readOutputs(deps, attempt, end);
-  const settled = judge(await attempt.collector.finish(outputs), end);
-  return settled.kind === 'succeeded' ? settled : await lookAgain(deps, attempt, { end, outputs });
+  const earlier = createEarlierOutputs(deps, attempt, end.cached);
+  const settled = judge(await attempt.collector.finish(outputs, earlier), end);
+  if (settled.kind === 'succeeded') return settled;
+  const again = outputs.size === 0 && ranNothing(attempt, end) ? await takeIdenticalRun(deps, attempt) : undefined;
+  if (again === 'gone') return { kind: 'succeeded', outputs: '{}', files: [], note: describeGone(end.cached) };
+  if (again) return { kind: 'succeeded', ...again, note: undefined };
+  return await lookAgain(deps, attempt, { end, outputs });
+}
+
+/** Every node was taken from the cache. */
+function ranNothing({ request }: Attempt, { cached }: Success): boolean {
+  return request.progress !== undefined && cached.size > 0 && cached.size >= request.progress.nodesTotal;
+}
+
+function describeGone(nodeIds: Iterable<string>): string {
+  return `Nothing new was written by node ${[...nodeIds].join(', ')}: an identical run had produced its files already, and they are gone. Change a seed or another input to run again.`;
 }
 
 /** The outputs could not be had: did the instance never have them, or is it that the instance went away meanwhile? */
@@ -33,7 +48,8 @@ async function lookAgain(
   if (answer.kind === 'lost' && !answer.isAbsent) return { kind: 'lost', reason: answer.reason };
   // A restarted one has forgotten the run, but often has its files: then nothing has to run again.
   const known = answer.kind === 'history' ? answer.entry.outputs : outputs;
-  const settled = judge(await attempt.collector.finish(known), end);
+  const earlier = createEarlierOutputs(deps, attempt, end.cached);
+  const settled = judge(await attempt.collector.finish(known, earlier), end);
   if (settled.kind === 'succeeded' || answer.kind === 'history') return settled;
   return { kind: 'lost', reason: 'the instance was restarted before the outputs were fetched' };
 }
@@ -54,7 +70,7 @@ function judgeMissing(
   end: Success,
 ): Settled {
   if (collected.missing.every((nodeId) => end.cached.has(nodeId))) {
-    const note = `Nothing new was written by node ${collected.missing.join(', ')}: an identical run had produced its files already, and they are gone. Change a seed or another input to run again.`;
+    const note = describeGone(collected.missing);
     return { kind: 'succeeded', outputs: collected.outputs, files: collected.files, note };
   }
   const details = `The run finished, but files that node ${collected.missing.join(', ')} reported are not on the instance.`;
