@@ -28,6 +28,7 @@ import { registerRequestRoutes } from './requests/routes.ts';
 import type { RequestWrites } from './requests/writes.ts';
 import type { Clock } from './telemetry/clock.ts';
 import type { Log } from './telemetry/log.ts';
+import { deliveriesOf } from './webhooks/deliveries-of.ts';
 import { registerWebhookRoutes } from './webhooks/routes.ts';
 import type { ObjectInfos } from './workflows/object-infos.ts';
 import { registerWorkflowRoutes } from './workflows/routes.ts';
@@ -146,7 +147,7 @@ function registerHistory(routes: RouteServer<Account>, parts: AppParts, lookup: 
     position: dispatcher.position,
     eta: dispatcher.eta,
     whyWaiting: () => describeFleet(parts.fleet),
-    deliveriesOf: async () => [],
+    deliveriesOf: (requestId) => deliveriesOf(db, requestId),
     costOf: async () => 0,
   });
 }

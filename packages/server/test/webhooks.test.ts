@@ -222,6 +222,10 @@ describe('deliveries', () => {
         { number: 2, status: 200, started_at: expect.stringMatching(INSTANT) },
       ],
     });
+    const detail = (await app().call(`/deployments/${deploymentId}/requests/${requestId}`)).body;
+    expect(detail['deliveries']).toEqual([
+      { id, attempts: 2, last_status: 200, delivered_at: expect.stringMatching(INSTANT) },
+    ]);
   });
 
   it('are their account’s alone', async () => {
