@@ -1,7 +1,7 @@
 // What one place lacks to run a graph: node types, models, and what else ComfyUI would refuse there, each with what to
 // do about it. Called by preflight.ts.
 import type { Finding, PreflightCheck } from '@comfleet/api';
-import { findNodeInfo, type Graph, listModels, type ObjectInfo, validateGraph } from '@comfleet/comfyui';
+import { findNodeInfo, type Graph, listInputs, listModels, type ObjectInfo, validateGraph } from '@comfleet/comfyui';
 
 interface Place {
   readonly source: PreflightCheck['source'];
@@ -13,19 +13,18 @@ interface Place {
 export function checkPlace(graph: Graph, versionInfo: ObjectInfo, place: Place): PreflightCheck {
   const verdict = validateGraph(graph, place.info);
   const missingNodes = listMissingNodes(graph, versionInfo, place.info);
-  const missingModels: PreflightCheck['missing_models'] = [];
-  const findings: Finding[] = [];
-  for (const { loc, msg, type, input } of verdict.problems) {
-    if (type === 'unknown_node_type') continue;
-    const model = type === 'value_not_in_list' ? readModel(graph, versionInfo, { loc, input }) : undefined;
-    if (model === undefined) {
-      findings.push({ severity: 'error', loc: ['version', 'workflow_api_json', ...loc], msg, type });
-    } else missingModels.push(model);
-  }
+  const missingModels = listMissingModels(graph, versionInfo, place.info);
+  const isTold = (loc: readonly (string | number)[]) =>
+    missingModels.some((model) => model.node_id === loc[0] && model.input === loc[2]);
+  const findings = verdict.problems
+    .filter(({ loc, type }) => type !== 'unknown_node_type' && !isTold(loc))
+    .map(({ loc, msg, type }): Finding => {
+      return { severity: 'error', loc: ['version', 'workflow_api_json', ...loc], msg, type };
+    });
   return {
     source: place.source,
     ...(place.instanceId === undefined ? {} : { instance_id: place.instanceId }),
-    ok: verdict.problems.length === 0,
+    ok: verdict.problems.length === 0 && missingModels.length === 0,
     missing_nodes: missingNodes,
     missing_models: missingModels,
     findings,
@@ -55,25 +54,32 @@ function describeRemedy(classType: string, module: string | undefined): string {
   return `Nobody here knows where ${classType} comes from: install its custom node pack there (ComfyUI-Manager finds it by the class name) and restart ComfyUI.`;
 }
 
-function readModel(
-  graph: Graph,
-  versionInfo: ObjectInfo,
-  { loc, input: value }: { loc: readonly (string | number)[]; input: unknown },
-): PreflightCheck['missing_models'][number] | undefined {
-  const [nodeId, , input] = loc.map(String);
-  const classType = nodeId !== undefined && Object.hasOwn(graph, nodeId) ? graph[nodeId]?.class_type : undefined;
-  if (nodeId === undefined || input === undefined || classType === undefined || typeof value !== 'string')
-    return undefined;
-  const [model] = listModels({ one: { class_type: classType, inputs: { [input]: value } } }, versionInfo);
-  if (model === undefined) return undefined;
-  const folder = model.slice(0, model.length - value.length - 1);
+// Each loader by itself: behind a missing class ComfyUI would not even look.
+function listMissingModels(graph: Graph, versionInfo: ObjectInfo, info: ObjectInfo): PreflightCheck['missing_models'] {
+  return Object.entries(graph).flatMap(([nodeId, node]) => {
+    const nodeInfo = findNodeInfo(info, node.class_type);
+    const specs = nodeInfo === undefined ? [] : listInputs(nodeInfo);
+    return specs.flatMap(({ name, options }) => {
+      const file = Object.hasOwn(node.inputs, name) ? node.inputs[name] : undefined;
+      if (typeof file !== 'string' || options === undefined || options.includes(file)) return [];
+      const [model] = listModels({ one: { class_type: node.class_type, inputs: { [name]: file } } }, versionInfo);
+      return model === undefined ? [] : [describeModel({ nodeId, input: name, file }, model)];
+    });
+  });
+}
+
+function describeModel(
+  { nodeId, input, file }: { nodeId: string; input: string; file: string },
+  model: string,
+): PreflightCheck['missing_models'][number] {
+  const folder = model.slice(0, model.length - file.length - 1);
   // `models` stands for: nobody knows which.
   const where = folder === 'models' ? 'models folder' : `models/${folder} folder`;
   return {
     node_id: nodeId,
     input,
-    file: value,
+    file,
     ...(folder === 'models' ? {} : { folder }),
-    remedy: `Put ${value} into ComfyUI's ${where} there, or override input ${input} of node ${nodeId} with a file it has.`,
+    remedy: `Put ${file} into ComfyUI's ${where} there, or override input ${input} of node ${nodeId} with a file it has.`,
   };
 }

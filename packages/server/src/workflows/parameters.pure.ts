@@ -30,8 +30,12 @@ export interface NamedParameter {
 }
 
 /** Usable as a key of JSON and as a name in most languages. */
-export const PARAMETER_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
+const PARAMETER_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
 const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);
+
+export function isParameterName(name: string): boolean {
+  return PARAMETER_NAME.test(name) && !RESERVED.has(name);
+}
 
 export function specOf(graph: Graph, info: ObjectInfo, at: { node: string; input: string }): InputSpec | undefined {
   const classType = Object.hasOwn(graph, at.node) ? graph[at.node]?.class_type : undefined;
@@ -82,7 +86,7 @@ export function checkDeclared({ parameters, placeOf }: Declared, graph: Graph, c
 }
 
 function checkName(name: string, taken: ReadonlySet<string>): Problem | undefined {
-  if (!PARAMETER_NAME.test(name) || RESERVED.has(name)) {
+  if (!isParameterName(name)) {
     const msg = `"${name.slice(0, 80)}" is no name for a parameter: a letter or _ first, then letters, digits, _ . or -, 64 characters at most.`;
     return { loc: ['name'], msg, type: 'invalid_name', input: name };
   }

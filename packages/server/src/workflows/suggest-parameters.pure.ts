@@ -12,7 +12,7 @@ import {
   mediaKind,
   type ObjectInfo,
 } from '@comfleet/comfyui';
-import { completeParameter, type NamedParameter, PARAMETER_NAME } from './parameters.pure.ts';
+import { completeParameter, isParameterName, type NamedParameter } from './parameters.pure.ts';
 
 const MAX_SUGGESTED = 100;
 /** `$prompt` stands for the node's main input, `$width.width` for the named one. */
@@ -87,7 +87,7 @@ function add(at: Suggesting, wish: { name: string; node: string; input: string; 
   const target = inputKey(node, input);
   if (at.targets.has(target) || at.found.length >= MAX_SUGGESTED) return;
   const free = freeName(name, at.names);
-  if (!PARAMETER_NAME.test(free)) return;
+  if (!isParameterName(free)) return;
   at.targets.add(target);
   at.names.add(free);
   const isShown = label !== undefined && !isTagged(label);
