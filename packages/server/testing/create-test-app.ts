@@ -1,6 +1,6 @@
 // The whole service in this process, for tests that go through HTTP: its own database cloned from the template, an
 // emulator in this process as its one ComfyUI, a temporary data directory, a free port. Used by the *.test.ts here.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ObjectInfo } from '@comfleet/comfyui';
@@ -20,6 +20,8 @@ export const ADMIN_TOKEN = 'a-token-of-the-first-account';
 export interface TestAppOptions {
   /** Settings, by the names an operator uses. */
   readonly env?: Readonly<Record<string, string>>;
+  /** What comfleet.config.json holds. */
+  readonly configFile?: unknown;
   readonly overrides?: AppOverrides;
   /** `pretending` runs no nodes and answers at once; `none` leaves the service without an instance. */
   readonly emulator?: 'pretending' | 'executing' | 'none';
@@ -51,6 +53,9 @@ export const QUICK_WATCH: WatchTimes = { silenceMs: 150, refusedMs: 300, unreach
 export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const database = await createTestDatabase();
   const dataDir = mkdtempSync(join(tmpdir(), 'comfleet-app-'));
+  if (options.configFile !== undefined) {
+    writeFileSync(join(dataDir, 'comfleet.config.json'), JSON.stringify(options.configFile));
+  }
   const backEnd = createBackEnd(options, dataDir);
   if (options.emulator !== 'none') await backEnd.start();
   const config = readTestConfig({ dataDir, emulatorUrl: backEnd.url(), env: options.env ?? {} });

@@ -30,7 +30,8 @@ export function createFundsSweep(deps: Deps) {
       deps.log.warn(describeError(error), 'balances could not be read; the last known ones hold');
     }
     stopOverruns(deps);
-    endWaiting(deps);
+    const broke = endWaiting(deps);
+    for (const accountId of broke) await deps.disableAll(accountId).catch(() => undefined); // the next submit does it
   }
 
   function sweep(): Promise<void> {
@@ -71,12 +72,17 @@ function stopOverruns({ live, funds, stop }: Deps): void {
   }
 }
 
-function endWaiting({ live, funds, stop }: Deps): void {
+/** Gives the accounts concerned. */
+function endWaiting({ live, funds, stop }: Deps): Set<string> {
+  const broke = new Set<string>();
   for (const request of live.all()) {
     const { hold } = request;
     if (hold === undefined || request.stop || hold.reservedMicrodollars === 0) continue;
-    if (request.phase !== 'queued' || !funds.isEmpty(request.accountId)) continue;
+    const isWaiting = request.phase === 'queued' || request.phase === 'leased';
+    if (!isWaiting || !funds.isEmpty(request.accountId)) continue;
+    broke.add(request.accountId);
     const details = `The account's funds were used up while this request waited. Add funds, enable deployment ${request.deploymentId} and submit again.`;
     stop(request, { kind: 'fail', code: 10001, details });
   }
+  return broke;
 }
