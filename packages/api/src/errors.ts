@@ -61,7 +61,7 @@ const CATALOGUE = {
     retryable: false,
     title: 'The call contradicts what is already there',
     meaning:
-      'An `Idempotency-Key` was used again with another body, or a version that a deployment uses was to be deleted.',
+      'An `Idempotency-Key` was used again with another body, a version that a deployment uses was to be deleted, the last active administrator was to be shut out, or an expired token was to get a new secret.',
     message: 'This call contradicts what is already there.',
     hint: 'Use a new Idempotency-Key for another body; move deployments off a version before deleting it.',
   },

@@ -97,6 +97,21 @@ it('an account without a token is given one, within its role', async () => {
   expect(detail[0]?.loc).toEqual(['body', 'scopes']);
 });
 
+it("an account's tokens are listed, and one that leaked is revoked, by an administrator", async () => {
+  const { id, token } = await addAccount();
+  const tokens = async () => (await app().call(`/admin/accounts/${id}/tokens`)).body['data'] as JsonObject[];
+  const [first, ...others] = await tokens();
+  expect([first, others]).toEqual([expect.objectContaining({ name: 'first token', prefix: token.slice(0, 7) }), []]);
+  const path = `/admin/accounts/${id}/tokens/${String(first?.['id'])}`;
+  const stranger = await addAccount();
+  expectError(await send('DELETE', path.replace(id, stranger.id)), 404001);
+  expect(await isIn(token)).toBe(true);
+  expect((await send('DELETE', path)).body).toEqual({ id: first?.['id'], deleted: true });
+  expectError(await app().call('/account', { token }), 401001);
+  expect(await tokens()).toEqual([]);
+  expectError(await send('DELETE', path), 404001);
+});
+
 describe('who is no administrator', () => {
   const paths = (id: string): [string, string][] => [
     ['GET', '/admin/accounts'],
@@ -104,6 +119,8 @@ describe('who is no administrator', () => {
     ['GET', `/admin/accounts/${id}`],
     ['PATCH', `/admin/accounts/${id}`],
     ['POST', `/admin/accounts/${id}/tokens`],
+    ['GET', `/admin/accounts/${id}/tokens`],
+    ['DELETE', `/admin/accounts/${id}/tokens/${id}`],
   ];
 
   it('is refused with 403003, whichever account is named', async () => {

@@ -49,14 +49,11 @@ export function registerAccountRoutes(routes: RouteServer<Account>, deps: Deps) 
   }));
   registerTokens(routes, deps);
   registerAdmin(routes, deps);
+  registerAccountTokens(routes, deps);
 }
 
 function registerTokens(routes: RouteServer<Account>, deps: Deps) {
-  routes.serve('listTokens', async ({ query, account }) => {
-    const page = readPage(TokenListQuery, query);
-    const rows = await listTokens(deps.db, { accountId: account.id, limit: page.limit + 1, before: page.before });
-    return { body: viewPage(rows, page.limit, viewToken) };
-  });
+  routes.serve('listTokens', (call) => answerTokens(deps, call, call.account.id));
   routes.serve('createToken', async ({ request, account }) => {
     const wish = await readTokenWish(request.body);
     const made = await createToken(deps, account, { wish, maker: grantOf(account), actor: account });
@@ -64,7 +61,7 @@ function registerTokens(routes: RouteServer<Account>, deps: Deps) {
   });
   routes.serve('revokeToken', async ({ params, account }) => {
     const id = params['token_id'] ?? '';
-    await removeToken(deps, account, id);
+    await removeToken(deps, { accountId: account.id, tokenId: id, actor: account });
     return { body: { id: id.toLowerCase(), deleted: true } };
   });
   routes.serve('regenerateToken', async ({ params, request, account }) => {
@@ -96,11 +93,30 @@ function registerAdmin(routes: RouteServer<Account>, deps: Deps) {
     const wish = { name: body.name, email: body.email, role: body.role, isActive: body.is_active };
     return { body: viewAccount(await changeAccount(deps, id, { wish, actor: call.account })) };
   });
+}
+
+function registerAccountTokens(routes: RouteServer<Account>, deps: Deps) {
   routes.serve('createAccountToken', async (call) => {
     const owner = await requireAccount(deps, call);
     const wish = await readTokenWish(call.request.body);
     return { body: viewMade(await createToken(deps, owner, { wish, maker: undefined, actor: call.account })) };
   });
+  routes.serve('listAccountTokens', async (call) => {
+    const owner = await requireAccount(deps, call);
+    return await answerTokens(deps, call, owner.id);
+  });
+  routes.serve('revokeAccountToken', async (call) => {
+    const owner = await requireAccount(deps, call);
+    const id = call.params['token_id'] ?? '';
+    await removeToken(deps, { accountId: owner.id, tokenId: id, actor: call.account });
+    return { body: { id: id.toLowerCase(), deleted: true } };
+  });
+}
+
+async function answerTokens(deps: Deps, { query }: AccountCall<Account>, accountId: string) {
+  const page = readPage(TokenListQuery, query);
+  const rows = await listTokens(deps.db, { accountId, limit: page.limit + 1, before: page.before });
+  return { body: viewPage(rows, page.limit, viewToken) };
 }
 
 async function requireAccount(deps: Deps, { params, account }: AccountCall<Account>): Promise<AccountRow> {

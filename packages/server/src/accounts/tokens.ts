@@ -111,19 +111,23 @@ export async function regenerateToken(
   return { row, secret, oldValidUntil };
 }
 
-export async function removeToken(deps: TokenDeps, account: Account, tokenId: string): Promise<void> {
+export async function removeToken(
+  deps: TokenDeps,
+  token: { accountId: string; tokenId: string; actor: Account },
+): Promise<void> {
+  const { accountId, tokenId, actor } = token;
   await deps.db.transaction(async (tx) => {
-    const revoked = isUuid(tokenId) ? await revokeToken(tx, { id: tokenId, accountId: account.id }) : undefined;
+    const revoked = isUuid(tokenId) ? await revokeToken(tx, { id: tokenId, accountId }) : undefined;
     if (revoked === undefined) throw unknownToken(tokenId);
     await recordEvent(tx, {
-      accountId: account.id,
+      accountId,
       kind: 'token.revoked',
       subjectId: tokenId.toLowerCase(),
-      tokenId: account.token.id,
+      tokenId: actor.token.id,
       message: `Token "${revoked.name}" was revoked.`,
     });
   });
-  deps.forgetTokens(account.id);
+  deps.forgetTokens(accountId);
 }
 
 async function lockOwn(tx: Queryable, account: Account, tokenId: string): Promise<TokenRow> {

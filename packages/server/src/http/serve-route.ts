@@ -157,7 +157,9 @@ function requireScope(account: Caller, scopes: readonly string[] | undefined): v
   if (scopes === undefined || scopes.some((scope) => account.scopes.includes(scope))) return;
   const message = `This token has the scopes ${account.scopes.join(', ') || 'none'}; this call needs ${scopes.join(' or ')}.`;
   throw new ApiError(403003, message, {
-    hint: 'Use a token with that scope; POST /tokens makes one.',
+    hint: scopes.includes('admin')
+      ? 'Use a token with that scope, which only an administrator can have.'
+      : 'Use a token with that scope; POST /tokens makes one.',
   });
 }
 
