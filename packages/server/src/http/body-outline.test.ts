@@ -8,7 +8,7 @@ const long = (letter: string, more = 0) => letter.repeat(LONG_TEXT_BYTES + more)
 async function read(text: string): Promise<unknown> {
   const body = Buffer.from(text);
   const outline = await outlineBody(body, 1_000);
-  if (outline.kind === 'too_heavy') return outline;
+  if (outline.kind !== 'ok') return outline;
   const { text: short, held } = holdTexts(body, outline.longTexts);
   const value = JSON.parse(short);
   return { length: short.length, count: held.size, listed: held.list(value).size, restored: held.restore(value) };
@@ -43,4 +43,8 @@ it.each([
   ['blanks', ' '.repeat(65_000)],
 ])('too many %s are noticed', async (_what, text) => {
   expect(await read(text)).toEqual({ kind: 'too_heavy' });
+});
+
+it('a text without an end is noticed', async () => {
+  expect(await read(`{"a":"${long('x')}\\"`)).toEqual({ kind: 'unclosed' });
 });

@@ -6,6 +6,9 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const COLON = 0x3a;
+const POINT = 0x2e;
+const SMALL_E = 0x65;
+const LARGE_E = 0x45;
 const OPEN_ARRAY = 0x5b;
 const OPEN_OBJECT = 0x7b;
 /** Texts from this length on are left out of what is parsed. */
@@ -17,6 +20,9 @@ const JUMP_WORK = 32;
 const ESCAPES_A_VALUE = 8;
 const BARE_BYTES_A_VALUE = 64;
 
+/** A number with a fraction or an exponent may have to be kept digit for digit. */
+const VALUES_A_FRACTION = 3;
+
 /** A text's bytes as they stand between its quotes. */
 export interface LongText {
   readonly start: number;
@@ -24,7 +30,7 @@ export interface LongText {
   readonly hasEscapes: boolean;
 }
 
-export type Outline = { kind: 'ok'; longTexts: LongText[] } | { kind: 'too_heavy' };
+export type Outline = { kind: 'ok'; longTexts: LongText[] } | { kind: 'too_heavy' } | { kind: 'unclosed' };
 
 interface Scan {
   readonly body: Buffer;
@@ -59,7 +65,7 @@ export async function outlineBody(body: Buffer, maxValues: number): Promise<Outl
     if (values + escapes / ESCAPES_A_VALUE + bareBytes / BARE_BYTES_A_VALUE > maxValues) return { kind: 'too_heavy' };
     await nextTurn();
   }
-  return { kind: 'ok', longTexts: scan.longTexts };
+  return scan.textStart < 0 ? { kind: 'ok', longTexts: scan.longTexts } : { kind: 'unclosed' };
 }
 
 function scanStep(scan: Scan): void {
@@ -80,6 +86,8 @@ function passBare(scan: Scan, most: number): number {
     const byte = body[at];
     if (byte === QUOTE) break;
     if (byte === COMMA || byte === OPEN_ARRAY || byte === OPEN_OBJECT) values += 1;
+    else if (byte === POINT || ((byte === SMALL_E || byte === LARGE_E) && isDigit(body[at - 1])))
+      values += VALUES_A_FRACTION;
   }
   scan.values += values;
   scan.bareBytes += at - begin;
@@ -90,6 +98,10 @@ function passBare(scan: Scan, most: number): number {
     scan.hasEscapes = false;
   }
   return scan.at - begin;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
 // One jump: to the end of the text, or over one escape in it.

@@ -19,6 +19,8 @@ export interface HeldTexts {
   find(placeholder: string): HeldText | undefined;
   /** The value with its texts in the places of the placeholders, but for those that `keeps` names. Changes it in place. */
   restore(value: JsonValue, keeps?: (placeholder: string, text: HeldText) => boolean): JsonValue;
+  /** A sentence without our marks: each text shows its beginning only. */
+  conceal(sentence: string): string;
   /** The placeholders in a value. */
   list(value: JsonValue): Set<string>;
 }
@@ -82,7 +84,14 @@ function createHeldTexts(texts: ReadonlyMap<string, HeldText>, mark: string): He
     return found;
   }
 
-  return { size: texts.size, find, restore, list: (value) => collect(value, new Set()) };
+  const marks = new RegExp(`${mark}\\d+`, 'g');
+  return {
+    size: texts.size,
+    find,
+    restore,
+    conceal: (sentence) => sentence.replace(marks, '…'),
+    list: (value) => collect(value, new Set()),
+  };
 }
 
 const MEMBER = { enumerable: true, configurable: true, writable: true };

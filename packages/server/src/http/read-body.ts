@@ -71,6 +71,9 @@ async function readLarge(body: Buffer, maxValues: number): Promise<ReadBody> {
   if (outline.kind === 'too_heavy') {
     throw refuse(`The body holds too many values (over ${maxValues}), escapes or blanks.`, 'too_many_values');
   }
+  if (outline.kind === 'unclosed') {
+    throw refuse('The body is not valid JSON: a string is not closed; perhaps the body was cut off.', 'invalid_json');
+  }
   const { text, held } = holdTexts(body.subarray(startOfText(body)), shift(outline.longTexts, startOfText(body)));
   await nextTurn();
   if (held.size === 0 && text.trim() === '') return { value: {}, held: undefined };

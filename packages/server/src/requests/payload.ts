@@ -35,6 +35,8 @@ export interface RequestPayload {
   readonly body: string;
 }
 
+/** Where a body's values for the graph are. */
+export const GRAPH_KEYS: readonly string[] = ['overrides', 'workflow_api_json', 'workflow_json', 'parameters'];
 /** A data URI that is held shows no more of itself. */
 const MEDIA_ECHO = 48;
 
@@ -52,7 +54,8 @@ export async function buildPayload(deps: Deps, version: LoadedVersion, given: Js
   if ('problems' in prepared || named.problems.length > 0) {
     const found = 'problems' in prepared ? prepared.problems.map((problem) => nameProblem(problem, named.names)) : [];
     const placed = found.map((problem) => ({ ...problem, loc: placeInFile(placeOf(problem.loc)) }));
-    throw validationError([...named.problems, ...placed]);
+    const problems = [...named.problems, ...placed];
+    throw validationError(deps.held === undefined ? problems : concealHeld(problems, deps.held));
   }
   const { media, problems } = await readMedia(deps, prepared, { body, names: named.names });
   if (problems.length > 0) {
@@ -82,15 +85,25 @@ function prepare(version: LoadedVersion, body: JsonObject): Prepared {
   return { named, prepared: chooseGraph(version, body).prepare(named.overrides) };
 }
 
-// What is held and is no media after all has to be there in full, for the graph and for the words about what is wrong.
+// What is held and is no media after all has to be there in full.
 function prepareHeld(version: LoadedVersion, body: JsonObject, held: HeldTexts | undefined): Prepared {
   const made = prepare(version, body);
   if (held === undefined) return made;
   const { prepared } = made;
-  const taken = new Set('problems' in prepared ? [] : prepared.mediaInputs().map(({ value }) => value));
-  if ([...held.list(body)].every((placeholder) => taken.has(placeholder))) return made;
-  restoreTexts(held, body, (placeholder) => taken.has(placeholder));
+  if ('problems' in prepared) return made;
+  const taken = new Set(prepared.mediaInputs().map(({ value }) => value));
+  const used = GRAPH_KEYS.map((key) => body[key] ?? null);
+  if ([...held.list(used)].every((placeholder) => taken.has(placeholder))) return made;
+  restoreTexts(held, used, (placeholder) => taken.has(placeholder));
   return prepare(version, body);
+}
+
+function concealHeld(problems: readonly Problem[], held: HeldTexts): Problem[] {
+  return problems.map(({ input, ...problem }) => ({
+    ...problem,
+    msg: held.conceal(problem.msg),
+    ...(input === undefined ? {} : { input: typeof input === 'string' ? held.conceal(input) : input }),
+  }));
 }
 
 /** The payload of an accepted request, from what was stored. */

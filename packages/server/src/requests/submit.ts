@@ -25,7 +25,7 @@ import { checkWebhookTarget } from './check-webhook.ts';
 import { judgeRunning } from './end-refused.ts';
 import type { NewRequest } from './insert.sql.ts';
 import { type LiveIndex, type LiveRequest, wishStop } from './live.ts';
-import { buildPayload, type RequestPayload } from './payload.ts';
+import { buildPayload, GRAPH_KEYS, type RequestPayload } from './payload.ts';
 import { findIdempotencyKey } from './requests.sql.ts';
 import { tellStart } from './tell-start.ts';
 import type { RequestWrites } from './writes.ts';
@@ -127,15 +127,13 @@ function readBody(deps: SubmitDeps, input: SubmitInput): JsonObject {
   return body;
 }
 
-const GRAPH_KEYS: ReadonlySet<string> = new Set(['overrides', 'workflow_api_json', 'workflow_json', 'parameters']);
-
 // Only media is used as bytes; every other long text that is read at all is read as text.
 function releaseTexts(held: HeldTexts, body: JsonValue): void {
   if (!isJsonObject(body)) return;
   for (const key of SUBMIT_KEYS) {
     const value = body[key];
     if (value === undefined) continue;
-    body[key] = restoreTexts(held, value, (_placeholder, text) => GRAPH_KEYS.has(key) && text.isDataUri);
+    body[key] = restoreTexts(held, value, (_placeholder, text) => GRAPH_KEYS.includes(key) && text.isDataUri);
   }
 }
 
