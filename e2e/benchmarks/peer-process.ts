@@ -1,4 +1,4 @@
-// Starts one of peers/ that listens on a port, and waits until it answers. Used by rows 7, 8, 9 and 15.
+// Starts one of peers/ that listens on a port, and waits until it answers. Used by rows 7, 8, 9, 15 and 16.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Child, freePort, startNode, waitUntil } from './processes.ts';

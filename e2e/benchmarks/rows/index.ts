@@ -7,7 +7,11 @@ import { idleGapRow } from './row-06-idle-gap.ts';
 import { durableSubmitsRow } from './row-07-durable-submits.ts';
 import { submitsUnderPollsRow } from './row-08-submits-under-polls.ts';
 import { statusPollsRow } from './row-09-status-polls.ts';
+import { storedRequestsRow } from './row-10-stored-requests.ts';
+import { queuePositionRow } from './row-11-queue-position.ts';
+import { enqueueRateRow } from './row-12-enqueue-rate.ts';
 import { eventStreamsRow } from './row-15-event-streams.ts';
+import { webhooksRow } from './row-16-webhooks.ts';
 import { largeOutputRow } from './row-17-large-output.ts';
 
 export const ROWS: readonly Row[] = [
@@ -18,6 +22,10 @@ export const ROWS: readonly Row[] = [
   durableSubmitsRow,
   submitsUnderPollsRow,
   statusPollsRow,
+  storedRequestsRow,
+  queuePositionRow,
+  enqueueRateRow,
   eventStreamsRow,
+  webhooksRow,
   largeOutputRow,
 ];
