@@ -19,6 +19,8 @@ import { registerHealth } from './http/health.ts';
 import type { RouteServer } from './http/serve-route.ts';
 import type { Fleet } from './instances/fleet.ts';
 import { allowedHosts } from './net/target.ts';
+import type { InstanceProxy } from './proxy/proxy.ts';
+import { registerProxyRoutes } from './proxy/routes.ts';
 import type { EventsHub } from './requests/events/hub.ts';
 import { registerHistoryRoutes } from './requests/history/routes.ts';
 import type { LiveIndex } from './requests/live.ts';
@@ -54,6 +56,7 @@ export interface AppParts {
   readonly events: EventsHub;
   readonly writes: RequestWrites;
   readonly dispatcher: Dispatcher;
+  readonly proxy: InstanceProxy;
   readonly authenticator: Authenticator;
   /** Undefined when billing is off. */
   readonly funds: Funds | undefined;
@@ -65,6 +68,7 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
   const { config, db, clock, newId, fleet, directory, versions, objectInfos } = parts;
   const { captureObjectInfo } = fleet;
   registerHealth(routes, { version: parts.version, notReady: parts.notReady });
+  registerProxyRoutes(routes, parts.proxy.parts);
   registerAccountRoutes(routes, {
     db,
     clock,

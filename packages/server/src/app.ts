@@ -32,6 +32,7 @@ import { createProcessProvider } from './instances/providers/process.ts';
 import { createStaticProvider } from './instances/providers/static.ts';
 import { recordInstanceEvents } from './instances/record-events.ts';
 import { createSafeFetch, type SafeFetch } from './net/safe-fetch.ts';
+import { createProxy } from './proxy/proxy.ts';
 import { endRefused } from './requests/end-refused.ts';
 import { createFundsSweep } from './requests/end-unfunded.ts';
 import { EventsHub } from './requests/events/hub.ts';
@@ -201,6 +202,9 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     whyWaiting: () => (fleet.ready().length > 0 ? undefined : describeFleet(fleet)),
     tickMs: overrides.eventTickMs,
   });
+  const proxyParts = { db, clock, newId, log, fleet, directory, dispatcher, authenticator, config };
+  const proxy = createProxy({ ...proxyParts, watchTimes: overrides.watchTimes ?? WATCH_TIMES });
+  const stopWakingProxy = waker.on('deployments', () => proxy.endClosed());
   const routes = createRouteServer({
     app: http,
     authenticate: authenticator.authenticate,
@@ -230,6 +234,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     events,
     writes,
     dispatcher,
+    proxy,
     authenticator,
     funds,
     notReady: () =>
@@ -266,10 +271,12 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     const countingStopped = Promise.all([fundsSweep?.stop(), usageCounter.stop()]);
     retention.stop();
     stopWaking();
+    stopWakingProxy();
     // New calls are refused from here; what is under way gets its time.
     live.stopWaiting();
     events.stop();
     const graceMs = config.stopGraceMs * SHARE_OF_WORK;
+    await proxy.stop();
     const closed = closeHttpServer(http, graceMs);
     const webhooksStopped = webhooks.drain(graceMs);
     await dispatcher.drain(graceMs);

@@ -32,6 +32,6 @@ export function buildPrompt(
 }
 
 // A prefix that leads out of the output folder is ComfyUI's to refuse: below our folder it would be let through.
-function isPlainPrefix(value: string): boolean {
+export function isPlainPrefix(value: string): boolean {
   return value !== '' && !/^[/\\]|^[a-z]:|\\|(^|\/)\.{1,2}(\/|$)|\/$/i.test(value);
 }

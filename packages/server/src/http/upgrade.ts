@@ -12,6 +12,8 @@ export interface Upgrade {
 
 const UPGRADABLE = /^\/prod\/v[12]\/deployments\/[^/]+\/instances\/[^/]+\/proxy\//;
 const upgrades = new WeakMap<IncomingMessage, Upgrade>();
+/** Beside the object: its base sets the property before a field of its own would be there. */
+const offers = new WeakSet<IncomingMessage>();
 
 /**
  * Node asks a request for `upgrade` once its headers are there. With a listener for upgrades it would take every request
@@ -19,15 +21,14 @@ const upgrades = new WeakMap<IncomingMessage, Upgrade>();
  * instance are wanted.
  */
 export class UpgradableRequest extends IncomingMessage {
-  #isOffered = false;
-
   get upgrade(): boolean {
-    if (!this.#isOffered || this.headers.upgrade?.toLowerCase() !== 'websocket') return false;
+    if (!offers.has(this) || this.headers.upgrade?.toLowerCase() !== 'websocket') return false;
     return this.method === 'GET' && UPGRADABLE.test(this.url ?? '');
   }
 
   set upgrade(isOffered: boolean) {
-    this.#isOffered = isOffered;
+    if (isOffered) offers.add(this);
+    else offers.delete(this);
   }
 }
 

@@ -64,14 +64,19 @@ export function judgeProxyPath(policy: Policy, method: string, raw: string): Ver
   if (policy.closed.some((rule) => fits(rule, method, path))) return { kind: 'closed', path, methods: [] };
   const found = policy.rules.find((rule) => fits(rule, method, path));
   if (found) return { kind: 'open', serve: found.kind, path };
-  const methods = policy.rules.filter((rule) => fits(rule, rule.methods[0] ?? '', path)).flatMap((rule) => rule.methods);
+  const methods = policy.rules
+    .filter((rule) => fits(rule, rule.methods[0] ?? '', path))
+    .flatMap((rule) => rule.methods);
   return { kind: 'closed', path, methods: [...new Set(methods)] };
 }
 
 /** The path as the instance gets it: each segment decoded once and judged; anything that could be read twice is refused. */
 export function normalisePath(raw: string): { kind: 'ok'; path: string } | { kind: 'malformed'; reason: string } {
   if (raw.length > MAX_PATH) return malformed('it is too long');
-  const segments = raw.replace(/^api\//, '').replace(/\/$/, '').split('/');
+  const segments = raw
+    .replace(/^api\//, '')
+    .replace(/\/$/, '')
+    .split('/');
   if (segments[0] === 'api') return malformed('it begins with api/ twice');
   const decoded: string[] = [];
   for (const segment of segments) {
