@@ -5,6 +5,7 @@ import { startFake } from '../back-end.ts';
 import { setServiceTime } from '../fake-control.ts';
 import type { Submission } from '../gateway-arm.ts';
 import { type Peer, startPeer } from '../peer-process.ts';
+import { cpuMs } from '../process-cost.ts';
 import type { Row, RowResult, RunContext } from '../row.ts';
 import { openStage, type Stage, submitAll, warmUp } from '../stage.ts';
 import { percentile } from '../statistics.ts';
@@ -29,6 +30,8 @@ interface Bench {
   readonly targets: { path: string; authorization: string }[];
   readonly problems: string[];
   readonly polls: number[];
+  /** Of one core, in per cent, by what polls add. */
+  readonly addedCpu: number[];
 }
 
 async function run(context: RunContext): Promise<RowResult> {
@@ -36,7 +39,7 @@ async function run(context: RunContext): Promise<RowResult> {
   const stage = await openStage(context, { name: 'row8', backEnd: fake, connections: 32 });
   const pollers = await startPeer({ file: 'status-pollers.ts', dir: context.makeDir('row8') });
   const figures = { quiet: [] as number[], polled: [] as number[] };
-  const bench: Bench = { context, stage, pollers, targets: [], problems: [...stage.problems], polls: [] };
+  const bench: Bench = { context, stage, pollers, targets: [], problems: [...stage.problems], polls: [], addedCpu: [] };
   try {
     await warmUp(context, (size) => submitAll(stage, context, size));
     const count = context.isQuick ? 500 : 5_000;
@@ -46,10 +49,14 @@ async function run(context: RunContext): Promise<RowResult> {
     bench.targets.push(...(await runWorkers({ workers: 16, count }, submitLive)).map(toTarget));
     await measureSubmits(bench);
     for (let round = 0; round < context.rounds; round += 1) {
-      figures.quiet.push(await measureSubmits(bench));
-      figures.polled.push(await whilePolled(bench));
-      const [quiet = 0, polled = 0] = [figures.quiet.at(-1), figures.polled.at(-1)];
-      context.log(`  round ${round + 1}: p99 ${polled.toFixed(2)} ms under polls, ${quiet.toFixed(2)} ms without`);
+      const quiet = await watchCpu(bench, () => measureSubmits(bench));
+      const polled = await whilePolled(bench);
+      figures.quiet.push(quiet.p99);
+      figures.polled.push(polled.p99);
+      bench.addedCpu.push(polled.cpuShare - quiet.cpuShare);
+      context.log(
+        `  round ${round + 1}: p99 ${polled.p99.toFixed(2)} ms under polls, ${quiet.p99.toFixed(2)} ms without`,
+      );
     }
   } finally {
     await pollers.child.stop();
@@ -69,6 +76,7 @@ async function run(context: RunContext): Promise<RowResult> {
         moonshot: 1.2,
       },
       { name: 'polls/s meanwhile', unit: '/s', compare: 'alone', isMoreBetter: true, ours: bench.polls },
+      { name: 'gateway CPU that polls add', unit: '%', compare: 'alone', isMoreBetter: false, ours: bench.addedCpu },
     ],
     problems: bench.problems,
     notes: [`${SUBMITS_A_SECOND} submits/s in both arms, each at its time; pollers on ${CLIENTS} connections`],
@@ -100,15 +108,23 @@ async function timeSubmit(context: RunContext, stage: Stage, index: number): Pro
   return performance.now() - startedAt;
 }
 
-async function whilePolled(bench: Bench): Promise<number> {
+/** What tells the gateway's share from the machine's: a figure that other work on it does not change. */
+async function watchCpu({ stage }: Bench, measure: () => Promise<number>) {
+  const { pid } = stage.service;
+  const [before, startedAt] = [cpuMs(pid), performance.now()];
+  const p99 = await measure();
+  return { p99, cpuShare: (100 * (cpuMs(pid) - before)) / (performance.now() - startedAt) };
+}
+
+async function whilePolled(bench: Bench): Promise<{ p99: number; cpuShare: number }> {
   const { pollers, stage, targets, context } = bench;
   const orders = { url: stage.service.url, clients: CLIENTS, targets };
   await fetch(pollers.url, { method: 'POST', body: JSON.stringify(orders) });
-  // All of them have begun.
-  await sleep(2_000);
+  // All of them have their connection.
+  while ((await readTally(pollers, 'GET')).polls < 3 * CLIENTS) await sleep(100);
   const startedAt = performance.now();
   const before = await readTally(pollers, 'GET');
-  const p99 = await measureSubmits(bench);
+  const measured = await watchCpu(bench, () => measureSubmits(bench));
   const after = await readTally(pollers, 'DELETE');
   const perSecond = (1_000 * (after.polls - before.polls)) / (performance.now() - startedAt);
   bench.polls.push(perSecond);
@@ -116,7 +132,7 @@ async function whilePolled(bench: Bench): Promise<number> {
   if (perSecond < 0.9 * CLIENTS) bench.problems.push(`only ${Math.round(perSecond)} polls/s`);
   // What is still under way must not reach into the next arm.
   await sleep(context.isQuick ? 300 : 1_000);
-  return p99;
+  return measured;
 }
 
 async function readTally({ url }: Peer, method: string): Promise<{ polls: number; wrong: number; worstMs: number }> {
