@@ -40,7 +40,7 @@ describe('a run that fails inside ComfyUI (10011)', () => {
 
   it('ends when it passes its run_within_seconds, and is interrupted on its instance', async () => {
     const result = await runOn(app(), faulty({ serviceMs: 60_000 }, { run_within_seconds: 0.3 }));
-    expect(expectFailed(result, 10011).details).toContain('limit of 0.3 s');
+    expect(expectFailed(result, 10011).details).toContain('run_within_seconds of 0.3 s');
     expect(app().emulator.executions().at(-1)).toMatchObject({ outcome: 'interrupted' });
   });
 

@@ -24,21 +24,23 @@ export function createDeadlines(deps: Deps) {
     const isReachable = deps.fleet.ready().length > 0;
     noInstanceSince = isReachable ? undefined : (noInstanceSince ?? now);
     for (const request of deps.live.timed()) {
-      if (isWaiting(request) && isDue(request, now)) expire(request, 'start_within_seconds');
+      if (isWaiting(request) && isDue(request, now))
+        expire(request, { name: 'its start_within_seconds', ms: (request.startBy ?? now) - request.createdAt });
     }
     if (noInstanceSince !== undefined && now - noInstanceSince > deps.startTimeoutMs) expireOld(now);
   }
 
   function expireOld(now: number) {
     for (const request of deps.live.all()) {
-      if (isWaiting(request) && now - request.createdAt > deps.startTimeoutMs) expire(request, 'start time-out');
+      if (isWaiting(request) && now - request.createdAt > deps.startTimeoutMs)
+        expire(request, { name: 'the start time-out', ms: deps.startTimeoutMs });
     }
   }
 
-  function expire(request: LiveRequest, limit: string) {
+  function expire(request: LiveRequest, limit: { name: string; ms: number }) {
     if (request.stop) return;
-    const waitedS = Math.round((deps.clock.now() - request.createdAt) / 100) / 10;
-    const details = `Not started within the ${limit}: it waited ${waitedS} s in the queue. ${describeFleet(deps.fleet)}`;
+    const waited = seconds(deps.clock.now() - request.createdAt);
+    const details = `Not started within ${limit.name} (${seconds(limit.ms)}): it waited ${waited} in the queue. ${describeFleet(deps.fleet)}`;
     deps.dispatcher.stopRequest(request, { kind: 'fail', code: 10007, details });
   }
 
@@ -51,6 +53,10 @@ export function createDeadlines(deps: Deps) {
     },
     sweep,
   };
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 100) / 10} s`;
 }
 
 function isDue(request: LiveRequest, now: number): boolean {

@@ -14,7 +14,7 @@ const CAUSES: { [K in Cause['kind']]: Extract<Cause, { kind: K }> } = {
   prompt_refused: { kind: 'prompt_refused', ...texts },
   queue_unexpected: { kind: 'queue_unexpected', ...texts },
   node_failed: { kind: 'node_failed', ...texts },
-  run_timeout: { kind: 'run_timeout', afterMs: 1_234 },
+  run_timeout: { kind: 'run_timeout', afterMs: 1_234, isOwn: true },
   interrupted_elsewhere: { kind: 'interrupted_elsewhere' },
   outputs_unreadable: { kind: 'outputs_unreadable', ...texts },
   unexpected: { kind: 'unexpected', ...texts },

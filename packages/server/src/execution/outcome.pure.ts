@@ -8,7 +8,8 @@ export type Failure =
   | { kind: 'prompt_refused'; details: string; debugInfo: string }
   | { kind: 'queue_unexpected'; details: string; debugInfo: string }
   | { kind: 'node_failed'; details: string; debugInfo: string }
-  | { kind: 'run_timeout'; afterMs: number }
+  /** `isOwn`: the request's own limit, not the service's. */
+  | { kind: 'run_timeout'; afterMs: number; isOwn: boolean }
   | { kind: 'interrupted_elsewhere' }
   | { kind: 'lost'; reason: string }
   | { kind: 'outputs_unreadable'; details: string; debugInfo: string }
@@ -53,7 +54,7 @@ export function decideOutcome(cause: Cause, history: AttemptHistory): Outcome {
     case 'run_timeout':
       return fail(
         10011,
-        `The run was stopped: it took longer than its limit of ${Math.round(cause.afterMs / 100) / 10} s.`,
+        `The run was stopped: it took longer than ${cause.isOwn ? 'its run_within_seconds' : "the service's run time-out"} of ${Math.round(cause.afterMs / 100) / 10} s.`,
       );
     case 'interrupted_elsewhere':
       return fail(10011, 'The run was interrupted on its instance by somebody other than this service.');

@@ -158,7 +158,10 @@ async function follow(deps: ExecutionDeps, attempt: Attempt, { watch, place }: S
   const limitMs = Math.min(attempt.request.runWithinMs ?? Number.POSITIVE_INFINITY, deps.limits.runTimeoutMs);
   const stopped = await waitForEndOrStop(attempt, { watch, place }, limitMs);
   if (stopped === 'over') return await judgeEnd(deps, attempt, await watch.ended);
-  const cause: Cause = stopped === 'timeout' ? { kind: 'run_timeout', afterMs: limitMs } : wishCause(stopped);
+  const cause: Cause =
+    stopped === 'timeout'
+      ? { kind: 'run_timeout', afterMs: limitMs, isOwn: limitMs === attempt.request.runWithinMs }
+      : wishCause(stopped);
   const end = await interruptUntilOver({ attempt, watch });
   // It was faster than the interrupt: what is finished stays finished.
   if (end?.kind === 'success' && stopped !== 'timeout') return await judgeEnd(deps, attempt, end);
