@@ -18,6 +18,7 @@ import type { Storage } from './files/storage.ts';
 import { registerHealth } from './http/health.ts';
 import type { RouteServer } from './http/serve-route.ts';
 import type { Fleet } from './instances/fleet.ts';
+import { registerInstanceRoutes } from './instances/routes.ts';
 import { allowedHosts } from './net/target.ts';
 import type { InstanceProxy } from './proxy/proxy.ts';
 import { registerProxyRoutes } from './proxy/routes.ts';
@@ -69,6 +70,7 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
   const { captureObjectInfo } = fleet;
   registerHealth(routes, { version: parts.version, notReady: parts.notReady });
   registerProxyRoutes(routes, parts.proxy.parts);
+  registerInstanceRoutes(routes, { db, clock, fleet, directory, versions, workOn: parts.dispatcher.workOn });
   registerAccountRoutes(routes, {
     db,
     clock,
@@ -101,7 +103,7 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
     version: parts.version,
     listEnvironments: () => listEnvironments(fleet),
     hardware: config.hardware,
-    requireFunds: parts.funds?.requireFunds,
+    requireFunds: async (accountId) => await parts.funds?.requireFunds(accountId),
     statusOf: (row) => (row.is_enabled ? statusOfFleet(fleet) : 'disabled'),
   });
   registerWebhookRoutes(routes, { db, clock });

@@ -6,9 +6,7 @@ import { DEFAULT_LIMITS } from '@comfleet/api';
 import { createAuthenticator } from './accounts/authenticate.ts';
 import { ensureFirstAccount } from './accounts/first-account.ts';
 import { registerRoutes } from './app-routes.ts';
-import { createUsageCounter } from './billing/count-usage.ts';
-import { createFunds } from './billing/funds.ts';
-import { createMeter } from './billing/meter.ts';
+import { createBilling } from './billing/create-billing.ts';
 import type { Config } from './config.ts';
 import { createDatabase } from './db/database.ts';
 import { migrateJobs } from './db/jobs.ts';
@@ -133,10 +131,8 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   const versions = createVersions({ db, objectInfos, captureObjectInfo });
   const directory = createDeploymentDirectory({ db, clock });
   const disable = (of: { accountId: string; deploymentId?: string }) => disableForFunds({ db, directory }, of);
-  const { hardware, runTimeoutMs } = config;
-  const funds = config.billing === 'on' ? createFunds({ db, clock, hardware, runTimeoutMs, disable }) : undefined;
-  const meter = createMeter({ db, log });
-  const usageCounter = createUsageCounter({ db, clock, log });
+  const billing = createBilling({ db, clock, log, config, disable });
+  const { funds } = billing;
   const live = createLiveIndex();
   const recent = createRecentlyEnded();
   const writes = createRequestWrites({ db, log });
@@ -192,7 +188,8 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   const stopWaking = waker.on('deployments', endOfRefused);
 
   let isReady = false;
-  const http = createHttpServer({ log, newId, bodyLimitBytes: config.bodyLimitBytes, errorStatus: config.errorStatus });
+  const { bodyLimitBytes, errorStatus, corsOrigins } = config;
+  const http = createHttpServer({ log, newId, bodyLimitBytes, errorStatus, corsOrigins });
   const authenticator = createAuthenticator({ db, clock });
   const events = new EventsHub({
     log,
@@ -213,6 +210,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
       allowedHosts: config.allowedHosts,
       trustedProxies: config.trustedProxies,
     },
+    rateLimits: config.rateLimits,
   });
   registerRoutes(routes, {
     config,
@@ -249,13 +247,11 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
 
   await fleet.start();
   await recoverRequests({ db, clock, log, live, fleet, writes, dispatcher, maxAttempts: MAX_ATTEMPTS, funds });
-  await meter.resume((id) => fleet.get(id) !== undefined);
+  await billing.start((id) => fleet.get(id) !== undefined);
   await endOfRefused();
   await webhooks.start();
   dispatcher.start();
   deadlines.start();
-  meter.start();
-  usageCounter.start();
   fundsSweep?.start();
   retention.start();
   const url = await http.listen({ port: config.port, host: config.host }).catch(async (error: unknown) => {
@@ -268,7 +264,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   async function stop() {
     isReady = false;
     deadlines.stop();
-    const countingStopped = Promise.all([fundsSweep?.stop(), usageCounter.stop()]);
+    const sweepStopped = fundsSweep?.stop();
     retention.stop();
     stopWaking();
     stopWakingProxy();
@@ -282,8 +278,8 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     await dispatcher.drain(graceMs);
     await closed;
     await writes.stop();
-    await countingStopped;
-    await meter.stop();
+    await sweepStopped;
+    await billing.stop();
     await webhooksStopped;
     await webhooks.stop();
     await fleet.stop();

@@ -6,6 +6,12 @@ import { type CatalogueSku, DEFAULT_HARDWARE, DEFAULT_SKU, type HardwareCatalogu
 const PROVIDERS = ['static', 'process'];
 const MAX_PRICE_USD = 1_000_000;
 const NUMBERS = ['vram_gb', 'ram_gb', 'vcpu', 'price_usd_per_hour'] as const;
+const EXPECTED = {
+  vram_gb: 'a number of at least 0',
+  ram_gb: 'a number of at least 0',
+  vcpu: 'a whole number of at least 0',
+  price_usd_per_hour: `dollars from 0 to ${MAX_PRICE_USD} with at most 6 decimals`,
+} as const;
 const KEYS = ['sku', 'gpu', ...NUMBERS, 'provider', 'default', 'is_offered'];
 
 export interface CatalogueSettings {
@@ -92,23 +98,12 @@ function createEntryReader(entry: unknown, where: string, problems: string[]) {
     const value = values.get(key);
     if (value === undefined) return undefined;
     const isFit = typeof value === 'number' && Number.isFinite(value) && value >= 0;
-    if (key === 'price_usd_per_hour') return isFit ? readPrice(value) : refuse();
+    if (key === 'price_usd_per_hour') return (isFit ? readPrice(value) : undefined) ?? refuse();
     return isFit && (key !== 'vcpu' || Number.isInteger(value)) ? value : refuse();
 
     function refuse(): undefined {
-      const kind = key === 'vcpu' ? 'a whole number' : 'a number';
-      problems.push(`${where}.${key}: ${JSON.stringify(value)}: expected ${kind} of at least 0`);
+      problems.push(`${where}.${key}: ${JSON.stringify(value)}: expected ${EXPECTED[key]}`);
     }
-  }
-
-  function readPrice(usd: number): number | undefined {
-    const microdollars = Math.round(usd * 1_000_000);
-    // Six decimals at most: what is billed is what the operator wrote.
-    if (usd <= MAX_PRICE_USD && Number((microdollars / 1_000_000).toFixed(6)) === usd) return microdollars;
-    problems.push(
-      `${where}.price_usd_per_hour: ${usd}: expected dollars up to ${MAX_PRICE_USD} with at most 6 decimals`,
-    );
-    return undefined;
   }
 
   return {
@@ -141,4 +136,10 @@ function createEntryReader(entry: unknown, where: string, problems: string[]) {
       };
     },
   };
+}
+
+/** Whole microdollars: what is billed is what the operator wrote. */
+function readPrice(usd: number): number | undefined {
+  const microdollars = Math.round(usd * 1_000_000);
+  return usd <= MAX_PRICE_USD && Number((microdollars / 1_000_000).toFixed(6)) === usd ? microdollars : undefined;
 }

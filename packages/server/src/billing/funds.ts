@@ -1,15 +1,12 @@
-// The gate for money: what each account and token may still spend, in memory, and what its live requests reserve of it
-// (the policy is in hold.pure.ts). Made by app.ts when billing is on; submit.ts takes a hold before it accepts a request,
-// finish.ts settles it. A fresh account costs a submit no query: balances are read again after a second, and always
-// before anybody is refused. With N processes on one database each reserves for itself.
+// The gate for money, made by app.ts when billing is on: submit.ts takes a hold before it accepts a request, finish.ts
+// settles it (the policy is in hold.pure.ts). A fresh account costs a submit no query: balances are read again after a
+// second, and always before anybody is refused. With N processes on one database each reserves for itself.
 import { ApiError, DEFAULT_HARDWARE, type HardwareCatalogue } from '@comfleet/api';
 import type { Queryable } from '../db/database.ts';
-import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { describeRefusal, judgeStart } from './funds-words.pure.ts';
 import { expectRunMs, isEmpty, learnMean, mustStopOverrun, reserveFor } from './hold.pure.ts';
-import { readFunds } from './ledger.sql.ts';
-import { type AccountFunds, createPurses, type MutablePurse } from './purses.ts';
+import { type AccountFunds, Purses } from './purses.ts';
 
 export interface HoldFor {
   readonly accountId: string;
@@ -28,27 +25,6 @@ export interface Hold extends HoldFor {
 
 export const NOTHING_SPENT = { chargedMicrodollars: 0, runMs: undefined } as const;
 
-export interface Funds {
-  /** Throws 10001, having disabled what the account can no longer pay for. */
-  take(ask: HoldFor): Promise<Hold>;
-  /** After a restart: the request was accepted before, so nobody asks whether it may be. */
-  restore(ask: HoldFor): Hold;
-  /** Throws 10001 while the account has nothing to spend. Before a deployment is enabled. */
-  requireFunds(accountId: string): Promise<void>;
-  /** Why an account cannot start runs and what to do, with its balance. */
-  explain(accountId: string): Promise<string>;
-  /** Something was changed in the database: the next use reads it. */
-  forget(accountId: string): void;
-  /** Reads again what live requests draw from. */
-  refresh(): Promise<void>;
-  /** Of the runs that have used more than they reserved, those that nothing is left for. */
-  chooseStops(overruns: readonly Overrun[]): Overrun[];
-  /** True when the money of the hold's account is used up. */
-  isEmpty(accountId: string): boolean;
-  /** Accounts whose money a charge used up since the last call. */
-  takeEmptied(): string[];
-}
-
 export interface Overrun {
   readonly hold: Hold;
   readonly overrunMicrodollars: number;
@@ -59,64 +35,104 @@ interface Deps {
   readonly clock: Clock;
   readonly hardware: HardwareCatalogue;
   readonly runTimeoutMs: number;
-  /** Disables a deployment, or all of an account's. */
-  readonly disable: (of: { accountId: string; deploymentId?: string }) => Promise<void>;
+  /** Disables a deployment. */
+  readonly disable: (of: { accountId: string; deploymentId: string }) => Promise<void>;
 }
 
-const FRESH_MS = 1_000;
+const KEPT_MEANS = 20_000;
 
-export function createFunds(deps: Deps): Funds {
-  const { clock } = deps;
-  const priceOf = createPrices(deps.hardware);
-  const purses = createPurses();
-  const meanRunMs = new Map<string, number>();
-  const emptied = new Set<string>();
+export class Funds {
+  readonly #deps: Deps;
+  readonly #purses: Purses;
+  readonly #priceOf: (sku: string) => number;
+  readonly #meanRunMs = new Map<string, number>();
+  readonly #emptied = new Set<string>();
 
-  async function load(account: AccountFunds): Promise<void> {
-    // A read under way may have begun before what the caller wants to see, and one that failed is its own caller's matter.
-    if (account.loading !== undefined) await account.loading.catch(() => undefined);
-    account.loading ??= read(account).finally(() => {
-      account.loading = undefined;
-    });
-    await account.loading;
+  constructor(deps: Deps) {
+    this.#deps = deps;
+    this.#purses = new Purses(deps);
+    this.#priceOf = createPrices(deps.hardware);
   }
 
-  // A charge that is settled before the read starts is in what is read; one that is settled later may be, or not, and
-  // counts until the next read.
-  async function read(account: AccountFunds): Promise<void> {
-    const tokenIds = [...account.tokens.keys()];
-    const drawn = [account.purse, ...account.tokens.values()];
-    const before = drawn.map((purse) => purse.charged);
-    const { changes } = account;
-    const rows = await readFunds(deps.db, { accountId: account.id, tokenIds });
-    purses.learn(account, rows, tokenIds);
-    drawn.forEach((purse, index) => {
-      purse.charged -= before[index] ?? 0;
-    });
-    account.loadedAt = account.changes === changes ? clock.now() : undefined;
+  /** Throws 10001, having disabled what the account can no longer pay for. */
+  async take(ask: HoldFor): Promise<Hold> {
+    const purses = this.#purses;
+    const account = purses.ofAccount(ask.accountId);
+    if (this.#priceOf(ask.sku) === 0) return this.#hold(account, ask);
+    await purses.freshen(account, ask.tokenId);
+    const judge = () => judgeStart(account, this.#tokenOf(account, ask));
+    if (judge() !== undefined) await purses.loadOrKeep(account);
+    const refusal = judge();
+    if (refusal === undefined) return this.#hold(account, ask);
+    // A token that has spent its share leaves the deployment to the account's other tokens.
+    const { accountId, deploymentId } = ask;
+    const isDisabled = refusal !== 'token_limit';
+    if (isDisabled) await this.#deps.disable({ accountId, deploymentId });
+    throw new ApiError(10001, describeRefusal(account, { refusal, token: this.#tokenOf(account, ask), deploymentId }));
   }
 
-  async function freshen(account: AccountFunds, tokenId: string | undefined): Promise<void> {
-    const isTokenNew = tokenId !== undefined && !purses.hasToken(account, tokenId);
-    const ageMs = clock.now() - (account.loadedAt ?? Number.NEGATIVE_INFINITY);
-    if (!isTokenNew && ageMs >= 0 && ageMs < FRESH_MS) return;
-    await loadOrKeep(account);
+  /** After a restart: the request was accepted before, so nobody asks whether it may be. */
+  restore(ask: HoldFor): Hold {
+    return this.#hold(this.#purses.ofAccount(ask.accountId), ask);
   }
 
-  // While the database is away nothing is accepted anyway; what was read before still holds.
-  async function loadOrKeep(account: AccountFunds): Promise<void> {
-    try {
-      await load(account);
-    } catch (error) {
-      if (account.loadedAt === undefined || !isDatabaseUnavailable(error)) throw error;
+  /** Throws 10001 while the account has nothing to spend. Before a deployment is enabled. */
+  async requireFunds(accountId: string): Promise<void> {
+    const account = this.#purses.ofAccount(accountId);
+    await this.#purses.load(account);
+    const refusal = judgeStart(account, undefined);
+    if (refusal !== undefined) throw new ApiError(10001, describeRefusal(account, { refusal }));
+  }
+
+  /** Why a deployment of the account is disabled and what to do, with the balance. */
+  async explain(accountId: string): Promise<string> {
+    const account = this.#purses.ofAccount(accountId);
+    await this.#purses.freshen(account, undefined);
+    return describeRefusal(account, { refusal: judgeStart(account, undefined) ?? 'was_low' });
+  }
+
+  /** Funds or limits were changed in the database. */
+  forget(accountId: string): void {
+    this.#purses.forget(accountId);
+  }
+
+  /** Reads again what live requests draw from. */
+  async refresh(): Promise<void> {
+    for (const account of this.#purses.all()) {
+      if (account.holds > 0) await this.#purses.freshen(account, undefined);
     }
   }
 
-  function hold(account: AccountFunds, ask: HoldFor): Hold {
-    const drawn: MutablePurse[] = [account.purse];
-    if (ask.tokenId !== undefined) drawn.push(purses.ofToken(account, ask.tokenId));
-    const pricePerHourMicrodollars = priceOf(ask.sku);
-    const runMs = expectRunMs(meanRunMs.get(ask.deploymentId), deps.runTimeoutMs);
+  /** Of the runs that have used more than they reserved, those that nothing is left for. */
+  chooseStops(overruns: readonly Overrun[]): Overrun[] {
+    this.#purses.clearOverruns();
+    for (const { hold, overrunMicrodollars } of overruns) {
+      for (const purse of this.#purses.drawnBy(hold)) purse.overrun += overrunMicrodollars;
+    }
+    return overruns.filter(({ hold }) => this.#purses.drawnBy(hold).some(mustStopOverrun));
+  }
+
+  /** Whether the account's money is used up, as far as it is known. */
+  isEmpty(accountId: string): boolean {
+    const account = this.#purses.ofAccount(accountId);
+    return account.loadedAt !== undefined && isEmpty(account.purse);
+  }
+
+  /** Accounts whose money a charge used up since the last call. */
+  takeEmptied(): string[] {
+    const ids = [...this.#emptied];
+    this.#emptied.clear();
+    return ids;
+  }
+
+  #tokenOf(account: AccountFunds, { tokenId }: HoldFor) {
+    return tokenId === undefined ? undefined : this.#purses.ofToken(account, tokenId);
+  }
+
+  #hold(account: AccountFunds, ask: HoldFor): Hold {
+    const drawn = this.#purses.drawnBy(ask);
+    const pricePerHourMicrodollars = this.#priceOf(ask.sku);
+    const runMs = expectRunMs(this.#meanRunMs.get(ask.deploymentId), this.#deps.runTimeoutMs);
     const reservedMicrodollars = reserveFor(runMs, pricePerHourMicrodollars);
     for (const purse of drawn) purse.reserved += reservedMicrodollars;
     account.holds += 1;
@@ -125,82 +141,25 @@ export function createFunds(deps: Deps): Funds {
       ...ask,
       pricePerHourMicrodollars,
       reservedMicrodollars,
-      settle(end) {
+      settle: ({ chargedMicrodollars, runMs }) => {
         if (isSettled) return;
         isSettled = true;
         account.holds -= 1;
         for (const purse of drawn) {
           purse.reserved -= reservedMicrodollars;
-          purse.charged += end.chargedMicrodollars;
+          purse.charged += chargedMicrodollars;
         }
-        if (end.runMs !== undefined) learn(ask.deploymentId, end.runMs);
-        if (end.chargedMicrodollars > 0 && isEmpty(account.purse)) emptied.add(account.id);
+        if (runMs !== undefined) this.#learn(ask.deploymentId, runMs);
+        if (chargedMicrodollars > 0 && isEmpty(account.purse)) this.#emptied.add(account.id);
       },
     };
   }
 
-  function learn(deploymentId: string, runMs: number) {
-    if (meanRunMs.size >= KEPT_MEANS) meanRunMs.clear();
-    meanRunMs.set(deploymentId, learnMean(meanRunMs.get(deploymentId), runMs));
+  #learn(deploymentId: string, runMs: number): void {
+    if (this.#meanRunMs.size >= KEPT_MEANS) this.#meanRunMs.clear();
+    this.#meanRunMs.set(deploymentId, learnMean(this.#meanRunMs.get(deploymentId), runMs));
   }
-
-  async function take(ask: HoldFor): Promise<Hold> {
-    const account = purses.ofAccount(ask.accountId);
-    await freshen(account, ask.tokenId);
-    const token = () => (ask.tokenId === undefined ? undefined : purses.ofToken(account, ask.tokenId));
-    const isFree = priceOf(ask.sku) === 0;
-    if (!isFree && judgeStart(account, token()) !== undefined) await loadOrKeep(account);
-    const refusal = isFree ? undefined : judgeStart(account, token());
-    if (refusal === undefined) return hold(account, ask);
-    // A token that has spent its share leaves the deployment to the account's other tokens.
-    if (refusal !== 'token_limit') await deps.disable(ask);
-    throw new ApiError(10001, describeRefusal(account, { refusal, token: token(), deploymentId: ask.deploymentId }));
-  }
-
-  return {
-    take,
-    restore: (ask) => hold(purses.ofAccount(ask.accountId), ask),
-    async requireFunds(accountId) {
-      const account = purses.ofAccount(accountId);
-      await load(account);
-      const refusal = judgeStart(account, undefined);
-      if (refusal !== undefined) throw new ApiError(10001, describeRefusal(account, { refusal }));
-    },
-    async explain(accountId) {
-      const account = purses.ofAccount(accountId);
-      await freshen(account, undefined);
-      return describeRefusal(account, { refusal: judgeStart(account, undefined) ?? 'was_low' });
-    },
-    forget(accountId) {
-      const account = purses.ofAccount(accountId);
-      account.loadedAt = undefined;
-      account.changes += 1;
-    },
-    async refresh() {
-      for (const account of purses.all()) if (account.holds > 0) await freshen(account, undefined);
-    },
-    chooseStops(overruns) {
-      purses.clearOverruns();
-      const drawnBy = overruns.map(({ hold, overrunMicrodollars }) => {
-        const drawn = purses.drawnBy(hold);
-        for (const purse of drawn) purse.overrun += overrunMicrodollars;
-        return drawn;
-      });
-      return overruns.filter((_, index) => drawnBy[index]?.some(mustStopOverrun));
-    },
-    isEmpty(accountId) {
-      const account = purses.ofAccount(accountId);
-      return account.loadedAt !== undefined && isEmpty(account.purse);
-    },
-    takeEmptied() {
-      const ids = [...emptied];
-      emptied.clear();
-      return ids;
-    },
-  };
 }
-
-const KEPT_MEANS = 20_000;
 
 /** A deployment may name a SKU that the configuration has dropped since: the default catalogue's price is the best guess. */
 function createPrices({ skus }: HardwareCatalogue): (sku: string) => number {

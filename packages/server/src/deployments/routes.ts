@@ -27,8 +27,8 @@ interface Deps extends ViewDeps {
   readonly waker: Waker;
   readonly directory: DeploymentDirectory;
   readonly hardware: HardwareCatalogue;
-  /** Throws 10001 while the account's funds do not allow new runs; undefined when billing is off. */
-  readonly requireFunds: ((accountId: string) => Promise<void>) | undefined;
+  /** Throws 10001 while the account's funds do not allow new runs. */
+  readonly requireFunds: (accountId: string) => Promise<void>;
   readonly listEnvironments: ListEnvironments;
   /** Of the service, for the OpenAPI documents. */
   readonly version: string;
@@ -73,7 +73,7 @@ export function registerDeploymentRoutes<A extends Caller>(routes: RouteServer<A
       const msg = `There is no hardware "${hardware}"; there are ${deps.hardware.usable.join(', ')}.`;
       throw validationError([{ loc: ['body', 'hardware', 0], msg, type: 'unknown_hardware', input: hardware }]);
     }
-    if (body.value.is_enabled === true && !before.is_enabled) await deps.requireFunds?.(before.account_id);
+    if (body.value.is_enabled === true && !before.is_enabled) await deps.requireFunds(before.account_id);
     return await answer(
       deps,
       call,
