@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EventReader, readEvents } from '../../../testing/event-reader.ts';
 import { makeLiveRequest } from '../../../testing/make-live-request.ts';
-import { silentLog } from '../../../testing/test-database.ts';
 import { until } from '../../../testing/until.ts';
+import { createLog } from '../../telemetry/log.ts';
 import { addNote, type LiveRequest, publish } from '../live.ts';
 import type { RunProgress } from '../run-progress.pure.ts';
 import { parseEventId } from './encode.pure.ts';
@@ -39,7 +39,7 @@ afterEach(() => {
 
 function createHub(tickMs: number): EventsHub {
   return new EventsHub({
-    log: silentLog,
+    log: createLog('silent'),
     start: 's1',
     isRefused: async () => false,
     position: () => place,

@@ -28,6 +28,8 @@ const ROUND_TICKS = 15;
 const STALL_TICKS = 60;
 /** More than the largest preview. */
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
+/** A reader that went away is told of by `close`. */
+const ignore = () => undefined;
 const HEARTBEAT = Buffer.from(':\n\n');
 
 export class Subscribers {
@@ -59,7 +61,7 @@ export class Subscribers {
     const slot = this.#byResponse.size % ROUND_TICKS;
     const subscriber: Subscriber = { response, context, slot, blockedSince: 0, hasMissed: false };
     this.#byResponse.set(response, subscriber);
-    response.on('close', this.#onClose);
+    response.on('close', this.#onClose).on('error', ignore);
     return subscriber;
   }
 
