@@ -1,6 +1,7 @@
 // The package's door: ComfyUI's protocol (client, frames, history) and its graphs (parse, validate, compile).
 export { type ComfyClient, type ComfyClientOptions, createComfyClient } from './client.ts';
 export { ComfyError, type ComfyErrorKind, toComfyError } from './comfy-error.ts';
+export { type Conversion, type ConvertOptions, convertWorkflow } from './editor/convert.ts';
 export {
   classifyExecutionError,
   type ExecutionError,

@@ -12,7 +12,7 @@ import { createFillIn } from './file-name-text.ts';
 import { unpackGroupNodes } from './group-nodes.ts';
 import { applyPrimitives } from './primitives.ts';
 import { readFile } from './read-file.ts';
-import { createReport, refuse } from './report.ts';
+import { createReport, type Place, refuse } from './report.ts';
 
 export interface ConvertOptions {
   /** Chooses in `{a|b}` of a prompt, a number in [0, 1). Without it the first one is taken, so that the same file gives the same graph. */
@@ -23,7 +23,13 @@ export interface ConvertOptions {
 }
 
 export type Conversion =
-  | { readonly kind: 'ok'; readonly graph: Graph; readonly warnings: readonly Problem[] }
+  | {
+      readonly kind: 'ok';
+      readonly graph: Graph;
+      readonly warnings: readonly Problem[];
+      /** Where each node of the graph stands in the file. */
+      readonly places: ReadonlyMap<string, Place>;
+    }
   | { readonly kind: 'refused'; readonly problems: readonly Problem[] };
 
 /** Enough for any workflow; keeps nested subgraphs from multiplying without end. */
@@ -41,12 +47,12 @@ export function convertWorkflow(workflow: JsonValue, info: ObjectInfo, options: 
   if (model === undefined) return { kind: 'refused', problems: report.problems };
   const fillIn = createFillIn(model.root, options.now);
   applyPrimitives(model.graphs, { report, fillIn });
-  const graph = emitGraph(model.root, {
+  const { graph, places } = emitGraph(model.root, {
     report,
     fillIn,
     random: options.random ?? (() => 0),
     maxNodes: options.maxNodes ?? MAX_NODES,
   });
   if (report.problems.length > 0) return { kind: 'refused', problems: report.problems };
-  return { kind: 'ok', graph, warnings: report.warnings };
+  return { kind: 'ok', graph, places, warnings: report.warnings };
 }

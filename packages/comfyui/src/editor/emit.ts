@@ -7,7 +7,7 @@ import type { EditorGraph } from './graph-model.ts';
 import { describeNode, type EditorNode } from './graph-model.ts';
 import { packOf } from './node-pack.ts';
 import { resolvePrompt } from './prompt-text.ts';
-import { createReport, type Report, refuse, warn } from './report.ts';
+import { createReport, type Place, type Report, refuse, warn } from './report.ts';
 import { createScope, innerScope, resolveInput, type Scope, type Source } from './resolve.ts';
 import type { Widget } from './widget-values.ts';
 
@@ -25,8 +25,14 @@ interface Frame {
   at: number;
 }
 
-export function emitGraph(root: EditorGraph, deps: Deps): Graph {
-  const graph: Graph = {};
+/** The graph, and where each of its nodes stands in the file. */
+export interface Emitted {
+  readonly graph: Graph;
+  readonly places: Map<string, Place>;
+}
+
+export function emitGraph(root: EditorGraph, deps: Deps): Emitted {
+  const emitted: Emitted = { graph: {}, places: new Map() };
   let count = 0;
   const stack: Frame[] = [{ scope: createScope(root), isOff: false, at: 0 }];
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
@@ -38,16 +44,16 @@ export function emitGraph(root: EditorGraph, deps: Deps): Graph {
     }
     const inside = enter(node, top);
     if (inside !== undefined) stack.push(inside);
-    else if (!isOff(node)) emitOne(graph, { node, frame: top }, deps);
+    else if (!isOff(node)) emitOne(emitted, { node, frame: top }, deps);
     // Instances count too: nested definitions can multiply without a single node.
     count += 1;
     if (count > deps.maxNodes) {
       const msg = `The workflow has more than ${deps.maxNodes} nodes once its subgraphs are expanded.`;
       refuse(deps.report, ['nodes'], 'too_many_nodes', msg);
-      return graph;
+      return emitted;
     }
   }
-  return graph;
+  return emitted;
 }
 
 function isOff({ raw }: EditorNode): boolean {
@@ -63,12 +69,12 @@ function enter(node: EditorNode, { scope, isOff: isOffAround }: Frame): Frame | 
   return { scope: innerScope(scope, node, node.definition), isOff: isOffAround || isOff(node), at: 0 };
 }
 
-function emitOne(graph: Graph, { node, frame }: { node: EditorNode; frame: Frame }, deps: Deps) {
+function emitOne(emitted: Emitted, { node, frame }: { node: EditorNode; frame: Frame }, deps: Deps) {
   // What would run for its own sake in there must not, and what is unknown there does no harm.
   if (frame.isOff) {
     if (node.kind === 'class' && !node.isOutput)
-      emitNode(graph, { scope: frame.scope, node }, { ...deps, report: createReport() });
-  } else if (node.kind === 'class') emitNode(graph, { scope: frame.scope, node }, deps);
+      emitNode(emitted, { scope: frame.scope, node }, { ...deps, report: createReport() });
+  } else if (node.kind === 'class') emitNode(emitted, { scope: frame.scope, node }, deps);
   else if (node.kind === 'unknown') refuseUnknown(node, deps.report);
 }
 
@@ -77,10 +83,10 @@ interface At {
   readonly node: EditorNode;
 }
 
-function emitNode(graph: Graph, at: At, deps: Deps) {
+function emitNode(emitted: Emitted, at: At, deps: Deps) {
   const { node, scope } = at;
   const id = `${scope.prefix}${node.id}`;
-  if (!isFreeId(graph, id, { node, report: deps.report })) return;
+  if (!isFreeId(emitted.graph, id, { node, report: deps.report })) return;
   const inputs: JsonObject = {};
   for (const widget of node.widgets) {
     if (widget.spec.isSent) setInput(inputs, widget.name, sentValue(widget, node, deps));
@@ -91,7 +97,8 @@ function emitNode(graph: Graph, at: At, deps: Deps) {
     if (value !== undefined) setInput(inputs, input.name, value);
   }
   const made: GraphNode = { class_type: node.raw.type, inputs, _meta: { title: node.title, ...packOf(node.raw) } };
-  graph[id] = made;
+  emitted.graph[id] = made;
+  emitted.places.set(id, node.raw.place);
 }
 
 function isFreeId(graph: Graph, id: string, { node, report }: { node: EditorNode; report: Report }): boolean {

@@ -8,8 +8,8 @@ import { listOf, objectOf, own, slotIndexOf } from './raw-values.ts';
 import { type RawFile, type RawLink, type RawNode, readNodes } from './read-file.ts';
 import { type Report, warn } from './report.ts';
 
-/** Nodes and links; one definition may stand in very many places. */
-const MAX_UNPACKED = 50_000;
+/** One definition may stand in very many places. */
+const MAX_COST = 5_000_000;
 const GROUP = /^workflow[>/](.+)$/s;
 
 interface Unpacking {
@@ -24,13 +24,13 @@ export function unpackGroupNodes(file: RawFile, info: ObjectInfo, report: Report
   const groups = objectOf(own(root.extra, 'groupNodes'));
   if (Object.keys(groups).length === 0) return file;
   const links = new Map(root.links.map((link) => [keyOf(link.targetId, link.targetSlot), link]));
-  let count = 0;
+  let cost = 0;
   const nodes = root.nodes.flatMap((node) => {
     const definition = own(groups, GROUP.exec(node.type)?.[1] ?? '');
     if (!isJsonObject(definition) || findNodeInfo(info, node.type) !== undefined) return [node];
-    count += listOf(own(definition, 'nodes')).length + listOf(own(definition, 'links')).length;
+    cost += links.size + listOf(own(definition, 'nodes')).length + listOf(own(definition, 'links')).length;
     // Beyond that the group node stays, and is refused as unknown.
-    return (count > MAX_UNPACKED ? undefined : unpack(node, definition, { info, report, links })) ?? [node];
+    return (cost > MAX_COST ? undefined : unpack(node, definition, { info, report, links })) ?? [node];
   });
   return { ...file, root: { ...root, nodes, links: [...links.values()] } };
 }

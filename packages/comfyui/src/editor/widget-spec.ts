@@ -18,6 +18,8 @@ export interface WidgetSpec {
   readonly firstChoice: JsonValue | undefined;
   readonly text: 'prompt' | 'file-name' | undefined;
   readonly isCurve: boolean;
+  /** A text box turns whatever it is given into text. */
+  readonly isTextBox: boolean;
   /** A dynamic combo: the inputs that each choice brings. */
   readonly choices: readonly JsonValue[] | undefined;
   /** Its value can only be made in the editor (a camera's picture, a scene's view). */
@@ -86,6 +88,7 @@ export function makeWidgets(input: InputSpec, owner: { isFileName: boolean }): W
     firstChoice: type === 'COMBO' ? listOf(input.options)[0] : undefined,
     text: textKind(input, type, owner),
     isCurve: type === 'CURVE',
+    isTextBox: type === 'STRING' && Boolean(input.opts['multiline']),
     choices: type === 'COMFY_DYNAMICCOMBO_V3' ? listOf(input.opts['options']) : undefined,
     needsBrowser: BROWSER_WIDGETS.has(type),
     min: input.opts['min'],
@@ -143,6 +146,7 @@ function makeButton(name: string, at: { initial: string | boolean; slotType: str
     firstChoice: undefined,
     text: undefined,
     isCurve: false,
+    isTextBox: false,
     choices: undefined,
     needsBrowser: false,
     min: undefined,

@@ -1,6 +1,6 @@
 // Lays a node's stored values over its widgets, by position, as the editor restores them. Called by node-model.ts.
 
-import { isJsonObject, type JsonValue } from '../json.ts';
+import { isJsonObject, type JsonValue, LosslessNumber } from '../json.ts';
 import { readInput } from '../object-info.ts';
 import type { ClassSpec } from './class-spec.ts';
 import { objectOf, own } from './raw-values.ts';
@@ -43,7 +43,14 @@ export function makeWidget(spec: WidgetSpec, value: JsonValue | undefined): Widg
 /** A null means that nothing was chosen: the editor takes the first choice. */
 function settle(spec: WidgetSpec, value: JsonValue | undefined): JsonValue {
   if (value === undefined) return spec.initial;
+  if (spec.isTextBox && !isJsonObject(value)) return boxText(value);
   return value === null ? (spec.firstChoice ?? null) : value;
+}
+
+function boxText(value: JsonValue): string {
+  if (Array.isArray(value)) return value.map(boxText).join(',');
+  if (value === null) return '';
+  return value instanceof LosslessNumber ? value.text : String(value);
 }
 
 /** Leaves out the values of inputs that are only sockets by now, when the length tells which these are. */

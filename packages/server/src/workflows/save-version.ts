@@ -12,6 +12,7 @@ import {
 } from '@comfleet/comfyui';
 import type { Database } from '../db/database.ts';
 import { recordVersion, type WorkflowActor } from './change-workflow.ts';
+import { type ConvertedWorkflow, convertEditorWorkflow } from './convert-editor.ts';
 import type { ObjectInfos } from './object-infos.ts';
 import { checkDeclared, type NamedParameter } from './parameters.pure.ts';
 import { describeParameters } from './versions.ts';
@@ -45,12 +46,16 @@ interface Deps {
 
 /** Refuses with 422001 when a finding is an error, unless forced. */
 export async function saveVersion(deps: Deps, input: SaveVersionInput): Promise<VersionRow> {
-  const graph = readGraph(input.body);
+  const editor = findEditorWorkflow(input.body);
+  // What is wrong with a graph is told before anything is stored.
+  const given = editor === undefined ? readGraph(input.body) : undefined;
   const objectInfoSha256 = await storeObjectInfo(deps, input.body['object_info']);
   const info = objectInfoSha256 === undefined ? undefined : await deps.objectInfos.load(objectInfoSha256);
+  const converted = editor === undefined ? undefined : convert(editor, info);
+  const graph = converted === undefined ? (given ?? {}) : (converted.graph as unknown as JsonValue);
   const parsed = readNodes(graph);
   requireFit(input, parsed, info ?? {});
-  const findings = judge(parsed, info);
+  const findings = judge(parsed, { info, converted });
   const errors = findings.filter((finding) => finding.severity === 'error');
   if (errors.length > 0 && !input.force) throw validationError(errors.map(({ severity: _, ...problem }) => problem));
   return await deps.db.transaction(async (tx) => {
@@ -68,7 +73,7 @@ export async function saveVersion(deps: Deps, input: SaveVersionInput): Promise<
       findings: JSON.stringify(findings.map((finding) => ({ ...finding, ...shownInput(finding) }))),
       ...describeParameters(parsed, info ?? {}, input.parameters),
       isSuggested: input.parameters === undefined,
-      workflowJson: undefined,
+      workflowJson: jsonText(editor?.workflow ?? input.body['workflow_json']),
     });
     if (row === undefined) throw new Error('insert of a version returned no row');
     const { workflowId, actor } = input;
@@ -84,26 +89,34 @@ function shownInput({ input }: Finding): { input?: unknown } {
   return input === undefined ? {} : { input: echo(input) };
 }
 
+interface EditorWorkflow {
+  readonly workflow: JsonValue;
+  readonly field: 'workflow_json' | 'workflow_api_json';
+}
+
+/** The editor's file, when the graph is to be made of it: an API graph that is sent beside it goes first. */
+function findEditorWorkflow(body: SaveVersionInput['body']): EditorWorkflow | undefined {
+  const graph = body['workflow_api_json'] ?? undefined;
+  const workflow = body['workflow_json'] ?? undefined;
+  if (graph !== undefined) return isEditorFormat(graph) ? { workflow: graph, field: 'workflow_api_json' } : undefined;
+  return workflow === undefined ? undefined : { workflow, field: 'workflow_json' };
+}
+
+function convert({ workflow, field }: EditorWorkflow, info: ObjectInfo | undefined): ConvertedWorkflow {
+  if (info === undefined) {
+    const msg =
+      "No instance was live to say which node classes exist, and without them the editor's format cannot be converted: send object_info (what ComfyUI answers on GET /object_info), or the graph in API format as workflow_api_json.";
+    throw validationError([{ loc: ['body', 'object_info'], msg, type: 'missing' }]);
+  }
+  return convertEditorWorkflow({ workflow, info, field, now: new Date() });
+}
+
 function readGraph(body: SaveVersionInput['body']): JsonValue {
   const graph = body['workflow_api_json'];
   const loc = ['body', 'workflow_api_json'];
   if (graph === undefined) {
-    const editor = body['workflow_json'] !== undefined;
-    const msg = editor
-      ? 'workflow_json (the editor\'s format) cannot be converted yet: export the workflow in API format ("Export (API)") and send it as workflow_api_json.'
-      : 'workflow_api_json is missing: send the workflow in ComfyUI\'s API format ("Export (API)").';
-    throw validationError([
-      {
-        loc: ['body', editor ? 'workflow_json' : 'workflow_api_json'],
-        msg,
-        type: editor ? 'editor_format' : 'missing',
-      },
-    ]);
-  }
-  if (isEditorFormat(graph)) {
-    const msg =
-      'This is the editor\'s format (it has "nodes" and "links"). Export the workflow with "Export (API)" and send that.';
-    throw validationError([{ loc, msg, type: 'editor_format' }]);
+    const msg = 'workflow_api_json is missing: send the workflow in ComfyUI\'s API format ("Export (API)").';
+    throw validationError([{ loc, msg, type: 'missing' }]);
   }
   // {} may be saved: its deployments answer 10013 until a better version is pinned.
   if (isJsonObject(graph) && Object.keys(graph).length === 0) return graph as JsonValue;
@@ -136,19 +149,26 @@ function readNodes(graph: JsonValue): Graph {
   return 'graph' in parsed ? parsed.graph : {};
 }
 
-function judge(graph: Graph, info: ObjectInfo | undefined): Finding[] {
-  const loc = ['body', 'workflow_api_json'];
+function judge(
+  graph: Graph,
+  { info, converted }: { info: ObjectInfo | undefined; converted: ConvertedWorkflow | undefined },
+): Finding[] {
+  const placeOf = converted?.placeOf ?? ((loc) => ['body', 'workflow_api_json', ...loc]);
+  const warnings = (converted?.warnings ?? []).map((warning): Finding => ({ severity: 'warning', ...warning }));
   if (Object.keys(graph).length === 0) {
     const msg = 'The workflow is empty: requests are refused with 10013 until a version with nodes is pinned.';
-    return [{ severity: 'warning', loc, msg, type: 'empty_workflow' }];
+    return [{ severity: 'warning', loc: placeOf([]), msg, type: 'empty_workflow' }, ...warnings];
   }
   if (info === undefined) {
     const msg =
       'No instance was live to say which nodes exist, so the graph was not checked; it is checked at the first request.';
-    return [{ severity: 'warning', loc, msg, type: 'not_checked' }];
+    return [{ severity: 'warning', loc: placeOf([]), msg, type: 'not_checked' }];
   }
-  const verdict = validateGraph(graph, info);
-  return verdict.problems.map((problem) => ({ severity: 'error', ...under(problem, loc) }));
+  const { problems } = validateGraph(graph, info);
+  return [
+    ...problems.map((problem): Finding => ({ severity: 'error', ...problem, loc: placeOf(problem.loc) })),
+    ...warnings,
+  ];
 }
 
 // A parameter that does not fit is refused even by force: nobody could ever use it.

@@ -1,0 +1,168 @@
+// Files made to hurt: whatever they hold, the converter answers, and in little time.
+
+import { describe, expect, it } from 'vitest';
+import { readFixtureInfo } from '../../testing/fixture-info.ts';
+import type { JsonObject, JsonValue } from '../json.ts';
+import { convertWorkflow } from './convert.ts';
+import { resolvePrompt } from './prompt-text.ts';
+
+const info = readFixtureInfo();
+const LIMIT_MS = 2_000;
+
+function timed<T>(run: () => T): T {
+  const start = performance.now();
+  const result = run();
+  expect(performance.now() - start).toBeLessThan(LIMIT_MS);
+  return result;
+}
+
+const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+describe('a file of a size', () => {
+  it('with a chain of 50,000 reroutes that all have a user is followed once', () => {
+    const nodes: JsonObject[] = [{ id: 'a', type: 'EmptyImage' }];
+    const links: JsonValue[] = [];
+    for (const index of range(50_000)) {
+      nodes.push({ id: `r${index}`, type: 'Reroute' }, { id: `p${index}`, type: 'PreviewImage' });
+      links.push([`${index}`, index === 0 ? 'a' : `r${index - 1}`, 0, `r${index}`, 0, '*']);
+      links.push([`u${index}`, `r${index}`, 0, `p${index}`, 0, 'IMAGE']);
+    }
+    const conversion = timed(() => convertWorkflow({ nodes, links }, info, { maxNodes: 200_000 }));
+    expect(conversion.kind === 'ok' && conversion.graph['p49999']?.inputs['images']).toEqual(['a', 0]);
+  });
+
+  it('whose subgraphs multiply is refused', () => {
+    const subgraphs = range(40).map((index) => ({
+      id: `s${index}`,
+      nodes: [1, 2].map((id) => ({ id, type: index === 39 ? 'EmptyImage' : `s${index + 1}` })),
+    }));
+    const conversion = timed(() =>
+      convertWorkflow({ nodes: [{ id: 1, type: 's0' }], definitions: { subgraphs } }, info),
+    );
+    expect(conversion).toMatchObject({ kind: 'refused', problems: [{ type: 'too_many_nodes' }] });
+  });
+
+  it('that nests 5,000 subgraphs is converted', () => {
+    const subgraphs = range(5_000).map((index) => ({
+      id: `s${index}`,
+      nodes: [{ id: 1, type: index === 4_999 ? 'EmptyImage' : `s${index + 1}` }],
+    }));
+    const conversion = timed(() =>
+      convertWorkflow({ nodes: [{ id: 1, type: 's0' }], definitions: { subgraphs } }, info),
+    );
+    expect(conversion).toMatchObject({ kind: 'ok' });
+  });
+
+  it('with very many inputs at very many instances is refused', () => {
+    const inputs = range(20_000).map((index) => ({ name: `i${index}`, type: 'INT' }));
+    const nodes = range(20_000).map((id) => ({ id, type: 's' }));
+    const conversion = timed(() =>
+      convertWorkflow({ nodes, definitions: { subgraphs: [{ id: 's', nodes: [], inputs }] } }, info),
+    );
+    expect(conversion).toMatchObject({ kind: 'refused', problems: [{ type: 'too_many_inputs' }] });
+  });
+
+  it('with very many group nodes is refused', () => {
+    const inner = range(3_000).map(() => ({ type: 'EmptyImage' }));
+    const nodes = range(3_000).map((id) => ({ id, type: 'workflow>g' }));
+    const conversion = timed(() =>
+      convertWorkflow({ nodes, extra: { groupNodes: { g: { nodes: inner, links: [] } } } }, info),
+    );
+    expect(conversion.kind).toBe('refused');
+  });
+
+  it('whose slots block each other is converted', () => {
+    const inputs = range(20_000).map((index) => ({ name: `x${index + 1}`, type: 'IMAGE', link: index }));
+    const links = range(20_000).map((index) => [index, 1, 0, 2, index, 'IMAGE']);
+    const nodes = [
+      { id: 1, type: 'EmptyImage' },
+      { id: 2, type: 'PreviewImage', inputs },
+    ];
+    expect(timed(() => convertWorkflow({ nodes, links }, info)).kind).toBe('ok');
+  });
+});
+
+describe('a prompt', () => {
+  it.each<[string, string]>([
+    ['of comments that are never closed', '/*'.repeat(500_000)],
+    ['of open braces', '{'.repeat(500_000)],
+    ['of choices', '{a|'.repeat(200_000)],
+    ['of slashes', '/'.repeat(500_000)],
+    ['of backslashes', '\\'.repeat(500_000)],
+  ])('%s takes little time', (_, text) => {
+    expect(timed(() => resolvePrompt(text, () => 0))).toBeTypeOf('string');
+  });
+});
+
+describe('a file of wrong types', () => {
+  const odd: JsonValue[] = [null, true, 7, 1.5, -1, '', '__proto__', 'constructor', [], [[]], {}, { a: 1 }, 10n ** 30n];
+  const nodeKeys = ['id', 'type', 'mode', 'title', 'inputs', 'outputs', 'widgets_values', 'properties'];
+  const fileKeys = ['nodes', 'links', 'definitions', 'extra', 'groups', 'version'];
+  const base = (): JsonObject => ({
+    nodes: [
+      { id: 1, type: 'EmptyImage', widgets_values: [1, 2, 3, 4], properties: {} },
+      {
+        id: 2,
+        type: 's',
+        inputs: [{ name: 'i', type: 'IMAGE', link: 1 }],
+        properties: { proxyWidgets: [['1', 'width']] },
+      },
+      { id: 3, type: 'PrimitiveNode', outputs: [{ name: 'INT', type: 'INT', links: [2] }], widgets_values: [5] },
+    ],
+    links: [
+      [1, 1, 0, 2, 0, 'IMAGE'],
+      [2, 3, 0, 1, 0, 'INT'],
+    ],
+    definitions: {
+      subgraphs: [
+        {
+          id: 's',
+          inputs: [{ name: 'i', type: 'IMAGE', linkIds: [1] }],
+          outputs: [],
+          nodes: [{ id: 1, type: 'EmptyImage' }],
+          links: [],
+        },
+      ],
+    },
+    extra: { groupNodes: { g: { nodes: [], links: [] } }, ue_links: [] },
+  });
+
+  it.each(fileKeys)('at %s never throws', (key) => {
+    for (const value of odd) {
+      for (const wrong of [
+        value,
+        [value],
+        { [key]: value },
+        { subgraphs: [value] },
+        { groupNodes: value, ue_links: value },
+      ]) {
+        expect(convertWorkflow({ ...base(), [key]: wrong }, info)).toHaveProperty('kind');
+      }
+    }
+  });
+
+  it.each(nodeKeys)("at a node's %s never throws", (key) => {
+    for (const value of odd) {
+      for (const index of [0, 1, 2]) {
+        for (const wrong of [value, [value], { [key]: value }]) {
+          const file = base();
+          const nodes = file['nodes'] as JsonObject[];
+          nodes[index] = { ...nodes[index], [key]: wrong };
+          expect(convertWorkflow(file, info)).toHaveProperty('kind');
+        }
+      }
+    }
+  });
+
+  it('takes no name for a member of the prototype', () => {
+    const workflow = JSON.parse(
+      '{"nodes":[{"id":"__proto__","type":"EmptyImage"},{"id":1,"type":"constructor"},{"id":2,"type":"PreviewImage","inputs":[{"name":"__proto__","type":"IMAGE","link":1}]}],"links":[[1,"__proto__",0,2,1,"IMAGE"]]}',
+    ) as JsonValue;
+    const conversion = convertWorkflow(workflow, info);
+    expect(conversion).toMatchObject({
+      kind: 'refused',
+      problems: [{ type: 'forbidden_name' }, { type: 'unknown_class' }],
+    });
+    expect(({} as Record<string, unknown>)['class_type']).toBeUndefined();
+  });
+});
