@@ -21,7 +21,7 @@ describe.each(SCOPES)('a token of scope %s alone', (scope: Scope) => {
   it.each(guarded.map(({ id, method, path }) => [method, path, id] as const))('%s %s', async (anyOrOne, path, id) => {
     const method = anyOrOne === 'ANY' ? 'POST' : anyOrOne;
     token ??= await makeToken();
-    const url = path.replace(/:\w+/g, NOBODYS_ID).replace('*', 'x');
+    const url = path.replace(/:\w+/g, NOBODYS_ID).replace('*', 'prompt');
     const { scopes } = routeOf(id);
     const hasBody = method === 'POST' || method === 'PATCH';
     const reply = await app().call(url, { method, token, ...(hasBody ? { body: {} } : {}) });

@@ -49,7 +49,8 @@ export function createAuthenticator({ db, clock }: { db: Queryable; clock: Clock
       if (token === undefined) return refuse('The Authorization header is not of the Bearer form.');
       // A mistyped token of ours, by its checksum: the database is not asked.
       if (judgeToken(token) === 'malformed') return refuse('The token is malformed.');
-      const known = await tokens.find(hashToken(token));
+      const found = tokens.find(hashToken(token));
+      const known = found instanceof Promise ? await found : found;
       if (known === undefined) return refuse('The token is unknown or was revoked.');
       const now = clock.now();
       if (isOver(known.account.token.expiresAt, now)) return refuse('The token has expired.');

@@ -34,7 +34,8 @@ interface State {
 }
 
 export interface KnownTokens {
-  find(digest: Buffer): Promise<KnownToken | undefined>;
+  /** At once when it is kept, as it is for nearly every call. */
+  find(digest: Buffer): KnownToken | undefined | Promise<KnownToken | undefined>;
   forget(accountId: string): void;
 }
 
@@ -50,7 +51,7 @@ export function createKnownTokens({ db, clock }: { db: Queryable; clock: Clock }
   const loading = new Map<string, Promise<KnownToken | undefined>>();
 
   return {
-    async find(digest) {
+    find(digest) {
       const key = keyOf(digest);
       const now = clock.now();
       const kept = state.known.get(key);
@@ -59,13 +60,7 @@ export function createKnownTokens({ db, clock }: { db: Queryable; clock: Clock }
       if (missedAt !== undefined && now - missedAt < KEPT_MS) return undefined;
       const underWay = loading.get(key) ?? load(state, key, digest).finally(() => loading.delete(key));
       loading.set(key, underWay);
-      try {
-        return await underWay;
-      } catch (error) {
-        // While the database is away nothing can have been revoked: who was let in stays in.
-        if (kept && isDatabaseUnavailable(error)) return kept;
-        throw error;
-      }
+      return orKept(underWay, kept);
     },
     forget(accountId) {
       state.changes += 1;
@@ -73,6 +68,16 @@ export function createKnownTokens({ db, clock }: { db: Queryable; clock: Clock }
       for (const [key, { account }] of state.known) if (account.id === accountId) state.known.delete(key);
     },
   };
+}
+
+// While the database is away nothing can have been revoked: who was let in stays in.
+async function orKept(underWay: Promise<KnownToken | undefined>, kept: KnownToken | undefined) {
+  try {
+    return await underWay;
+  } catch (error) {
+    if (kept && isDatabaseUnavailable(error)) return kept;
+    throw error;
+  }
 }
 
 async function load(state: State, key: string, digest: Buffer): Promise<KnownToken | undefined> {
