@@ -116,6 +116,25 @@ describe('settings', () => {
     expect(problemsOf({})).toEqual([expect.stringContaining('comfleet.config.json cannot be read')]);
   });
 
+  it('in a file that no setting has are a problem, with the one that was meant', () => {
+    writeFileSync(
+      join(cwd, 'comfleet.config.json'),
+      '{"COMFLEET_RETENTION_DAY": 3, "hardwear": [], "STORAGE_URL": "s3://b"}',
+    );
+    expect(problemsOf({})).toEqual([
+      'comfleet.config.json: unknown key "COMFLEET_RETENTION_DAY" (did you mean "COMFLEET_RETENTION_DAYS"?)',
+      'comfleet.config.json: unknown key "hardwear" (did you mean "hardware"?)',
+    ]);
+  });
+
+  it('may bring SKUs, whose problems are listed with the others', () => {
+    writeFileSync(join(cwd, 'comfleet.config.json'), '{"hardware": [{"sku": "TURING_16", "price_usd_per_hour": -1}]}');
+    expect(problemsOf({ COMFLEET_BILLING: 'maybe' })).toEqual([
+      'COMFLEET_BILLING=maybe: expected one of on, off',
+      expect.stringContaining('hardware[0].price_usd_per_hour: -1'),
+    ]);
+  });
+
   it('are all documented', () => {
     for (const setting of SETTINGS)
       expect(setting).toMatchObject({ name: expect.stringMatching(/^[A-Z_]+$/), what: expect.any(String) });
