@@ -63,6 +63,8 @@ describe('an identical run', () => {
     expect(again).not.toHaveProperty('error');
     expect((await bytesOf(again)).equals(await bytesOf(first))).toBe(true);
     expect(await sourceOf(deploymentId, again)).toEqual({ request_id: first['request_id'] });
+    // The one that wrote them, not one that was given them.
+    expect(await sourceOf(deploymentId, await app().run(deploymentId))).toEqual({ request_id: first['request_id'] });
   });
 
   it('gets 200001 with the old names and no address when the files are gone everywhere', async () => {

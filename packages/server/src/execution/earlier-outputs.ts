@@ -45,7 +45,7 @@ export function createEarlierOutputs(
         async take() {
           const file = await copyFile(deps, attempt, row);
           if (file === undefined) return undefined;
-          noteSource(attempt, row.request_id);
+          noteSource(attempt, row.produced_by);
           const shown = { ...read.name, ...splitPath(row.path) };
           const url = outputPath(attempt.request.id, { ...shown, type: row.kind });
           return {
@@ -77,7 +77,7 @@ export async function takeIdenticalRun(deps: ExecutionDeps, attempt: Attempt): P
   }
   // The urls of a result that is gone would lead nowhere.
   if (files.length === 0 && earlier.outputs.includes('"url":"/deployment_requests/')) return 'gone';
-  noteSource(attempt, earlier.id);
+  noteSource(attempt, earlier.produced_by);
   const address = (id: string) => `"url":"/deployment_requests/${id}/`;
   return { outputs: earlier.outputs.replaceAll(address(earlier.id), address(attempt.request.id)), files };
 }
