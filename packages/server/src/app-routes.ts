@@ -4,6 +4,7 @@ import type { Account, Authenticator } from './accounts/authenticate.ts';
 import { registerAccountRoutes } from './accounts/routes.ts';
 import type { AppOverrides } from './app.ts';
 import type { Funds } from './billing/funds.ts';
+import { costOf } from './billing/ledger.sql.ts';
 import { registerBillingRoutes } from './billing/routes.ts';
 import type { Config } from './config.ts';
 import type { Database } from './db/database.ts';
@@ -154,7 +155,7 @@ function registerHistory(routes: RouteServer<Account>, parts: AppParts, lookup: 
     eta: dispatcher.eta,
     whyWaiting: () => describeFleet(parts.fleet),
     deliveriesOf: (requestId) => deliveriesOf(db, requestId),
-    costOf: async () => 0,
+    costOf: (requestId) => costOf(db, requestId),
   });
 }
 

@@ -46,6 +46,8 @@ export interface Fleet {
   get(id: string): Instance | undefined;
   ready(): Instance[];
   all(): Instance[];
+  /** undefined when its provider has no log of it. */
+  logTail(instance: Instance): Promise<string[] | undefined>;
   listen(listener: FleetListener): void;
   /** It answers, and its worker runs nothing: given no work until that prompt is gone from it. */
   reportDeadWorker(instance: Instance, promptId: string): void;
@@ -74,6 +76,9 @@ export function createFleet(deps: Deps): Fleet {
     get: (id) => instances.get(id),
     ready: () => listReady(state),
     all: () => [...instances.values()],
+    async logTail({ id, provider }) {
+      return await deps.providers.find(({ kind }) => kind === provider)?.logTail?.(id);
+    },
     listen: (listener) => void state.listeners.push(listener),
     reportDeadWorker: (instance, promptId) => quarantine(state, instance, promptId),
     async start() {

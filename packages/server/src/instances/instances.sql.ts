@@ -1,4 +1,5 @@
-// Statements about instances at fixed addresses: their ids outlive restarts.
+// Statements about instances: the ids of fixed addresses outlive restarts; what a deployment ran there last.
+// reads: requests
 import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
 
@@ -12,4 +13,17 @@ export async function takeInstanceId(
   const id = rows[0]?.id;
   if (id === undefined) throw new Error('upsert of an instance returned no row');
   return id;
+}
+
+/** The version of the deployment's newest request on an instance, if there was one lately. */
+export async function findLastVersion(
+  db: Queryable,
+  of: { deploymentId: string; instanceId: string; since: number },
+): Promise<string | undefined> {
+  const rows = await db.query<{ version_id: string }>(sql`
+    select version_id from requests
+    where deployment_id = ${of.deploymentId} and instance_id = ${of.instanceId} and started_at is not null
+      and created_at > to_timestamp(${of.since}::float8 / 1000)
+    order by created_at desc limit 1`);
+  return rows[0]?.version_id;
 }

@@ -21,4 +21,6 @@ export interface Provider {
   stop(): Promise<void>;
   /** Ends an instance that is of no use any more and starts another; absent where instances are somebody else's. */
   restart?(instanceId: string): void;
+  /** The last lines of the instance's log; absent where they are somebody else's. */
+  logTail?(instanceId: string): Promise<string[]>;
 }

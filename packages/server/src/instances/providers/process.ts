@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError, type Log } from '../../telemetry/log.ts';
 import type { ProvidedInstance, Provider, ProviderEvents } from '../provider.ts';
+import { readLogTail } from './log-tail.ts';
 import { sweepFolder } from './sweep-folder.ts';
 
 interface Deps {
@@ -34,6 +35,8 @@ const SWEEP_MS = HOUR_MS / 6;
 /** How long the back end waits for a next start after the service died. */
 const LINGER_SECONDS = 30;
 
+const LOG_FILE = 'emulator.log';
+
 interface State {
   readonly deps: Deps;
   readonly baseDir: string;
@@ -58,6 +61,7 @@ export function createProcessProvider(deps: Deps): Provider {
       loop = keepRunning(state, events);
       sweepTimer = setInterval(() => void sweepOutputs(state), SWEEP_MS).unref();
     },
+    logTail: () => readLogTail(join(deps.dataDir, LOG_FILE)),
     restart() {
       if (state.pid !== undefined) endProcess(state.pid).catch(() => undefined); // keepRunning() sees what became of it
     },
@@ -128,7 +132,7 @@ async function runChild(state: State, events: ProviderEvents): Promise<string> {
 function spawnChild({ deps, baseDir }: State): ChildProcess {
   mkdirSync(baseDir, { recursive: true });
   const [program = process.execPath, ...args] = deps.command;
-  const logFile = openSync(join(deps.dataDir, 'emulator.log'), 'a');
+  const logFile = openSync(join(deps.dataDir, LOG_FILE), 'a');
   const more = ['--port', '0', '--base-dir', baseDir, '--linger', String(LINGER_SECONDS)];
   // Its own process group: a signal to ours must not reach it before we are done with it.
   const child = spawn(program, [...args, ...more], { detached: true, stdio: ['pipe', 'pipe', logFile] });
