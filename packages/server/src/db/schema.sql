@@ -311,10 +311,9 @@ create table webhook_deliveries (
   constraint webhook_deliveries_pkey PRIMARY KEY (id)
 );
 CREATE INDEX webhook_deliveries_by_account ON public.webhook_deliveries USING btree (account_id, created_at, id);
-CREATE INDEX webhook_deliveries_by_age ON public.webhook_deliveries USING btree (created_at);
+CREATE INDEX webhook_deliveries_by_age ON public.webhook_deliveries USING brin (created_at);
 CREATE INDEX webhook_deliveries_by_request ON public.webhook_deliveries USING btree (request_id);
 CREATE INDEX webhook_deliveries_due ON public.webhook_deliveries USING btree (lane, next_at) WHERE (status = 'pending'::text);
-CREATE INDEX webhook_deliveries_overdue ON public.webhook_deliveries USING btree (next_at) WHERE (status = 'pending'::text);
 
 create table webhook_disabled_urls (
   account_id uuid not null,

@@ -37,6 +37,7 @@ export interface Deliverer {
 
 /** How long a stop waits for what it must still tell the database. */
 const LAST_WORD_MS = 1_000;
+const GATHER_MS = 5;
 
 export function createDeliverer(deps: DelivererDeps): Deliverer {
   const lanes = new Map<string, Lane>();
@@ -88,7 +89,7 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
   };
 }
 
-// What became of tries of one turn shares a commit, whatever lanes they are of.
+// Tries of a few milliseconds share a commit, whatever lanes they are of: nobody waits for their record.
 function createRecorder(db: Database, signal: AbortSignal): (record: TryRecord) => Promise<void> {
   const records = createBatcher<TryRecord, void>({
     lanes: 1,
@@ -98,5 +99,15 @@ function createRecorder(db: Database, signal: AbortSignal): (record: TryRecord) 
     },
     isItemsFault: (error) => !isDatabaseUnavailable(error),
   });
-  return (record) => records.add(record);
+  let gathering: Promise<void> | undefined;
+  return async (record) => {
+    gathering ??= new Promise((resolve) => {
+      setTimeout(() => {
+        gathering = undefined;
+        resolve();
+      }, GATHER_MS);
+    });
+    await gathering;
+    await records.add(record);
+  };
 }
