@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, isAlive, startChild, waitUntil } from './child-process.ts';
 
+/** One token sends all the load here. */
+const NO_LIMITS = { COMFLEET_RATE_LIMIT_WRITES: '0', COMFLEET_RATE_LIMIT_READS: '0' };
 const READY_WITHIN_MS = 60_000;
 
 interface ServiceOptions {
@@ -99,7 +101,7 @@ export function createService(options: ServiceOptions): Service {
 
 function launch({ main, port, dataDir, args, env = {}, logPath }: ServiceOptions): Child {
   const all = [main, 'start', '--host', '127.0.0.1', '--port', String(port), '--data', dataDir, ...args];
-  return startChild({ args: all, cwd: dataDir, env, logPath });
+  return startChild({ args: all, cwd: dataDir, env: { ...NO_LIMITS, ...env }, logPath });
 }
 
 async function answersReady(baseUrl: string): Promise<boolean> {

@@ -110,18 +110,38 @@ export const SETTINGS: readonly Setting[] = [
     unit: 'bytes',
     what: 'largest body that passes the instance proxy, in either direction',
   },
+  {
+    name: 'COMFLEET_RATE_LIMIT_WRITES',
+    default: '100',
+    unit: 'calls a second and token',
+    what: 'POST, PATCH and DELETE calls; 0 turns the limit off',
+  },
+  {
+    name: 'COMFLEET_RATE_LIMIT_READS',
+    default: '1000',
+    unit: 'calls a second and token',
+    what: 'GET and HEAD calls; 0 turns the limit off',
+  },
+  {
+    name: 'COMFLEET_CORS_ORIGINS',
+    default: 'none',
+    what: 'comma list of origins whose pages may call the API, or `*` for all',
+  },
+  {
+    name: 'COMFLEET_METRICS_TOKEN',
+    default: 'none',
+    what: 'bearer token that reads /metrics on the port of the API; without one there is no /metrics there',
+  },
+  {
+    name: 'COMFLEET_ADMIN_PORT',
+    default: 'none',
+    what: 'a port of its own, on the same address, for /metrics (open), /healthz and /readyz',
+  },
   { name: 'COMFLEET_LOG_LEVEL', default: 'info', what: 'debug, info, warn, error or silent' },
 ];
 
 /** Settings of the contract that this version does not serve yet: said at the start, so that nobody relies on them. */
-const NOT_SERVED_YET: readonly string[] = [
-  'STORAGE_URL',
-  'COMFLEET_RATE_LIMIT_WRITES',
-  'COMFLEET_RATE_LIMIT_READS',
-  'COMFLEET_METRICS_TOKEN',
-  'COMFLEET_ADMIN_PORT',
-  'COMFLEET_SANDBOX',
-];
+const NOT_SERVED_YET: readonly string[] = ['STORAGE_URL', 'COMFLEET_SANDBOX'];
 
 export function listWithoutEffect(env: Env): string[] {
   return NOT_SERVED_YET.filter((name) => (env[name] ?? '') !== '');
@@ -150,6 +170,10 @@ export interface Config {
   readonly bodyLimitBytes: number;
   readonly proxyPolicy: Policy;
   readonly proxyBodyLimitBytes: number;
+  readonly rateLimits: { readonly writes: number; readonly reads: number };
+  readonly corsOrigins: readonly string[];
+  readonly metricsToken: string | undefined;
+  readonly adminPort: number | undefined;
   readonly logLevel: string;
   /** Whether funds gate what runs. */
   readonly billing: 'on' | 'off';
@@ -199,6 +223,7 @@ export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult
       reader.entries('COMFLEET_PROXY_ALLOW', isPolicyEntry, 'entries such as "+GET userdata/*", "-POST free" or "*"'),
     ),
     proxyBodyLimitBytes: reader.number('COMFLEET_PROXY_BODY_LIMIT_BYTES', 8 * 1024 ** 3, { min: 1024, whole: true }),
+    ...readHttp(reader),
     logLevel: reader.choice('COMFLEET_LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent']) ?? 'info',
     billing: reader.choice('COMFLEET_BILLING', ['on', 'off']) ?? 'off',
     hardware: readCatalogue(
@@ -211,6 +236,28 @@ export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult
     ),
   };
   return problems.length > 0 ? { kind: 'bad', problems } : { kind: 'ok', config: Object.freeze(config) };
+}
+
+function readHttp(reader: ReturnType<typeof createReader>) {
+  const isSet = (name: string) => reader.text(name) !== undefined;
+  const port = () => reader.number('COMFLEET_ADMIN_PORT', 0, { min: 0, max: 65_535, whole: true });
+  return {
+    rateLimits: {
+      writes: reader.number('COMFLEET_RATE_LIMIT_WRITES', 100, { min: 0 }),
+      reads: reader.number('COMFLEET_RATE_LIMIT_READS', 1_000, { min: 0 }),
+    },
+    corsOrigins: reader.entries('COMFLEET_CORS_ORIGINS', isOrigin, 'origins such as https://example.org, or *'),
+    metricsToken: reader.matching(
+      'COMFLEET_METRICS_TOKEN',
+      /^[\x21-\x7e]{16,200}$/,
+      '16 to 200 visible ASCII characters',
+    ),
+    adminPort: isSet('COMFLEET_ADMIN_PORT') ? port() : undefined,
+  };
+}
+
+function isOrigin(entry: string): boolean {
+  return entry === '*' || (URL.canParse(entry) && new URL(entry).origin === entry);
 }
 
 function readComfyuiUrls(urls: readonly string[], problems: string[]): string[] {

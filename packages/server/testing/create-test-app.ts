@@ -116,6 +116,9 @@ function readTestConfig(given: { dataDir: string; emulatorUrl: string | undefine
     COMFLEET_ADMIN_TOKEN: ADMIN_TOKEN,
     COMFLEET_LOG_LEVEL: process.env['COMFLEET_TEST_LOG'] ?? 'silent',
     COMFLEET_STOP_GRACE_SECONDS: '0.2',
+    // Tests flood; those of the limits set them.
+    COMFLEET_RATE_LIMIT_WRITES: '0',
+    COMFLEET_RATE_LIMIT_READS: '0',
     COMFLEET_DATA: given.dataDir,
     ...(given.emulatorUrl === undefined ? {} : { COMFLEET_COMFYUI: given.emulatorUrl }),
     ...given.env,

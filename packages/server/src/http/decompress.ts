@@ -1,20 +1,21 @@
 // Undoes the one Content-Encoding that a body may have, off the event loop, and stops at the limit: a bomb costs no more
 // than a body of that size. Called by receive-body.ts.
-import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
+import type { Transform } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 import { ApiError } from '@comfleet/api';
+import { concatInSteps } from './turns.ts';
 
-type Undo = (body: Buffer, options: { maxOutputLength: number; chunkSize: number }) => Promise<Buffer>;
+type Undo = (body: Buffer, limitBytes: number) => Promise<Buffer>;
 
-const inflateZlib: Undo = promisify(inflate);
+/** What a hop to zlib's thread brings. */
+const OPTIONS = { chunkSize: 64 * 1024 };
+
 const UNDO: ReadonlyMap<string, Undo> = new Map<string, Undo>([
-  ['gzip', promisify(gunzip)],
-  ['x-gzip', promisify(gunzip)],
-  ['br', promisify(brotliDecompress)],
-  ['deflate', inflateEither],
+  ['gzip', (body, limit) => pass(body, createGunzip(OPTIONS), limit)],
+  ['x-gzip', (body, limit) => pass(body, createGunzip(OPTIONS), limit)],
+  ['br', (body, limit) => pass(body, createBrotliDecompress(OPTIONS), limit)],
+  ['deflate', (body, limit) => pass(body, isZlib(body) ? createInflate(OPTIONS) : createInflateRaw(OPTIONS), limit)],
 ]);
-
-const CHUNK_BYTES = 256 * 1024;
 
 /** What to undo a Content-Encoding with; undefined when there is nothing to do. Throws 422001 for one that is not taken. */
 export function chooseDecoder(header: string | undefined): Undo | undefined {
@@ -32,31 +33,33 @@ export function chooseDecoder(header: string | undefined): Undo | undefined {
 
 export async function decompress(undo: Undo, body: Buffer, limitBytes: number): Promise<Buffer> {
   try {
-    return await undo(body, { maxOutputLength: limitBytes, chunkSize: CHUNK_BYTES });
+    return await undo(body, limitBytes);
   } catch (error) {
-    throw explain(error, limitBytes);
+    if (error instanceof ApiError) throw error;
+    throw notDecodable(error);
   }
 }
 
-function explain(cause: unknown, limitBytes: number): ApiError {
-  if (codeOf(cause) === 'ERR_BUFFER_TOO_LARGE') {
-    const message = `The body, decompressed, is larger than this server accepts (${limitBytes} bytes).`;
-    return new ApiError(413001, message, { cause });
-  }
+function notDecodable(cause: unknown): ApiError {
   const msg = 'The body is not what its Content-Encoding says: it cannot be decompressed.';
   return new ApiError(422001, msg, { detail: [{ loc: ['body'], msg, type: 'invalid_encoding' }], cause });
 }
 
-// Many senders mean the bare stream by "deflate", without zlib's head.
-async function inflateEither(body: Buffer, options: Parameters<Undo>[1]): Promise<Buffer> {
-  try {
-    return await inflateZlib(body, options);
-  } catch (error) {
-    if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') throw error;
-    return await promisify(inflateRaw)(body, options);
+async function pass(body: Buffer, decoder: Transform, limitBytes: number): Promise<Buffer> {
+  decoder.end(body);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of decoder) {
+    size += (chunk as Buffer).length;
+    if (size > limitBytes) {
+      throw new ApiError(413001, `The body, decompressed, is larger than this server accepts (${limitBytes} bytes).`);
+    }
+    chunks.push(chunk as Buffer);
   }
+  return await concatInSteps(chunks, size);
 }
 
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
+/** Many senders mean the bare stream by "deflate", without zlib's head. */
+function isZlib(body: Buffer): boolean {
+  return body.length >= 2 && ((body[0] ?? 0) & 0x0f) === 8 && (((body[0] ?? 0) << 8) | (body[1] ?? 0)) % 31 === 0;
 }

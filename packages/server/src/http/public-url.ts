@@ -1,6 +1,6 @@
 // What URLs in answers begin with: the configured public URL, or the address the caller used when that can be trusted.
 // Called by serve-route.ts for each call.
-import { BlockList, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import { ApiError } from '@comfleet/api';
 
 export interface PublicUrlSettings {
@@ -48,6 +48,12 @@ function isAllowed(allowed: ReadonlySet<string>, host: string): boolean {
   return allowed.has(lower) || allowed.has(lower.replace(/:\d+$/, ''));
 }
 
+/** Whether an address is in one of the entries, which are addresses and CIDR blocks. */
+export function createAddressList(entries: readonly string[]): (address: string) => boolean {
+  const list = readBlocks(entries);
+  return (address) => isListed(list, address);
+}
+
 function readBlocks(entries: readonly string[]): BlockList {
   const list = new BlockList();
   for (const entry of entries) {
@@ -61,5 +67,6 @@ function readBlocks(entries: readonly string[]): BlockList {
 
 function isListed(list: BlockList, address: string): boolean {
   const plain = address.replace(/^::ffff:/, '');
+  if (isIP(plain) === 0) return false;
   return list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
 }

@@ -6,6 +6,7 @@ import { ApiError } from '@comfleet/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createBodyBudget } from './body-budget.ts';
 import { chooseDecoder, decompress } from './decompress.ts';
+import { concatInSteps } from './turns.ts';
 
 /** From here on a body is counted, and its memory is taken once and not twice. */
 const LARGE_BYTES = 1024 * 1024;
@@ -92,7 +93,7 @@ async function gather(payload: Readable, limitBytes: number): Promise<Buffer | u
   } catch (error) {
     throw brokenOff(error);
   }
-  return Buffer.concat(chunks, size);
+  return await concatInSteps(chunks, size);
 }
 
 // Nobody is there to read it; it must not be logged as a fault of ours.

@@ -2,8 +2,10 @@
 // read. Called by every routes.ts.
 import { API_VERSIONS, ApiError, methodsOf, type RouteId, routeOf } from '@comfleet/api';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { createClientAddress } from './client-address.ts';
 import type { PublicUrlSettings } from './public-url.ts';
 import { createPublicUrl } from './public-url.ts';
+import { createRateLimiter, type RateLimits } from './rate-limit.ts';
 
 /** Who calls; the domain says what is known of an account beyond its id. */
 export interface Caller {
@@ -51,6 +53,7 @@ interface Deps<Account extends Caller> {
   readonly app: FastifyInstance;
   readonly authenticate: Authenticate<Account>;
   readonly publicUrl: PublicUrlSettings;
+  readonly rateLimits: RateLimits;
 }
 
 /** A client that knows only its base URL finds these below it, a load balancer at the root. */
@@ -59,7 +62,7 @@ const ALSO_VERSIONED: ReadonlySet<RouteId> = new Set(['getLiveness', 'getReadine
 export function createRouteServer<Account extends Caller>(deps: Deps<Account>): RouteServer<Account> {
   const { app } = deps;
   const toCall = createCallReader(deps.publicUrl);
-  const door = createDoor(deps.authenticate);
+  const door = createDoor(deps);
 
   type RawHandler = (call: AccountCall<Account>, reply: FastifyReply) => Promise<unknown>;
   const serveRaw = (id: RouteId, handle: RawHandler) => serveIn(app, id, handle);
@@ -114,16 +117,24 @@ export function createRouteServer<Account extends Caller>(deps: Deps<Account>): 
 }
 
 // Before the body is read: a caller without a token must not make us take 64 MiB.
-function createDoor<Account extends Caller>(authenticate: Authenticate<Account>) {
+function createDoor<Account extends Caller>({ authenticate, rateLimits, publicUrl }: Deps<Account>) {
   const accounts = new WeakMap<FastifyRequest, Account>();
+  const limiter = createRateLimiter(rateLimits);
+  const addressOf = createClientAddress(publicUrl.trustedProxies);
   return {
     guard(id: RouteId) {
       const { scopes } = routeOf(id);
-      return async (request: FastifyRequest) => {
-        const result = await authenticate(request.headers.authorization);
+      return async (request: FastifyRequest, reply: FastifyReply) => {
+        const { authorization } = request.headers;
+        const result = await authenticate(authorization);
         if (result.kind === 'refused') {
+          const address = addressOf(request.raw);
+          if (limiter.isGuessing(address)) limiter.refuseGuessing();
+          limiter.countRefusal(address);
           throw new ApiError(401001, `${result.reason} Send the header "Authorization: Bearer <token>".`);
         }
+        const left = limiter.countCall(result.account.token.id, request.method);
+        if (left !== undefined) reply.headers(left);
         requireScope(result.account, scopes);
         accounts.set(request, result.account);
       };

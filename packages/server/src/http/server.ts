@@ -1,8 +1,9 @@
 // The HTTP door: limits, request ids, one raw body parser for every content type, errors in one place. Made by app.ts.
 // Fastify's own request log is off: one line of ours per finished request costs less and says more.
-import { ApiError } from '@comfleet/api';
-import Fastify, { type FastifyInstance } from 'fastify';
+import { ApiError, errorBody } from '@comfleet/api';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Log } from '../telemetry/log.ts';
+import { allowOrigins } from './cors.ts';
 import { describeUnknownRoute, listMethods } from './known-routes.ts';
 import { createBodyReceiver } from './receive-body.ts';
 import { refuseMalformed } from './refuse-malformed.ts';
@@ -14,22 +15,36 @@ export interface HttpDeps {
   readonly newId: () => string;
   readonly bodyLimitBytes: number;
   readonly errorStatus: 'real' | '200';
+  readonly corsOrigins: readonly string[];
+  /** Headers have to be there within this time, or the connection ends. */
+  readonly headersTimeoutMs?: number;
 }
 
 const MEDIA_TYPE = /^[a-z0-9!#$&^_.+-]{1,100}\/[a-z0-9!#$&^_.+-]{1,100}[ \t]*(;[ -~]*)?$/i;
+
+/** For a call to be there whole: 64 MiB on a slow line. */
+const BODY_TIMEOUT_MS = 15 * 60_000;
+const HEADERS_TIMEOUT_MS = 30_000;
+const CHECK_EVERY_MS = 1_000;
 
 export function createHttpServer(deps: HttpDeps): FastifyInstance {
   const sendError = createErrorSender(deps);
   const app = Fastify({
     logger: false,
-    http: { IncomingMessage: UpgradableRequest },
+    http: {
+      IncomingMessage: UpgradableRequest,
+      connectionsCheckingInterval: CHECK_EVERY_MS,
+      // The hook below refuses a call without one in our shape, and one with two.
+      requireHostHeader: false,
+      joinDuplicateHeaders: true,
+    },
     genReqId: deps.newId,
     bodyLimit: deps.bodyLimitBytes,
     // Rule 13: /deployments/ and /deployments answer alike, without a redirect.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4_096 },
     // The error sender says what is wrong; these would answer in shapes of their own.
     forceCloseConnections: 'idle',
-    requestTimeout: 0,
+    requestTimeout: BODY_TIMEOUT_MS,
     keepAliveTimeout: 75_000,
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => refuseMalformed(error, socket, deps.newId()),
@@ -48,6 +63,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     const contentType = request.raw.headers['content-type'];
     // Fastify answers 415 to one it cannot read, before any parser of ours sees the body.
     if (contentType !== undefined && !MEDIA_TYPE.test(contentType)) delete request.raw.headers['content-type'];
+    if (!isOneHost(request)) return refuseHost(request, reply);
     bodies.expect(request, reply);
     done();
   });
@@ -58,12 +74,27 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     const isUnknown = methods.length === 0 || methods.includes(request.method);
     if (isUnknown) return sendError(new ApiError(404001, describeUnknownRoute(path)), request, reply);
     const message = `${request.method} is not possible on ${path.slice(0, 200)}; it takes ${methods.join(', ')}.`;
-    const headers = { allow: methods.join(', ') };
+    const headers = { allow: [...methods, 'OPTIONS'].join(', ') };
     if (request.method === 'OPTIONS') return reply.code(204).headers(headers).send();
     return sendError(new ApiError(405001, message, { headers }), request, reply);
   });
+  allowOrigins(app, { origins: deps.corsOrigins, listMethods });
+  app.server.headersTimeout = deps.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
   serveUpgrades(app, app.server);
   return app;
+}
+
+function isOneHost({ raw }: FastifyRequest): boolean {
+  const { host } = raw.headers;
+  return host === undefined ? raw.httpVersionMinor === 0 : !host.includes(',');
+}
+
+// HTTP wants 400 for this.
+function refuseHost(request: FastifyRequest, reply: FastifyReply) {
+  const message = 'The call has to have one Host header.';
+  const detail = [{ loc: ['header', 'host'], msg: message, type: 'invalid_header' }];
+  const body = errorBody({ code: 422001, message, detail, requestId: request.id });
+  return reply.code(400).type('application/json; charset=utf-8').send(JSON.stringify(body));
 }
 
 const SWEEP_MS = 25;
