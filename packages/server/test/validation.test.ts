@@ -128,7 +128,7 @@ describe('a submit that is not valid', () => {
   });
 
   it.each<[string, JsonValue, string[]]>([
-    ['of the editor', { nodes: [], links: [] }, ['body.workflow_api_json editor_format']],
+    ['of the editor without nodes', { nodes: [], links: [] }, ['body.workflow_api_json prompt_no_outputs']],
     [
       'with an unknown node type',
       { '1': { class_type: 'SaveImagee', inputs: {} } },

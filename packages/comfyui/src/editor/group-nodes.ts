@@ -9,7 +9,8 @@ import { type RawFile, type RawLink, type RawNode, readNodes } from './read-file
 import { type Report, warn } from './report.ts';
 
 /** One definition may stand in very many places. */
-const MAX_COST = 5_000_000;
+const MAX_COST = 2_000_000;
+const COST_OF_NODE = 100;
 const GROUP = /^workflow[>/](.+)$/s;
 
 interface Unpacking {
@@ -28,7 +29,8 @@ export function unpackGroupNodes(file: RawFile, info: ObjectInfo, report: Report
   const nodes = root.nodes.flatMap((node) => {
     const definition = own(groups, GROUP.exec(node.type)?.[1] ?? '');
     if (!isJsonObject(definition) || findNodeInfo(info, node.type) !== undefined) return [node];
-    cost += links.size + listOf(own(definition, 'nodes')).length + listOf(own(definition, 'links')).length;
+    const size = listOf(own(definition, 'nodes')).length + listOf(own(definition, 'links')).length;
+    cost += links.size + size * COST_OF_NODE;
     // Beyond that the group node stays, and is refused as unknown.
     return (cost > MAX_COST ? undefined : unpack(node, definition, { info, report, links })) ?? [node];
   });
