@@ -1,4 +1,5 @@
 // GET …/requests/{r}/events across breaks: a reader that comes back, a service that restarts, an instance that is lost.
+// routes: getRequestEvents
 import type { JsonObject } from '@comfleet/comfyui';
 import { EventSource } from 'eventsource';
 import { afterEach, describe, expect, it } from 'vitest';

@@ -1,4 +1,5 @@
 // GET …/requests/{r}/events: what a follower of a request is told, from the queue to the end.
+// routes: getRequestEvents
 import { check, REQUEST_EVENTS, type RequestEventName } from '@comfleet/api';
 import type { JsonObject } from '@comfleet/comfyui';
 import { afterEach, describe, expect, it } from 'vitest';
