@@ -105,6 +105,8 @@ describe('a run', () => {
     expect(entry).toMatchObject({ amount_microdollars: -cost, duration_ms: entry?.run_ms, token_id: customer.tokenId });
     expect(entry?.duration_ms).toBeGreaterThanOrEqual(100);
     expect(await balanceOf(customer)).toBe(1_000_000 - cost);
+    const detail = await app().call(`/deployments/${deploymentId}/requests/${requestId}`, { token });
+    expect(detail.body).toMatchObject({ cost_microdollars: cost });
   });
 
   it('that is cancelled costs the time it had, and what never ran costs nothing', async () => {

@@ -15,6 +15,19 @@ it.each([
   expect(priceSpan({ fromMs, toMs }, price)).toBe(cost);
 });
 
+it('is rounded down exactly, however large the numbers', () => {
+  const ms = fc.oneof(
+    fc.integer({ min: 0, max: 10 ** 12 }),
+    fc.integer({ min: 1, max: 10 ** 6 }).map((h) => h * 3_600_000 - 1),
+  );
+  fc.assert(
+    fc.property(ms, fc.integer({ min: 0, max: 10 ** 9 }), (toMs, price) => {
+      expect(BigInt(priceSpan({ fromMs: 0, toMs }, price))).toBe((BigInt(toMs) * BigInt(price)) / 3_600_000n);
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
 it('however a time is cut, its pieces cost exactly what it costs', () => {
   const cuts = fc.array(fc.integer({ min: 0, max: 10 ** 10 }), { minLength: 1, maxLength: 30 });
   fc.assert(
