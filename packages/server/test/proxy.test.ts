@@ -1,4 +1,5 @@
 // The instance proxy over HTTP: what passes, what does not, and that two accounts on one instance see nothing of each other.
+// routes: proxyInstance
 import { connect } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type CallOptions, PICTURE } from '../testing/caller.ts';
