@@ -1,6 +1,7 @@
 // The list of a deployment's requests and everything about one of them, through HTTP.
 import { isJsonObject, type JsonObject, type JsonValue } from '@comfleet/comfyui';
 import { afterEach, describe, expect, it } from 'vitest';
+import { sql } from '../src/db/sql.ts';
 import { PHOTO, PICTURE } from '../testing/caller.ts';
 import { useTestApp } from '../testing/create-test-app.ts';
 import { until } from '../testing/until.ts';
@@ -105,6 +106,29 @@ describe('the list', () => {
       expect(reply.body['detail']).toMatchObject([{ loc: ['query', query.split('=')[0]] }]);
     },
   );
+
+  it('finds what is rare among very many, in calls that each look at a bounded number', async () => {
+    const deploymentId = await app().createDeployment();
+    const rare = await app().submit(deploymentId, { ...FAILING, metadata: { customer: 'rare' } });
+    await app().untilEnded(deploymentId, rare);
+    await app().db.query(sql`
+      insert into requests (id, account_id, deployment_id, version_id, state, epoch, created_at, finished_at, error_code)
+      select gen_random_uuid(), account_id, id, version_id, 'failed', 1, now(), now(), 10007
+      from deployments, generate_series(1, 30000) where id = ${deploymentId}`);
+    let cursor: string | undefined;
+    const found: unknown[] = [];
+    let calls = 0;
+    do {
+      const page = await list(deploymentId, { error_code: '10011', ...(cursor === undefined ? {} : { cursor }) });
+      found.push(...idsOf(page));
+      cursor = page['next_cursor'] as string | undefined;
+      calls += 1;
+    } while (cursor !== undefined && calls < 200);
+    expect(found).toEqual([rare]);
+    expect(cursor).toBeUndefined();
+    // A label is found at once, however many are newer.
+    expect(await list(deploymentId, { 'metadata.customer': 'rare' })).toMatchObject({ data: [{ request_id: rare }] });
+  });
 
   it('is only for the account that owns the deployment', async () => {
     const deploymentId = await app().createDeployment();
