@@ -1,7 +1,7 @@
 // F: a back end that answers at once, so that what stands in front of it is what is measured. Speaks as much of ComfyUI as
 // the gateway uses, runs one prompt at a time for a settable service time, and stamps what came when (GET /bench/stamps).
 // Run as a process: fake-comfyui.ts <port> <service ms>.
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { deflateSync } from 'node:zlib';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { nowMs } from '../statistics.ts';
@@ -181,6 +181,26 @@ async function readText(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
+const MEBIBYTE = Buffer.alloc(1024 * 1024, 'x');
+
+/** GET /models/large/<MiB>: as many bytes, as fast as they are read. */
+function sendLarge(response: ServerResponse, path: string): void {
+  const bytes = Number(path.split('/')[3]) * MEBIBYTE.length;
+  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': bytes });
+  let left = bytes / MEBIBYTE.length;
+  const more = (): void => {
+    while (left > 0) {
+      left -= 1;
+      if (!response.write(MEBIBYTE)) {
+        response.once('drain', more);
+        return;
+      }
+    }
+    response.end();
+  };
+  more();
+}
+
 const server = createServer((request, response) => {
   const url = new URL(request.url ?? '/', 'http://f');
   const reply = (status: number, answer: object | string) => {
@@ -194,6 +214,8 @@ const server = createServer((request, response) => {
       const { status, answer } = answerPost(url.pathname, body);
       reply(status, answer);
     });
+  } else if (url.pathname.startsWith('/models/large/')) {
+    sendLarge(response, url.pathname);
   } else if (url.pathname === '/view') {
     const bytes = pictureOf(`${url.searchParams.get('subfolder')}/${url.searchParams.get('filename')}`);
     response.writeHead(200, { 'content-type': 'image/png', 'content-length': bytes.length }).end(bytes);

@@ -13,6 +13,7 @@ import { enqueueRateRow } from './row-12-enqueue-rate.ts';
 import { eventStreamsRow } from './row-15-event-streams.ts';
 import { webhooksRow } from './row-16-webhooks.ts';
 import { largeOutputRow } from './row-17-large-output.ts';
+import { instanceProxyRow } from './row-19-instance-proxy.ts';
 
 export const ROWS: readonly Row[] = [
   throughputRow,
@@ -28,4 +29,5 @@ export const ROWS: readonly Row[] = [
   eventStreamsRow,
   webhooksRow,
   largeOutputRow,
+  instanceProxyRow,
 ];
