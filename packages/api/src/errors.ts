@@ -128,11 +128,11 @@ const CATALOGUE = {
     name: 'InsufficientFunds',
     phases: ['gate'],
     status: 402,
-    reportedIn: ['body'],
+    reportedIn: ['body', 'result'],
     retryable: false,
     title: 'The balance does not allow new runs',
     meaning:
-      "The account's balance or the token's spending limit does not allow new runs. The deployment is disabled and stays so until it is enabled again.",
+      "The account's balance, or the spending limit of the account or the token, does not allow new runs. The deployment is disabled and stays so until it is enabled again (a token's own limit leaves it enabled for other tokens). Requests whose funds are used up while they wait or run end with this code in their result.",
     message: 'The balance does not allow new runs, so the deployment has been disabled.',
     hint: 'Add funds (an administrator: POST /admin/accounts/{id}/credits), then enable the deployment again with PATCH {"is_enabled": true}.',
   },

@@ -77,6 +77,20 @@ describe('a new account', () => {
     expect(await run(customer)).toMatchObject({ status: 'succeeded' });
   });
 
+  it('has a deployment that stays disabled with 10001 through other edits, and with 10002 once its owner disabled it', async () => {
+    const customer = await addCustomer();
+    const patch = (body: JsonObject) =>
+      app().call(`/deployments/${customer.deploymentId}`, { method: 'PATCH', token: customer.token, body });
+    expectError(await submit(customer), 10001);
+    await credit(customer.accountId, { amount_usd: 1 });
+    expect((await patch({ name: 'renamed' })).body).toMatchObject({ is_enabled: false, status: 'disabled' });
+    expectError(await submit(customer), 10001);
+    await patch({ is_enabled: false });
+    expectError(await submit(customer), 10002);
+    await patch({ is_enabled: true });
+    expect(await run(customer)).toMatchObject({ status: 'succeeded' });
+  });
+
   it('has its credits on the timeline', async () => {
     const customer = await addCustomer(1);
     const events = await app().db.query<{ message: string }>(sql`

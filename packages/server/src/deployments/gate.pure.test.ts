@@ -20,6 +20,13 @@ it('says when it was deleted', () => {
   expect(gate).toMatchObject({ message: expect.stringContaining('2026-01-02') });
 });
 
+it('a deployment that was disabled for want of funds says so with 10001', () => {
+  expect(judgeSubmit({ ...deployment, isEnabled: false, disabledCode: 10001 })).toMatchObject({
+    code: 10001,
+    message: expect.stringContaining('{"is_enabled": true}'),
+  });
+});
+
 it('a disabled deployment takes no submit, and says how to enable it', () => {
   expect(judgeSubmit(deployment)).toEqual({ kind: 'open' });
   expect(judgeSubmit({ ...deployment, isEnabled: false })).toMatchObject({
