@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DEFAULT_LIMITS } from '@comfleet/api';
 import { createAuthenticator } from './accounts/authenticate.ts';
 import { ensureFirstAccount } from './accounts/first-account.ts';
+import { openMetrics } from './app-metrics.ts';
 import { registerRoutes } from './app-routes.ts';
 import { createBilling } from './billing/create-billing.ts';
 import type { Config } from './config.ts';
@@ -78,6 +79,8 @@ const SHARE_OF_WORK = 0.75;
 
 export interface App {
   readonly url: string;
+  /** Where /metrics and health are, with COMFLEET_ADMIN_PORT. */
+  readonly adminUrl: string | undefined;
   /** Set when this start made the first account. */
   readonly newAdminToken: string | undefined;
   stop(): Promise<void>;
@@ -212,6 +215,8 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     },
     rateLimits: config.rateLimits,
   });
+  const notReady = () =>
+    isReady ? (db.ready() ? undefined : 'the database cannot be reached') : 'the service is starting or stopping';
   registerRoutes(routes, {
     config,
     overrides,
@@ -235,9 +240,9 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     proxy,
     authenticator,
     funds,
-    notReady: () =>
-      isReady ? (db.ready() ? undefined : 'the database cannot be reached') : 'the service is starting or stopping',
+    notReady,
   });
+  const metrics = openMetrics({ config, http, live, fleet, db, notReady });
 
   function chooseProviders(): Provider[] {
     if (config.comfyuiUrls.length > 0) return [createStaticProvider({ db, newId, urls: config.comfyuiUrls })];
@@ -258,6 +263,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     await stop(); // a start that fails leaves no database and no back end running
     throw error;
   });
+  const adminUrl = await metrics.start();
   isReady = true;
 
   let stopping: Promise<void> | undefined;
@@ -284,11 +290,13 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     await webhooks.stop();
     await fleet.stop();
     await instanceRecorder.stop();
+    await metrics.stop();
     await db.stop();
     await opened.stop();
   }
   return {
     url,
+    adminUrl,
     newAdminToken,
     stop: () => {
       stopping ??= stop();

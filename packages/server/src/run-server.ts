@@ -40,6 +40,7 @@ export async function runServer(options: RunServerOptions): Promise<number> {
     return 1;
   }
   announce(app, config.dataDir, config.host);
+  if (app.adminUrl !== undefined) say(`Metrics and health are on ${app.adminUrl}`);
   const code = await ended;
   // A stop that hangs must not keep the process for ever.
   setTimeout(() => process.exit(code === 0 ? 1 : code), config.stopGraceMs + 15_000).unref();

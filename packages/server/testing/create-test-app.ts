@@ -33,6 +33,7 @@ export interface TestAppOptions {
 
 export interface TestApp extends Caller {
   readonly url: string;
+  readonly adminUrl: string | undefined;
   readonly dataDir: string;
   readonly emulator: Emulator;
   readonly emulatorUrl: string;
@@ -77,6 +78,9 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     },
     get emulatorUrl() {
       return backEnd.url() ?? '';
+    },
+    get adminUrl() {
+      return app.adminUrl;
     },
     dataDir,
     db,

@@ -25,6 +25,8 @@ export interface Database extends Queryable {
   ready(): boolean;
   onDown(call: () => void): () => void;
   onReady(call: () => void): () => void;
+  /** Connections that are open, of them idle, and calls that wait for one. */
+  pool(): { total: number; idle: number; waiting: number };
   stop(): Promise<void>;
 }
 
@@ -71,6 +73,7 @@ export function createDatabase(deps: DatabaseDeps): Database {
     ready: availability.isUp,
     onDown: availability.onDown,
     onReady: availability.onUp,
+    pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     stop: async () => {
       availability.stop();
       await listener.stop();

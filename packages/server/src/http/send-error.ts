@@ -3,6 +3,7 @@ import { ApiError, errorBody } from '@comfleet/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
+import { metrics } from '../telemetry/metrics.ts';
 
 interface Deps {
   readonly log: Log;
@@ -17,6 +18,7 @@ export function createErrorSender(deps: Deps) {
     if (known.code === 500001)
       deps.log.error({ requestId, url: routeOf(request), ...describeError(error) }, 'a call failed unexpectedly');
     const { code, message, detail, hint } = known;
+    if (request.routeOptions.url?.endsWith('/inference')) metrics.submitted(String(code));
     const status = deps.errorStatus === '200' ? 200 : known.status;
     return reply
       .code(status)

@@ -6,6 +6,7 @@ import { NOTHING_SPENT } from '../billing/funds.ts';
 import type { RunCharge } from '../billing/ledger.sql.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
+import { metrics } from '../telemetry/metrics.ts';
 import type { FinishedRequest, StoredFile } from './finish.sql.ts';
 import { isTerminal, REQUEST_NEXT } from './lifecycle.pure.ts';
 import { type LiveIndex, type LiveRequest, publish } from './live.ts';
@@ -48,6 +49,7 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
     cause: describeEnding(ending),
     report: writeReport(request),
     files: ending.kind === 'succeeded' ? ending.files : [],
+    hasWebhook: request.hasWebhook,
   };
   const written = await deps.writes.finish(ended);
   if (!written) {
@@ -64,6 +66,8 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
   deps.recent.add(row);
   publish(request, { kind: 'ended', row, files: ended.files });
   deps.live.remove(request.id);
+  const queuedMs = (request.startedAt ?? finishedAt) - request.createdAt;
+  metrics.requestEnded({ outcome: ending.kind, code: ended.errorCode, queuedMs, runMs });
   deps.log.info(
     {
       requestId: request.id,
@@ -71,7 +75,7 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
       outcome: ending.kind,
       code: ending.kind === 'failed' ? ending.code : undefined,
       instanceId: request.instanceId,
-      queuedMs: (request.startedAt ?? finishedAt) - request.createdAt,
+      queuedMs,
       totalMs: finishedAt - request.createdAt,
     },
     'request ended',

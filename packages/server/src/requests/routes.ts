@@ -7,6 +7,7 @@ import type { Storage } from '../files/storage.ts';
 import { readBodyHolding } from '../http/read-body.ts';
 import type { AccountCall, Call, Caller, RouteServer } from '../http/serve-route.ts';
 import { updateInSteps } from '../http/turns.ts';
+import { metrics } from '../telemetry/metrics.ts';
 import { isUuid } from '../telemetry/new-id.ts';
 import { cancelRequest } from './cancel.ts';
 import type { EventsHub } from './events/hub.ts';
@@ -85,6 +86,7 @@ async function submit(deps: Deps, call: AccountCall<Caller>) {
     idempotency: await readIdempotency(call, deploymentId),
   });
   const address = { deploymentId: deploymentId.toLowerCase(), requestId: submitted.requestId };
+  metrics.submitted(submitted.isReplay ? 'replayed' : 'accepted');
   const headers = submitted.isReplay ? { 'idempotent-replayed': 'true' } : undefined;
   const body = viewSubmit(context, address);
   const ended = waitMs > 0 ? await waitForResult(deps, { ...address, accountId: account.id }, waitMs) : undefined;

@@ -1,0 +1,49 @@
+// What Prometheus reads, and who may.
+import { describe, expect, it } from 'vitest';
+import { useTestApp } from '../testing/create-test-app.ts';
+import { expectError } from '../testing/expect-error.ts';
+
+const TOKEN = 'a-token-for-the-metrics';
+
+describe('with a token and a port of their own', () => {
+  const app = useTestApp({ env: { COMFLEET_METRICS_TOKEN: TOKEN, COMFLEET_ADMIN_PORT: '0' } });
+
+  it('the metrics tell what happened, on both ports', async () => {
+    const deploymentId = await app().createDeployment();
+    await app().run(deploymentId);
+    expectError(await app().call(`/deployments/${deploymentId}/inference`, { method: 'POST', body: '{' }), 422001);
+    const ours = await app().call('//metrics', { token: TOKEN });
+    const admin = await (await fetch(`${app().adminUrl}/metrics`)).text();
+    expect(ours.headers.get('content-type')).toMatch(/^text\/plain/);
+    for (const text of [ours.text, admin]) {
+      expect(text).toMatch(/comfleet_requests_ended_total\{outcome="succeeded",code=""\} 1/);
+      expect(text).toMatch(/comfleet_submits_total\{result="accepted"\} 1/);
+      expect(text).toMatch(/comfleet_submits_total\{result="422001"\} 1/);
+      expect(text).toMatch(/comfleet_instances\{phase="ready"\} 1/);
+      expect(text).toMatch(/comfleet_queue_depth\{priority="normal"\} 0/);
+      expect(text).toMatch(/comfleet_request_queue_seconds_count 1/);
+      expect(text).toMatch(/comfleet_http_requests_total\{method="POST",route="[^"]+inference",status="4xx"\} 1/);
+      expect(text).toMatch(/comfleet_database_connections\{state="waiting"\} 0/);
+      expect(text).toMatch(/nodejs_eventloop_lag_max_seconds/);
+      expect(text).not.toContain(deploymentId);
+    }
+  });
+
+  it('nobody reads them on the port of the API without the token', async () => {
+    for (const token of [null, 'another', app().token]) expectError(await app().call('//metrics', { token }), 401001);
+  });
+
+  it('the admin port tells health, and nothing else', async () => {
+    for (const path of ['healthz', 'readyz']) expect((await fetch(`${app().adminUrl}/${path}`)).status).toBe(200);
+    expect((await fetch(`${app().adminUrl}/prod/v2/deployments`)).status).toBe(404);
+  });
+});
+
+describe('without settings', () => {
+  const app = useTestApp();
+
+  it('there are no metrics', async () => {
+    expectError(await app().call('//metrics'), 404001);
+    expect(app().adminUrl).toBeUndefined();
+  });
+});
