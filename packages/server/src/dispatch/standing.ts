@@ -107,15 +107,20 @@ function countLeasedBefore(board: Board, of: LiveRequest): number {
 function othersBefore(board: Board, request: LiveRequest, rank: number): Group[] {
   const groups: Group[] = [];
   const accounts = new Map<string, Lane[]>();
+  const isLimited = isAtLimit(board, request.deploymentId);
   let ofAccount = rank - 1;
   for (const lane of board.waiting.lanes()) {
-    if (lane.deploymentId === request.deploymentId || !compete(board, lane.deploymentId, request.deploymentId))
-      continue;
+    if (lane.deploymentId === request.deploymentId) continue;
+    if (isLimited && !compete(board, request.deploymentId, lane.deploymentId)) continue;
     if (lane.accountId === request.accountId) {
       const count = lane.countBefore(request);
       ofAccount += count;
       groups.push({ count, time: timeOf(board, lane) });
-    } else accounts.set(lane.accountId, [...(accounts.get(lane.accountId) ?? []), lane]);
+    } else {
+      const lanes = accounts.get(lane.accountId);
+      if (lanes) lanes.push(lane);
+      else accounts.set(lane.accountId, [lane]);
+    }
   }
   const ownMs = board.runTimes.of(request.versionId)?.meanMs ?? UNKNOWN.meanMs;
   // What its account will have used when its turn has come within the account.
@@ -141,20 +146,18 @@ function timeOf(board: Board, lane: Lane | undefined): RunTime {
   return (versionId === undefined ? undefined : board.runTimes.of(versionId)) ?? UNKNOWN;
 }
 
-/** Whether there is an instance that both may be given to: one at its limit only goes on where it is. */
-function compete(board: Board, a: string, b: string): boolean {
-  const used = { a: 0, b: 0, both: 0 };
+/** At its limit it only goes on where it is. */
+function isAtLimit(board: Board, deploymentId: string): boolean {
+  let used = 0;
+  for (const { deployments } of board.slotsById.values()) if (deployments.has(deploymentId)) used += 1;
+  return used >= (board.limits.get(deploymentId) ?? 1);
+}
+
+/** Whether there is an instance that both may be given to, when the one of them is at its limit. */
+function compete(board: Board, atLimit: string, other: string): boolean {
+  if (!isAtLimit(board, other)) return true;
   for (const { deployments } of board.slotsById.values()) {
-    const hasA = deployments.has(a);
-    const hasB = deployments.has(b);
-    if (hasA) used.a += 1;
-    if (hasB) used.b += 1;
-    if (hasA && hasB) used.both += 1;
+    if (deployments.has(atLimit) && deployments.has(other)) return true;
   }
-  const isFull = (deploymentId: string, count: number) => count >= (board.limits.get(deploymentId) ?? 1);
-  const isFullA = isFull(a, used.a);
-  const isFullB = isFull(b, used.b);
-  if (isFullA && isFullB) return used.both > 0;
-  // The one that is full goes on where it is; the other may come there.
-  return true;
+  return false;
 }
