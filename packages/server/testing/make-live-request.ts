@@ -11,6 +11,7 @@ export function makeLiveRequest(fields: Partial<LiveRequest> = {}): LiveRequest 
     createdAt: 0,
     startBy: undefined,
     runWithinMs: undefined,
+    hasWebhook: false,
     phase: 'queued',
     epoch: 0,
     losses: 0,

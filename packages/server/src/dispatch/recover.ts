@@ -84,6 +84,7 @@ function toLiveRequest(row: LiveRow, funds: Funds | undefined): LiveRequest {
     createdAt: row.created_at,
     startBy: row.start_by ?? undefined,
     runWithinMs: row.run_within_seconds === null ? undefined : row.run_within_seconds * 1000,
+    hasWebhook: row.has_webhook,
     phase: isLeased ? 'leased' : 'queued',
     epoch: row.epoch,
     losses: row.losses,

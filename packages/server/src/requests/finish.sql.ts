@@ -4,7 +4,7 @@ import { chargeRuns, type RunCharge } from '../billing/ledger.sql.ts';
 import { byteaArray, float8Array, int4Array, textArray, uuidArray } from '../db/binary-arrays.ts';
 import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
-import { OWED_DELIVERIES } from '../webhooks/owed.sql.ts';
+import { OWED_DELIVERIES, WAKE_OWED } from '../webhooks/owed.sql.ts';
 
 export interface StoredFile {
   readonly kind: 'output' | 'temp';
@@ -31,6 +31,8 @@ export interface FinishedRequest {
   /** Whole milliseconds on the instance, by a clock that is never set. */
   readonly runMs: number | undefined;
   readonly charge: RunCharge | undefined;
+  /** Its end owes a delivery, whose address is in its row. */
+  readonly hasWebhook: boolean;
   readonly outputs: string | undefined;
   readonly error: string | undefined;
   readonly errorCode: number | undefined;
@@ -44,7 +46,10 @@ export interface FinishedRequest {
 export async function finishRequests(db: Queryable, ended: readonly FinishedRequest[]): Promise<Set<string>> {
   const files = ended.flatMap((request) => request.files.map((file) => ({ requestId: request.id, ...file })));
   const charges = ended.flatMap(({ charge }) => charge ?? []);
-  const rows = await db.query<{ id: string }>(sql.named(charges.length === 0 ? 'finish_requests' : 'finish_and_charge')`
+  const isOwed = ended.some(({ hasWebhook }) => hasWebhook);
+  // One name for each text: what few requests need costs the others nothing.
+  const name = `finish${charges.length === 0 ? '' : '_and_charge'}${isOwed ? '_and_owe' : ''}`;
+  const rows = await db.query<{ id: string }>(sql.named(name)`
     with input as (
       select * from unnest(${uuidArray(ended.map((r) => r.id))}::uuid[], ${int4Array(ended.map((r) => r.epoch))}::int4[],
         ${textArray(ended.map((r) => r.state))}::text[], ${uuidArray(ended.map((r) => r.instanceId ?? null))}::uuid[],
@@ -79,11 +84,9 @@ export async function finishRequests(db: Queryable, ended: readonly FinishedRequ
         ${textArray(files.map((f) => f.contentType))}::text[], ${textArray(files.map((f) => f.storageKey ?? null))}::text[],
         ${byteaArray(files.map((f) => f.content ?? null))}::bytea[], ${textArray(files.map((f) => f.source ?? null))}::text[])
       as f (request_id, kind, path, node_id, size_bytes, sha256, content_type, storage_key, content, source)
-      join ended e on e.id = f.request_id join input i on i.id = f.request_id on conflict do nothing)${charges.length === 0 ? sql.empty : chargeRuns(charges)},
-    ${OWED_DELIVERIES}
+      join ended e on e.id = f.request_id join input i on i.id = f.request_id on conflict do nothing)${charges.length === 0 ? sql.empty : chargeRuns(charges)}${isOwed ? OWED_DELIVERIES : sql.empty}
     select id from ended
-    union
-    select id from woken where id is not null
+    ${isOwed ? WAKE_OWED : sql.empty}
     union
     select r.id from requests r join input i on r.id = i.id
     where r.epoch = i.epoch and r.state = i.state and r.finished_at = to_timestamp(i.finished_ms / 1000)`);

@@ -43,6 +43,8 @@ export interface LiveRequest {
   readonly createdAt: number;
   readonly startBy: number | undefined;
   readonly runWithinMs: number | undefined;
+  /** Its end owes a delivery. */
+  readonly hasWebhook: boolean;
   phase: LivePhase;
   epoch: number;
   losses: number;

@@ -46,8 +46,11 @@ export function createRequestLookup(deps: Deps): RequestLookup {
       const live = deps.live.get(id);
       if (live && live.deploymentId === deployment.id) return { kind: 'live', request: live };
       const row = isUuid(id) && live === undefined ? (deps.recent.get(id) ?? (await reads.add(id))) : undefined;
-      // The owner is in the deployment; a request of another deployment is not told from one that never was.
-      if (row === undefined || row.deployment_id !== deployment.id || row.account_id !== accountId) {
+      const owner = live?.accountId ?? row?.account_id;
+      if (owner !== undefined && owner !== accountId) {
+        throw new ApiError(403003, `The token's account does not own request ${id}.`);
+      }
+      if (row === undefined || row.deployment_id !== deployment.id) {
         throw new ApiError(404001, `There is no request ${requestId.slice(0, 100)} of deployment ${deployment.id}.`);
       }
       if (!isTerminal(row.state)) {

@@ -44,6 +44,7 @@ export interface LiveRow {
   readonly cancel_requested_at: number | null;
   readonly start_by: number | null;
   readonly run_within_seconds: number | null;
+  readonly has_webhook: boolean;
   readonly webhook_intermediate: boolean;
 }
 
@@ -52,7 +53,7 @@ export async function listLiveRequests(db: Queryable): Promise<LiveRow[]> {
   return await db.query<LiveRow>(sql`
     select r.id, r.account_id, r.token_id, r.deployment_id, d.hardware, r.version_id, r.state, r.priority, r.epoch, r.losses,
       r.instance_id, r.prompt_id, r.created_at, r.leased_at, r.cancel_requested_at, r.start_by, r.run_within_seconds,
-      r.webhook_intermediate
+      r.webhook_url is not null as has_webhook, r.webhook_intermediate
     from requests r left join deployments d on d.id = r.deployment_id where r.finished_at is null order by r.seq`);
 }
 

@@ -4,7 +4,6 @@ import {
   checkSubmitBody,
   checkSubmitQuery,
   IDEMPOTENCY_HOURS,
-  numberOf,
   SUBMIT_KEYS,
   validationError,
   webhookOf,
@@ -25,6 +24,7 @@ import { checkWebhookTarget } from './check-webhook.ts';
 import { judgeRunning } from './end-refused.ts';
 import type { NewRequest } from './insert.sql.ts';
 import { type LiveIndex, type LiveRequest, wishStop } from './live.ts';
+import { newLiveRequest } from './new-live-request.ts';
 import { buildPayload, GRAPH_KEYS, type RequestPayload } from './payload.ts';
 import { findIdempotencyKey } from './requests.sql.ts';
 import { tellStart } from './tell-start.ts';
@@ -112,7 +112,13 @@ async function acceptRequest(
     version,
     body,
   );
-  const request = newLiveRequest(deps, { deployment, body, payload, hold });
+  const request = newLiveRequest(deps, {
+    deployment,
+    body,
+    payload,
+    hold,
+    hasWebhook: webhookOf(input.query, body).url !== undefined,
+  });
   return await insertAndHandOver(deps, input, { request, body, payload });
 }
 
@@ -153,55 +159,6 @@ async function loadVersion(deps: SubmitDeps, deployment: Deployment): Promise<Lo
     throw new ApiError(503001, message);
   }
   return version;
-}
-
-/** About 31 years. A longer deadline is none, and the database's calendar ends somewhere. */
-const MAX_DEADLINE_SECONDS = 1e9;
-
-function readSeconds(value: JsonValue | undefined): number | undefined {
-  const seconds = numberOf(value);
-  return seconds === undefined ? undefined : Math.min(seconds, MAX_DEADLINE_SECONDS);
-}
-
-const PRIORITY: Record<string, number> = { low: -1, normal: 0, high: 1 };
-
-function newLiveRequest(
-  deps: SubmitDeps,
-  given: { deployment: Deployment; body: JsonObject; payload: RequestPayload; hold: Hold | undefined },
-): LiveRequest {
-  const now = deps.clock.now();
-  const startWithin = readSeconds(given.body['start_within_seconds']);
-  const runWithin = readSeconds(given.body['run_within_seconds']);
-  return {
-    id: deps.newId(),
-    accountId: given.deployment.accountId,
-    deploymentId: given.deployment.id,
-    versionId: given.deployment.versionId,
-    priority: PRIORITY[String(given.body['priority'] ?? 'normal')] ?? 0,
-    createdAt: now,
-    startBy: startWithin === undefined ? undefined : now + startWithin * 1000,
-    runWithinMs: runWithin === undefined ? undefined : runWithin * 1000,
-    phase: 'queued',
-    epoch: 0,
-    losses: 0,
-    unsent: 0,
-    instanceId: undefined,
-    promptId: undefined,
-    leasedAt: undefined,
-    isOnInstance: false,
-    startedAt: undefined,
-    runTick: undefined,
-    ranMs: undefined,
-    hold: given.hold,
-    trace: undefined,
-    payload: given.payload,
-    stop: undefined,
-    onStop: undefined,
-    laneIndex: -1,
-    progress: undefined,
-    notes: undefined,
-    watchers: undefined,
-  };
 }
 
 async function insertAndHandOver(

@@ -9,9 +9,9 @@ const LANE = sql`r.account_id::text || ' ' || coalesce(lower(substring(r.webhook
 
 /**
  * Goes into the statement that ends requests, between its CTEs `input (id, finished_ms)` and `ended (id, webhook_url)`
- * and its last select: one delivery for each ended request with a webhook. `woken` must be read, or nobody is woken.
+ * and its last select: one delivery for each ended request with a webhook. With WAKE_OWED, or nobody is woken.
  */
-export const OWED_DELIVERIES = sql`
+export const OWED_DELIVERIES = sql`,
     owed as (
       insert into webhook_deliveries (account_id, deployment_id, request_id, event, url, lane, schedule_from, next_at,
         created_at)
@@ -20,6 +20,10 @@ export const OWED_DELIVERIES = sql`
       from ended e join requests r on r.id = e.id join input i on i.id = e.id where e.webhook_url is not null
       returning lane),
     woken as (select wake_webhooks(lane, now(), 0) as id from (select distinct lane from owed) lanes)`;
+
+/** Goes behind that last select of one uuid column: reading `woken` is what wakes, and it gives no row. */
+export const WAKE_OWED = sql`union
+    select id from woken where id is not null`;
 
 /**
  * The intermediate state, for a request that has not ended: the lock on its row makes this commit come before the end's,
