@@ -14,10 +14,11 @@ describe('the command line', () => {
       '::1',
       '--data',
       'd',
+      '--sandbox',
     ];
     expect(parseCommand(argv)).toEqual({
       kind: 'start',
-      args: { comfyui: ['http://a:1', 'http://b:2'], port: 0, host: '::1', dataDir: 'd' },
+      args: { comfyui: ['http://a:1', 'http://b:2'], port: 0, host: '::1', dataDir: 'd', sandbox: true },
     });
   });
 

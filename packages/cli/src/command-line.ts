@@ -6,6 +6,7 @@ export interface StartArgs {
   port?: number;
   host?: string;
   dataDir?: string;
+  sandbox?: boolean;
 }
 
 export type Command =
@@ -20,6 +21,7 @@ const START_FLAGS = {
   port: { type: 'string' },
   host: { type: 'string' },
   data: { type: 'string' },
+  sandbox: { type: 'boolean' },
 } as const;
 
 export function parseCommand(argv: string[]): Command {
@@ -48,6 +50,7 @@ function parseStart(rest: string[]): Command {
     if (port !== undefined) args.port = port;
     if (values.host !== undefined) args.host = values.host;
     if (values.data !== undefined) args.dataDir = values.data;
+    if (values.sandbox) args.sandbox = true;
     return { kind: 'start', args };
   } catch (error) {
     return bad(firstSentence(error));

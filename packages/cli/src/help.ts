@@ -16,6 +16,7 @@ export function helpText(): string {
     --port N                 default 7788; 0 takes a free port
     --host ADDRESS           default 127.0.0.1
     --data DIR               default ./.comfleet: embedded database, files, admin token
+    --sandbox                callers may provoke every error with the header comfleet-simulate (docs/errors.md)
   comfleet demo [PHOTO]      run one photo through a fresh service and save the picture
   comfleet version
   comfleet help

@@ -29,6 +29,7 @@ import type { LiveIndex } from './requests/live.ts';
 import { createRequestLookup, type RequestLookup } from './requests/lookup.ts';
 import type { RecentlyEnded } from './requests/recently-ended.ts';
 import { registerRequestRoutes } from './requests/routes.ts';
+import type { Simulator } from './requests/simulation/simulator.ts';
 import type { RequestWrites } from './requests/writes.ts';
 import type { Clock } from './telemetry/clock.ts';
 import type { Log } from './telemetry/log.ts';
@@ -62,6 +63,8 @@ export interface AppParts {
   readonly authenticator: Authenticator;
   /** Undefined when billing is off. */
   readonly funds: Funds | undefined;
+  /** Undefined unless this is a sandbox. */
+  readonly simulator: Simulator | undefined;
   /** Why calls are not taken now; undefined when they are. */
   readonly notReady: () => string | undefined;
 }
@@ -127,6 +130,7 @@ function registerRequests(routes: RouteServer<Account>, parts: AppParts): void {
     queue: dispatcher,
     webhookHosts: allowedHosts(config.allowPrivateHosts),
     funds: parts.funds,
+    simulator: parts.simulator,
     limits: {
       maxDataUriBytes: overrides.maxDataUriBytes ?? DEFAULT_LIMITS.dataUriBytes,
       queueLimit: config.queueLimit,

@@ -25,6 +25,7 @@ import { createInputCache } from './files/input-cache.ts';
 import { createDiskStore } from './files/stores/disk.ts';
 import { createRouteServer } from './http/serve-route.ts';
 import { closeHttpServer, createHttpServer } from './http/server.ts';
+import { answerSimulated } from './http/simulation-hook.ts';
 import { createFleet } from './instances/fleet.ts';
 import type { Provider } from './instances/provider.ts';
 import { createProcessProvider } from './instances/providers/process.ts';
@@ -38,6 +39,8 @@ import { EventsHub } from './requests/events/hub.ts';
 import { createLiveIndex } from './requests/live.ts';
 import { createRecentlyEnded } from './requests/recently-ended.ts';
 import { createRetention } from './requests/retention.ts';
+import { createSimulator } from './requests/simulation/simulator.ts';
+import { SIMULATE } from './requests/simulation/wish.pure.ts';
 import { createWebhookBodies } from './requests/webhook-bodies.ts';
 import { createRequestWrites } from './requests/writes.ts';
 import { type Clock, systemClock } from './telemetry/clock.ts';
@@ -193,6 +196,8 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   let isReady = false;
   const { bodyLimitBytes, errorStatus, corsOrigins } = config;
   const http = createHttpServer({ log, newId, bodyLimitBytes, errorStatus, corsOrigins });
+  const simulator = config.sandbox ? createSimulator({ db, clock, log, newId, live, recent, writes }) : undefined;
+  if (simulator) answerSimulated(http, { header: SIMULATE, answer: simulator.answerCall });
   const authenticator = createAuthenticator({ db, clock });
   const events = new EventsHub({
     log,
@@ -240,6 +245,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     proxy,
     authenticator,
     funds,
+    simulator,
     notReady,
   });
   const metrics = openMetrics({ config, http, live, fleet, db, notReady });
@@ -251,7 +257,18 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   }
 
   await fleet.start();
-  await recoverRequests({ db, clock, log, live, fleet, writes, dispatcher, maxAttempts: MAX_ATTEMPTS, funds });
+  await recoverRequests({
+    db,
+    clock,
+    log,
+    live,
+    fleet,
+    writes,
+    dispatcher,
+    maxAttempts: MAX_ATTEMPTS,
+    funds,
+    simulator,
+  });
   await billing.start((id) => fleet.get(id) !== undefined);
   await endOfRefused();
   await webhooks.start();
@@ -281,6 +298,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     await proxy.stop();
     const closed = closeHttpServer(http, graceMs);
     const webhooksStopped = webhooks.drain(graceMs);
+    await simulator?.stop();
     await dispatcher.drain(graceMs);
     await closed;
     await writes.stop();

@@ -25,7 +25,7 @@ function problemsOf(env: Record<string, string>, args: StartArgs = {}): string[]
 
 describe('settings', () => {
   it('that are not served yet are named, so that nobody relies on them', () => {
-    expect(listWithoutEffect({ STORAGE_URL: 's3://pictures', COMFLEET_SANDBOX: '', PORT: '1' })).toEqual([
+    expect(listWithoutEffect({ STORAGE_URL: 's3://pictures', COMFLEET_PUBLIC_URL: '', PORT: '1' })).toEqual([
       'STORAGE_URL',
     ]);
   });

@@ -42,7 +42,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     name: 'COMFLEET_ALLOW_PRIVATE_HOSTS',
     default: '',
-    what: 'comma list of host:port (IPv6 as [::1]:port) that media fetches may reach although private',
+    what: 'comma list of host:port (IPv6 as [::1]:port) that media fetches and webhooks may reach although private',
   },
   {
     name: 'COMFLEET_CANCELLED_WORD',
@@ -137,11 +137,16 @@ export const SETTINGS: readonly Setting[] = [
     default: 'none',
     what: 'a port of its own, on the same address, for /metrics (open), /healthz and /readyz',
   },
+  {
+    name: 'COMFLEET_SANDBOX',
+    default: 'off',
+    what: 'on lets callers provoke every error with the header comfleet-simulate (also --sandbox): for client tests only',
+  },
   { name: 'COMFLEET_LOG_LEVEL', default: 'info', what: 'debug, info, warn, error or silent' },
 ];
 
 /** Settings of the contract that this version does not serve yet: said at the start, so that nobody relies on them. */
-const NOT_SERVED_YET: readonly string[] = ['STORAGE_URL', 'COMFLEET_SANDBOX'];
+const NOT_SERVED_YET: readonly string[] = ['STORAGE_URL'];
 
 export function listWithoutEffect(env: Env): string[] {
   return NOT_SERVED_YET.filter((name) => (env[name] ?? '') !== '');
@@ -178,6 +183,8 @@ export interface Config {
   /** Whether funds gate what runs. */
   readonly billing: 'on' | 'off';
   readonly hardware: HardwareCatalogue;
+  /** Whether callers may provoke errors. */
+  readonly sandbox: boolean;
 }
 
 export interface StartArgs {
@@ -226,6 +233,7 @@ export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult
     ...readHttp(reader),
     logLevel: reader.choice('COMFLEET_LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent']) ?? 'info',
     billing: reader.choice('COMFLEET_BILLING', ['on', 'off']) ?? 'off',
+    sandbox: args.sandbox ?? reader.choice('COMFLEET_SANDBOX', ['on', 'off']) === 'on',
     hardware: readCatalogue(
       {
         entries: file.hardware,

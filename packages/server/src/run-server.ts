@@ -40,6 +40,7 @@ export async function runServer(options: RunServerOptions): Promise<number> {
     return 1;
   }
   announce(app, config.dataDir, config.host);
+  if (config.sandbox) say(SANDBOX_BANNER);
   if (app.adminUrl !== undefined) say(`Metrics and health are on ${app.adminUrl}`);
   const code = await ended;
   // A stop that hangs must not keep the process for ever.
@@ -58,6 +59,11 @@ export function describeStartFailure(error: unknown, { host, port }: Pick<Config
   if (call.code === 'ENOTFOUND' || call.code === 'EADDRNOTAVAIL') return `${error.message} (HOST=${host})`;
   return error.message;
 }
+
+const SANDBOX_BANNER = `
+  *** SANDBOX ***  Callers can provoke every error with the header comfleet-simulate (docs/errors.md).
+  *** SANDBOX ***  Meant for testing clients: start without --sandbox (COMFLEET_SANDBOX) to serve anybody.
+`;
 
 function announce(app: { url: string; newAdminToken: string | undefined }, dataDir: string, host: string) {
   say(`comfleet listens on ${app.url}`);

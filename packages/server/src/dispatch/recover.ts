@@ -8,6 +8,7 @@ import type { Fleet } from '../instances/fleet.ts';
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
 import { startTrace } from '../requests/report.pure.ts';
 import { type LiveRow, listLiveRequests } from '../requests/requests.sql.ts';
+import type { Simulator } from '../requests/simulation/simulator.ts';
 import { tellStart } from '../requests/tell-start.ts';
 import type { RequestWrites } from '../requests/writes.ts';
 import type { Clock } from '../telemetry/clock.ts';
@@ -25,15 +26,20 @@ interface Deps {
   readonly maxAttempts: number;
   /** Undefined when billing is off. */
   readonly funds: Funds | undefined;
+  /** Undefined unless this is a sandbox. */
+  readonly simulator: Simulator | undefined;
 }
 
 export async function recoverRequests(deps: Deps): Promise<void> {
   const rows = await persist(() => listLiveRequests(deps.db));
+  await deps.simulator?.recall(rows.map(({ id }) => id));
   let resumed = 0;
   for (const row of rows) {
-    const request = toLiveRequest(row, deps.funds);
+    const isSimulated = deps.simulator?.isRecalled(row.id) ?? false;
+    const request = toLiveRequest(row, isSimulated ? undefined : deps.funds);
     deps.live.add(request);
     if (row.webhook_intermediate) tellStart(deps, request);
+    if (deps.simulator?.restore(request)) continue;
     if (row.state === 'queued') deps.dispatcher.restoreWaiting(request);
     else {
       await resumeLeased(deps, row, request);

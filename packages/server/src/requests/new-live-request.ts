@@ -22,7 +22,7 @@ export function newLiveRequest(
   given: {
     deployment: Deployment;
     body: JsonObject;
-    payload: RequestPayload;
+    payload: RequestPayload | undefined;
     hold: Hold | undefined;
     hasWebhook: boolean;
   },

@@ -15,6 +15,7 @@ import { streamEvents } from './events/stream.ts';
 import type { LiveRequest, StopWish } from './live.ts';
 import type { RequestLookup } from './lookup.ts';
 import { findRequestFile } from './requests.sql.ts';
+import { SIMULATE } from './simulation/wish.pure.ts';
 import { type SubmitDeps, submitRequest } from './submit.ts';
 import {
   type ViewContext,
@@ -41,6 +42,7 @@ export function registerRequestRoutes<A extends Caller>(routes: RouteServer<A>, 
   routes.serve('getRequestStatus', async (call) => {
     const context = contextOf(deps, call);
     const found = await deps.lookup.require(addressOf(call));
+    deps.simulator?.poll(found.kind === 'live' ? found.request.id : found.row.id, call.request.url);
     const view =
       found.kind === 'live'
         ? viewLiveStatus(context, found.request, deps.position(found.request))
@@ -84,6 +86,7 @@ async function submit(deps: Deps, call: AccountCall<Caller>) {
     query,
     webhookBase: () => `${call.base()}/prod/${call.version}`,
     idempotency: await readIdempotency(call, deploymentId),
+    simulate: deps.simulator && request.headers[SIMULATE],
   });
   const address = { deploymentId: deploymentId.toLowerCase(), requestId: submitted.requestId };
   metrics.submitted(submitted.isReplay ? 'replayed' : 'accepted');

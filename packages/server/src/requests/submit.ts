@@ -27,6 +27,8 @@ import { type LiveIndex, type LiveRequest, wishStop } from './live.ts';
 import { newLiveRequest } from './new-live-request.ts';
 import { buildPayload, GRAPH_KEYS, type RequestPayload } from './payload.ts';
 import { findIdempotencyKey } from './requests.sql.ts';
+import type { Simulator } from './simulation/simulator.ts';
+import type { SimulationWish } from './simulation/wish.pure.ts';
 import { tellStart } from './tell-start.ts';
 import type { RequestWrites } from './writes.ts';
 
@@ -53,6 +55,8 @@ export interface SubmitDeps {
   readonly queue: RequestQueue;
   /** Undefined when billing is off. */
   readonly funds: Funds | undefined;
+  /** Undefined unless this is a sandbox. */
+  readonly simulator: Simulator | undefined;
   /** host:port that webhooks may call although private. */
   readonly webhookHosts: ReadonlySet<string>;
   readonly limits: { readonly maxDataUriBytes: number; readonly queueLimit: number };
@@ -69,6 +73,8 @@ export interface SubmitInput {
   /** What the call came through, "<base>/prod/<version>"; only asked for when a webhook will need it. */
   readonly webhookBase: () => string;
   readonly idempotency: { readonly key: string; readonly bodySha256: string } | undefined;
+  /** The header that asks for an error; only read on a sandbox. */
+  readonly simulate: string | string[] | undefined;
 }
 
 export interface Submitted {
@@ -83,9 +89,12 @@ export async function submitRequest(deps: SubmitDeps, input: SubmitInput): Promi
   await requireOpen(deps, deployment);
   const { accountId, tokenId } = input;
   const sku = deployment.row.hardware;
-  const hold = await deps.funds?.take({ accountId, tokenId, deploymentId: deployment.id, sku });
+  const simulated = deps.simulator?.readSubmit(input.simulate, input.body);
+  const hold = isPretended(simulated)
+    ? undefined
+    : await deps.funds?.take({ accountId, tokenId, deploymentId: deployment.id, sku });
   try {
-    return await acceptRequest(deps, input, { deployment, hold });
+    return await acceptRequest(deps, input, { deployment, hold, simulated });
   } catch (error) {
     hold?.settle(NOTHING_SPENT);
     throw error;
@@ -102,16 +111,13 @@ async function requireOpen(deps: SubmitDeps, deployment: Deployment): Promise<vo
 async function acceptRequest(
   deps: SubmitDeps,
   input: SubmitInput,
-  { deployment, hold }: { deployment: Deployment; hold: Hold | undefined },
+  given: { deployment: Deployment; hold: Hold | undefined; simulated: SimulationWish | undefined },
 ): Promise<Submitted> {
+  const { deployment, hold, simulated } = given;
   const body = readBody(deps, input);
+  if (simulated !== undefined) await deps.simulator?.prepare(simulated, { deploymentId: deployment.id, body });
   requireRoom(deps, deployment);
-  const version = await loadVersion(deps, deployment);
-  const payload = await buildPayload(
-    { inputCache: deps.inputCache, maxDataUriBytes: deps.limits.maxDataUriBytes, held: input.held },
-    version,
-    body,
-  );
+  const payload = await makePayload(deps, input, { deployment, body, isPretended: isPretended(simulated) });
   const request = newLiveRequest(deps, {
     deployment,
     body,
@@ -119,7 +125,27 @@ async function acceptRequest(
     hold,
     hasWebhook: webhookOf(input.query, body).url !== undefined,
   });
-  return await insertAndHandOver(deps, input, { request, body, payload });
+  return await insertAndHandOver(deps, input, { request, body, payload, simulated });
+}
+
+/** It ends by the simulator's hand and costs nothing. */
+function isPretended(simulated: SimulationWish | undefined): boolean {
+  return simulated !== undefined && simulated.place !== 'status';
+}
+
+async function makePayload(
+  deps: SubmitDeps,
+  input: SubmitInput,
+  given: { deployment: Deployment; body: JsonObject; isPretended: boolean },
+): Promise<RequestPayload | undefined> {
+  const version = await loadVersion(deps, given.deployment, given.isPretended);
+  if (version === undefined) return undefined;
+  const { inputCache, limits } = deps;
+  return await buildPayload(
+    { inputCache, maxDataUriBytes: limits.maxDataUriBytes, held: input.held },
+    version,
+    given.body,
+  );
 }
 
 function readBody(deps: SubmitDeps, input: SubmitInput): JsonObject {
@@ -150,10 +176,16 @@ function requireRoom(deps: SubmitDeps, deployment: Deployment) {
   throw new ApiError(429001, message, { headers: { 'retry-after': '5' } });
 }
 
-async function loadVersion(deps: SubmitDeps, deployment: Deployment): Promise<LoadedVersion> {
+/** undefined: nobody can judge the graph, and nobody has to. */
+async function loadVersion(
+  deps: SubmitDeps,
+  deployment: Deployment,
+  isPretended: boolean,
+): Promise<LoadedVersion | undefined> {
   const version = await deps.versions.load(deployment.versionId);
   if (version === undefined) throw new ApiError(404001, `The version of deployment ${deployment.id} no longer exists.`);
   if (version.objectInfoSha256 === undefined) {
+    if (isPretended) return undefined;
     const message =
       'No ComfyUI instance has answered yet, so nobody can say which nodes exist and the graph cannot be checked. Nothing was accepted; try again when an instance runs, or save the version with its object_info.';
     throw new ApiError(503001, message);
@@ -164,11 +196,11 @@ async function loadVersion(deps: SubmitDeps, deployment: Deployment): Promise<Lo
 async function insertAndHandOver(
   deps: SubmitDeps,
   input: SubmitInput,
-  made: { request: LiveRequest; body: JsonObject; payload: RequestPayload },
+  made: Made & { simulated: SimulationWish | undefined },
 ): Promise<Submitted> {
-  const { request } = made;
+  const { request, simulated } = made;
   deps.live.add(request);
-  deps.queue.reserve(request);
+  if (!isPretended(simulated)) deps.queue.reserve(request);
   let wantsStart = false;
   try {
     const row = toRow(input, made);
@@ -187,7 +219,7 @@ async function insertAndHandOver(
   }
   if (wantsStart) tellStart(deps, request);
   await stopIfClosedMeanwhile(deps, request);
-  deps.queue.accept(request);
+  if (simulated === undefined || !deps.simulator?.take(request, simulated)) deps.queue.accept(request);
   return { requestId: request.id, isReplay: false };
 }
 
@@ -205,10 +237,13 @@ function dropUnaccepted(deps: SubmitDeps, request: LiveRequest) {
   deps.live.remove(request.id);
 }
 
-function toRow(
-  input: SubmitInput,
-  made: { request: LiveRequest; body: JsonObject; payload: RequestPayload },
-): NewRequest {
+interface Made {
+  readonly request: LiveRequest;
+  readonly body: JsonObject;
+  readonly payload: RequestPayload | undefined;
+}
+
+function toRow(input: SubmitInput, made: Made): NewRequest {
   const { request, body, payload } = made;
   const webhook = webhookOf(input.query, body);
   const metadata = body['metadata'];
@@ -227,8 +262,8 @@ function toRow(
     webhookIntermediate: webhook.isIntermediate,
     webhookBase: webhook.url === undefined ? undefined : input.webhookBase(),
     metadata: metadata === undefined || metadata === null ? undefined : JSON.stringify(metadata),
-    body: payload.body,
-    extraData: payload.extraData,
+    body: payload?.body ?? '{}',
+    extraData: payload?.extraData,
     lease: instanceId === undefined || promptId === undefined ? undefined : { instanceId, promptId },
   };
 }
