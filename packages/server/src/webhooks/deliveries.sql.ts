@@ -145,14 +145,9 @@ export async function deleteOldDeliveries(db: Queryable, bound: { before: number
   return rows.length;
 }
 
-/** For metrics: deliveries that wait, and since when the oldest of them is due. */
-export async function measurePending(
-  db: Queryable,
-  now: number,
-): Promise<{ pending: number; due: number; oldest_due_at: number | null }> {
-  const rows = await db.query<{ pending: number; due: number; oldest_due_at: number | null }>(sql`
-    select count(*) as pending, count(*) filter (where next_at <= to_timestamp(${now}::float8 / 1000)) as due,
-      min(next_at) filter (where next_at <= to_timestamp(${now}::float8 / 1000)) as oldest_due_at
-    from webhook_deliveries where status = 'pending'`);
-  return rows[0] ?? { pending: 0, due: 0, oldest_due_at: null };
+/** For metrics. */
+export async function countPending(db: Queryable): Promise<number> {
+  const rows = await db.query<{ pending: number }>(sql`
+    select count(*) as pending from webhook_deliveries where status = 'pending'`);
+  return rows[0]?.pending ?? 0;
 }

@@ -1,6 +1,7 @@
 // One try of one delivery: signed, posted, judged, told in a record. Called by deliver.ts.
 import type { SafeFetch } from '../net/safe-fetch.ts';
 import type { Clock } from '../telemetry/clock.ts';
+import { metrics } from '../telemetry/metrics.ts';
 import type { DueDelivery, TryRecord } from './deliveries.sql.ts';
 import { judgeTry, type TryOutcome, type WebhookTimes } from './schedule.pure.ts';
 import { type SigningKeys, signedHeaders } from './sign.ts';
@@ -39,6 +40,7 @@ export async function tryDelivery(
     random: Math.random(),
   };
   const outcome = judgeTry(times, delivery, { ...tried, status });
+  metrics.deliveryTried(outcome.kind === 'delivered' ? 'delivered' : 'failed', tried.now - tried.from);
   return {
     deliveryId: delivery.id,
     number: delivery.attempts + 1,

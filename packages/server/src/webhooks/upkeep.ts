@@ -3,7 +3,8 @@
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
-import { deleteOldDeliveries, releaseAllClaims, wakeOverdue } from './deliveries.sql.ts';
+import { metrics } from '../telemetry/metrics.ts';
+import { countPending, deleteOldDeliveries, releaseAllClaims, wakeOverdue } from './deliveries.sql.ts';
 
 interface Deps {
   readonly db: Database;
@@ -27,6 +28,7 @@ export function createWebhookUpkeep(deps: Deps) {
     try {
       const now = clock.now();
       await wakeOverdue(db, { now, dueBefore: now - OVERDUE_MS });
+      if (metrics.isOn()) metrics.deliveriesPending(await countPending(db));
       const before = now - deps.retentionDays * DAY_MS;
       while ((await deleteOldDeliveries(db, { before, limit: BATCH })) === BATCH) {
         // until a batch is not full

@@ -3,7 +3,6 @@
 import type { DatabaseLocation } from '../db/connection.ts';
 import { createJobs } from '../db/jobs.ts';
 import { createDeliverer, type DelivererDeps } from './deliver.ts';
-import { measurePending } from './deliveries.sql.ts';
 import { createWebhookUpkeep } from './upkeep.ts';
 
 interface Deps extends DelivererDeps {
@@ -17,8 +16,6 @@ export interface Webhooks {
   /** Sends nothing new; posts under way get this long. */
   drain(graceMs: number): Promise<void>;
   stop(): Promise<void>;
-  /** How many deliveries wait, how many of them are due, and how late the oldest is; for metrics. */
-  measure(): Promise<{ pending: number; due: number; lagMs: number }>;
 }
 
 /** Accounts' hosts that are served at once. */
@@ -39,11 +36,6 @@ export function createWebhooks(deps: Deps): Webhooks {
     async stop() {
       await jobs.stop();
       await upkeep.stop();
-    },
-    async measure() {
-      const now = deps.clock.now();
-      const { pending, due, oldest_due_at } = await measurePending(deps.db, now);
-      return { pending, due, lagMs: oldest_due_at === null ? 0 : Math.max(0, now - oldest_due_at) };
     },
   };
 }
