@@ -13,6 +13,7 @@ import { enqueueRateRow } from './row-12-enqueue-rate.ts';
 import { eventStreamsRow } from './row-15-event-streams.ts';
 import { webhooksRow } from './row-16-webhooks.ts';
 import { largeOutputRow } from './row-17-large-output.ts';
+import { largeDataUriRow } from './row-18-large-data-uri.ts';
 import { instanceProxyRow } from './row-19-instance-proxy.ts';
 
 export const ROWS: readonly Row[] = [
@@ -29,5 +30,6 @@ export const ROWS: readonly Row[] = [
   eventStreamsRow,
   webhooksRow,
   largeOutputRow,
+  largeDataUriRow,
   instanceProxyRow,
 ];

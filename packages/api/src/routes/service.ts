@@ -105,4 +105,15 @@ export const SERVICE_ROUTES = [
     replies: { 200: { description: 'An OpenAPI 3.1 document.', schema: OpenObject } },
     errors: [],
   },
+  {
+    id: 'getDocs',
+    method: 'GET',
+    path: '/docs',
+    base: 'root',
+    access: 'public',
+    tag: 'service',
+    summary: 'This contract, for people',
+    replies: { 200: { description: 'A page without scripts.', contentType: 'text/html' } },
+    errors: [],
+  },
 ] as const satisfies readonly Route[];

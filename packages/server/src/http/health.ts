@@ -1,5 +1,6 @@
 // Liveness, readiness and the contract itself. Registered by app.ts.
 import { ApiError, createOpenApi } from '@comfleet/api';
+import { DOCS_HEADERS, renderDocs } from './docs-page.ts';
 import type { RouteServer } from './serve-route.ts';
 
 interface Deps {
@@ -15,5 +16,8 @@ export function registerHealth(routes: RouteServer, { version, notReady }: Deps)
     if (missing !== undefined) throw new ApiError(503001, `Not ready: ${missing}.`);
     return { status: 'ok', version };
   });
+  routes.servePublic('getDocs', async (call, reply) =>
+    reply.headers(DOCS_HEADERS).send(renderDocs(createOpenApi({ version, publicUrl: call.base() }))),
+  );
   routes.servePublic('getOpenApi', async (call) => createOpenApi({ version, publicUrl: call.base() }));
 }
