@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-const OUTPUTS = ['.env.example', 'README.md', 'docs/errors.md', 'packages/server/src/db/schema.sql'];
+const OUTPUTS = ['.env.example', 'README.md', 'docs/errors.md', 'docs/routes.md', 'packages/server/src/db/schema.sql'];
 
 const read = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined);
 const before = new Map(OUTPUTS.map((path) => [path, read(path)]));

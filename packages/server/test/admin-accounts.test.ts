@@ -1,4 +1,5 @@
 // Administrators' routes: accounts, their first and further tokens, shutting an account out (api.md 3, 3.1).
+// routes: listAccounts, createAccount, getAccountById, changeAccount, createAccountToken, listAccountTokens, revokeAccountToken
 import type { JsonObject, JsonValue } from '@comfleet/comfyui';
 import { describe, expect, it } from 'vitest';
 import { sql } from '../src/db/sql.ts';

@@ -1,4 +1,5 @@
 // Money through HTTP: funds gate what runs, runs are paid for exactly once, and everything adds up (code 10001).
+// routes: getBalance, getUsage, addCredit, getAccountFunds, setSpendingLimit
 import type { JsonObject } from '@comfleet/comfyui';
 import { describe, expect, it } from 'vitest';
 import { priceSpan } from '../src/billing/price.pure.ts';

@@ -1,5 +1,6 @@
 // A cancel that comes at the same moment as something else: two cancels, the end, the dispatch, a disable, a delete. Each
 // request reaches one end, which stays, and what the cancel was answered fits it.
+// routes: cancelRequest
 import type { JsonObject } from '@comfleet/comfyui';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sql } from '../src/db/sql.ts';

@@ -1,4 +1,5 @@
 // Cancelling in each state: before dispatch it never runs, running it is interrupted, ended it stays ended.
+// routes: cancelRequest
 import type { JsonObject } from '@comfleet/comfyui';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PHOTO } from '../testing/caller.ts';

@@ -1,5 +1,6 @@
 // From the moment a disable or a delete is answered, no waiting request of that deployment is dispatched, not even after a
 // restart in between.
+// routes: changeDeployment, deleteDeployment
 import type { JsonObject } from '@comfleet/comfyui';
 import { expect, it } from 'vitest';
 import { sql } from '../src/db/sql.ts';

@@ -1,4 +1,5 @@
 // While the database is away: nothing is accepted and nothing is lost (code 503001); polls of what runs go on.
+// routes: getReadiness, getRequestStatus
 import { describe, expect, it } from 'vitest';
 import { useTestApp } from '../testing/create-test-app.ts';
 import { useDatabaseDoor } from '../testing/database-door.ts';

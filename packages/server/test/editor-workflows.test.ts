@@ -1,4 +1,5 @@
 // Workflows in the editor's format through HTTP: saved as a version, sent with a submit, run, and refused with the place.
+// routes: saveVersion, getVersion, submitRequest
 import type { JsonObject, JsonValue } from '@comfleet/comfyui';
 import { describe, expect, it } from 'vitest';
 import { useTestApp } from '../testing/create-test-app.ts';

@@ -1,4 +1,5 @@
 // The timeline of GET /events: what is told, to whom, and how it is filtered (api.md 3).
+// routes: listEvents
 import { check, PageOfEvents } from '@comfleet/api';
 import type { JsonObject, JsonValue } from '@comfleet/comfyui';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,5 @@
 // Who may use what, and what a deployment's state means for its requests (codes 403003, 409001, 429001, 10002, 10003, 10013).
+// routes: listDeployments, getDeployment, changeDeployment, deleteDeployment
 import { describe, expect, it } from 'vitest';
 import { PICTURE } from '../testing/caller.ts';
 import { useTestApp } from '../testing/create-test-app.ts';

@@ -1,4 +1,5 @@
 // The SKU catalogue of the configuration: shown, validated against, billed by.
+// routes: listHardware
 import type { JsonObject } from '@comfleet/comfyui';
 import { describe, expect, it } from 'vitest';
 import { sql } from '../src/db/sql.ts';

@@ -1,4 +1,5 @@
 // How the service behaves as an HTTP server: rate limits, CORS, HEAD and OPTIONS, what is not quite HTTP.
+// routes: getLiveness, getReadiness, getOpenApi
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { ADMIN_TOKEN, useTestApp } from '../testing/create-test-app.ts';

@@ -1,4 +1,5 @@
 // Idempotency-Key and Prefer: wait, the two headers of a submit.
+// routes: submitRequest
 import type { JsonObject } from '@comfleet/comfyui';
 import { describe, expect, it } from 'vitest';
 import { useTestApp } from '../testing/create-test-app.ts';

@@ -1,4 +1,5 @@
 // Media inputs: by data URI, by URL, by file name; what is refused, where and when (413001, 422001, 10009).
+// routes: submitRequest
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';

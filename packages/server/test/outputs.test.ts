@@ -1,4 +1,5 @@
 // The files of a run: how outputs are told, where they are found, how they are downloaded.
+// routes: getFile, headFile
 import { createHash } from 'node:crypto';
 import type { JsonObject } from '@comfleet/comfyui';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,6 @@
 // Named parameters through HTTP: declared, suggested, given with a request, refused by name; preflight and the
 // deployment's own OpenAPI document beside them.
+// routes: saveVersion, submitRequest, getDeploymentOpenApi, preflightDeployment
 import type { JsonObject } from '@comfleet/comfyui';
 import { describe, expect, it } from 'vitest';
 import { PHOTO, PICTURE } from '../testing/caller.ts';

@@ -1,4 +1,5 @@
 // Websockets through the instance proxy: both ways, under our client id, each caller its own prompts' frames.
+// routes: proxyInstance
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { WebSocket } from 'ws';

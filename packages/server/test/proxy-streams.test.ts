@@ -1,4 +1,5 @@
 // The instance proxy's streams: large bodies both ways without being held, ends on either side, slow readers, headers.
+// routes: proxyInstance
 import { createHash, randomBytes } from 'node:crypto';
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';

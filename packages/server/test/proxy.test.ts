@@ -183,8 +183,11 @@ describe('prompts', () => {
       expectError(await post(other, 'free', { unload_models: true }), 409001);
       expect((await proxy(own, 'queue')).text).toContain(running);
       expect(isAnswered).toBe(false);
-      app.emulator.faults.merge({ serviceMs: 0 });
-      await post(own, 'interrupt', {});
+      app.emulator.faults.clear();
+      await until('the end of all', async () => {
+        for (const tenant of [own, other]) await post(tenant, 'interrupt', {});
+        return isAnswered && (await proxy(other, 'queue')).text === '{"queue_running":[],"queue_pending":[]}';
+      });
       await untilDone(other, await second);
       await untilDone(other, await third);
       expect((await post(own, 'free', { unload_models: true })).status).toBe(200);

@@ -1,4 +1,5 @@
 // The list of a deployment's requests and everything about one of them, through HTTP.
+// routes: listRequests, getRequest
 import { isJsonObject, type JsonObject, type JsonValue } from '@comfleet/comfyui';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sql } from '../src/db/sql.ts';

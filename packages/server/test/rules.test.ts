@@ -1,5 +1,6 @@
 // The rules of the contract that keep existing clients working, where no other test here has them: strict keys, URLs,
 // words, paths, headers, exact numbers.
+// routes: submitRequest, getRequestStatus, getRequestResult, cancelRequest, listDeployments, createDeployment
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import type { JsonObject } from '@comfleet/comfyui';

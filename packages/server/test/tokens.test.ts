@@ -1,4 +1,5 @@
 // Tokens: what is shown once, what a token may give, a new secret beside the old one, revocation (api.md 3, 3.1).
+// routes: getAccount, listTokens, createToken, revokeToken, regenerateToken
 import type { JsonObject, JsonValue } from '@comfleet/comfyui';
 import { describe, expect, it } from 'vitest';
 import { sql } from '../src/db/sql.ts';

@@ -1,4 +1,5 @@
 // What is refused before acceptance: every problem at once, with its exact place and the nearest names (code 422001).
+// routes: submitRequest
 import type { JsonValue } from '@comfleet/comfyui';
 import { describe, expect, it } from 'vitest';
 import { PHOTO, PICTURE } from '../testing/caller.ts';

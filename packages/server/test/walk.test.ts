@@ -1,4 +1,5 @@
 // The main walk: a graph is saved, deployed, submitted, run, and its picture downloaded.
+// routes: createWorkflow, saveVersion, createDeployment, submitRequest, getRequestStatus, getRequestResult, getFile
 import { describe, expect, it } from 'vitest';
 import { PHOTO, PICTURE } from '../testing/caller.ts';
 import { useTestApp } from '../testing/create-test-app.ts';

@@ -1,4 +1,5 @@
 // Webhooks through HTTP: what is sent for each way a request ends, how it is signed, and the list, detail and replay.
+// routes: listDeliveries, getDelivery, replayDelivery, getWebhookSecret, rotateWebhookSecret
 import type { JsonObject } from '@comfleet/comfyui';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PICTURE } from '../testing/caller.ts';
