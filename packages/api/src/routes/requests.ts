@@ -52,6 +52,12 @@ export const REQUEST_ROUTES = [
         description: `\`wait=N\` (up to ${WAIT_SECONDS_MAX} s): when the run ends in time, the result's fields come with the four keys.`,
         schema: Type.String({ examples: ['wait=30'] }),
       },
+      {
+        name: 'comfleet-simulate',
+        description:
+          'Only on a server started with `--sandbox`: the request ends with this code of the error catalogue. Others do not look at it.',
+        schema: Type.String({ examples: ['10011;after=5s'] }),
+      },
     ],
     body: SubmitBody,
     replies: {

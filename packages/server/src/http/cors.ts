@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 const EXPOSED =
   'x-request-id, retry-after, idempotent-replayed, ratelimit, ratelimit-policy, preference-applied, location';
 const TAKEN =
-  'authorization, content-type, content-encoding, idempotency-key, prefer, accept, last-event-id, traceparent';
+  'authorization, content-type, content-encoding, idempotency-key, prefer, accept, last-event-id, traceparent, comfleet-simulate';
 const PREFLIGHT_SECONDS = '600';
 
 /** `listMethods` says what a path takes; a preflight for anything else is answered without leave. */

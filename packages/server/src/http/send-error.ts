@@ -15,8 +15,12 @@ export function createErrorSender(deps: Deps) {
   return function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply) {
     const known = toApiError(error, deps.bodyLimitBytes);
     const requestId = request.id;
-    if (known.code === 500001)
-      deps.log.error({ requestId, url: routeOf(request), ...describeError(error) }, 'a call failed unexpectedly');
+    // These say that the log knows more.
+    if (known.status === 500)
+      deps.log.error(
+        { requestId, url: routeOf(request), ...describeError(known.cause ?? error) },
+        'a call failed unexpectedly',
+      );
     const { code, message, detail, hint } = known;
     if (request.routeOptions.url?.endsWith('/inference')) metrics.submitted(String(code));
     const status = deps.errorStatus === '200' ? 200 : known.status;

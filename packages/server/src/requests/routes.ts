@@ -1,6 +1,7 @@
 // HTTP in and out of a request's life: submit, status, result, cancel, and the public download of its files.
 import { createHash } from 'node:crypto';
 import { ApiError, IDEMPOTENCY_KEY_CHARACTERS, validationError, WAIT_SECONDS_MAX } from '@comfleet/api';
+import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import { parseOutputPath } from '../files/output-name.pure.ts';
 import { sendStoredFile } from '../files/serve.ts';
 import type { Storage } from '../files/storage.ts';
@@ -13,7 +14,7 @@ import { cancelRequest } from './cancel.ts';
 import type { EventsHub } from './events/hub.ts';
 import { streamEvents } from './events/stream.ts';
 import type { LiveRequest, StopWish } from './live.ts';
-import type { RequestLookup } from './lookup.ts';
+import type { FoundRequest, RequestLookup } from './lookup.ts';
 import { findRequestFile } from './requests.sql.ts';
 import { SIMULATE } from './simulation/wish.pure.ts';
 import { type SubmitDeps, submitRequest } from './submit.ts';
@@ -41,8 +42,8 @@ export function registerRequestRoutes<A extends Caller>(routes: RouteServer<A>, 
   routes.serve('submitRequest', async (call) => await submit(deps, call));
   routes.serve('getRequestStatus', async (call) => {
     const context = contextOf(deps, call);
-    const found = await deps.lookup.require(addressOf(call));
-    deps.simulator?.poll(found.kind === 'live' ? found.request.id : found.row.id, call.request.url);
+    const found = await findToRead(deps, call);
+    deps.simulator?.poll(found.kind === 'live' ? found.request.id : found.row.id);
     const view =
       found.kind === 'live'
         ? viewLiveStatus(context, found.request, deps.position(found.request))
@@ -53,7 +54,7 @@ export function registerRequestRoutes<A extends Caller>(routes: RouteServer<A>, 
   });
   routes.serve('getRequestResult', async (call) => {
     const context = contextOf(deps, call);
-    const found = await deps.lookup.require(addressOf(call));
+    const found = await findToRead(deps, call);
     return { body: found.kind === 'live' ? viewLiveResult(found.request) : viewEndedResult(context, found.row) };
   });
   routes.serveRaw('getRequestEvents', async (call, reply) => {
@@ -98,6 +99,16 @@ async function submit(deps: Deps, call: AccountCall<Caller>) {
   if (ended === undefined) return { body, ...extra };
   // The four keys and the result's fields together; `request_id` is in both.
   return { body: `${JSON.stringify(body).slice(0, -1)},${viewEndedResult(context, ended).slice(1)}`, ...extra };
+}
+
+// A poll that fails for a reason nobody foresaw says that the request itself goes on (10005).
+async function findToRead(deps: Deps, call: AccountCall<Caller>): Promise<FoundRequest> {
+  try {
+    return await deps.lookup.require(addressOf(call));
+  } catch (error) {
+    const isForeseen = error instanceof ApiError || isDatabaseUnavailable(error);
+    throw isForeseen ? error : new ApiError(10005, undefined, { cause: error });
+  }
 }
 
 async function waitForResult(

@@ -28,7 +28,7 @@ export interface Simulator {
   /** Takes an accepted request; true when it will never reach dispatch. */
   take(request: LiveRequest, wish: SimulationWish): boolean;
   /** Throws when this poll of a request's state is to fail. */
-  poll(requestId: string, path: string): void;
+  poll(requestId: string): void;
   /** For every other route: throws what the header asks for. */
   answerCall(header: string | string[], path: string): Promise<void>;
   /** After a restart: which of these were simulated. */
@@ -84,12 +84,12 @@ export function createSimulator(deps: Deps): Simulator {
       body['metadata'] = { ...metadata, [SIMULATE]: wish.text };
     },
     take,
-    poll(requestId, path) {
+    poll(requestId) {
       const failing = polls.get(requestId);
       if (failing === undefined || failing.from > deps.clock.now()) return;
       failing.left -= 1;
       if (failing.left <= 0) polls.delete(requestId);
-      throw makeAnswer(failing.code, sceneOf({ path }));
+      throw makeAnswer(failing.code, sceneOf({}));
     },
     async answerCall(header, path) {
       const loc = ['header', SIMULATE];
