@@ -1,5 +1,5 @@
-// The converter against what ComfyUI's own editor made of the same files: the cases of fixtures/editor-workflows.json,
-// and the recorded official workflows where they are at hand.
+// The converter against what ComfyUI's own editor made of the same files: the cases of fixtures/editor-workflows.json
+// and broadcast-workflows.json, and the recorded official workflows where they are at hand.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -36,7 +36,9 @@ function toPlain(graph: unknown): AnyGraph {
 
 describe('a case made by hand', () => {
   const info = readFixtureInfo();
-  const pairs = JSON.parse(readFixtureText('editor-workflows.json')) as Pair[];
+  const pairs = ['editor-workflows.json', 'broadcast-workflows.json'].flatMap(
+    (name) => JSON.parse(readFixtureText(name)) as Pair[],
+  );
 
   it.each(pairs.map((pair) => [pair.name, pair] as const))('is converted as the editor does: %s', (_, pair) => {
     expect(compare(pair, info)).toBeUndefined();

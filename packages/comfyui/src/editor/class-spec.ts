@@ -14,6 +14,8 @@ export interface SlotSpec {
 
 export interface ClassSpec {
   readonly title: string;
+  /** The inputs as the document lists them. */
+  readonly declared: readonly InputSpec[];
   readonly sockets: readonly SlotSpec[];
   readonly widgets: readonly WidgetSpec[];
   readonly outputs: readonly string[];
@@ -36,7 +38,8 @@ export function classSpec(classType: string, info: NodeInfo): ClassSpec {
 }
 
 function compileClass(classType: string, info: NodeInfo): ClassSpec {
-  const inputs = listOrdered(classType, info);
+  const declared = listDeclared(classType, info);
+  const inputs = listOrdered(declared, info);
   const widgets: WidgetSpec[] = [];
   const sockets: SlotSpec[] = [];
   const growing: string[] = [];
@@ -47,8 +50,8 @@ function compileClass(classType: string, info: NodeInfo): ClassSpec {
   }
   const title = info.display_name || info.name || classType;
   const outputs = Array.isArray(info.output) ? info.output.map(outputType) : [];
-  const forced = listForced(classType, info, widgets);
-  return { title, sockets, widgets, outputs, isOutput: info.output_node === true, growing, forced };
+  const forced = listForced(declared, widgets);
+  return { title, declared, sockets, widgets, outputs, isOutput: info.output_node === true, growing, forced };
 }
 
 function socketType(input: InputSpec): string {
@@ -62,8 +65,8 @@ function outputType(type: JsonValue): string {
 }
 
 /** Declared order first (required, then optional), then what the order leaves out. */
-function listOrdered(classType: string, info: NodeInfo): InputSpec[] {
-  const declared = new Map(listDeclared(classType, info).map((input) => [input.name, input]));
+function listOrdered(inputs: readonly InputSpec[], info: NodeInfo): InputSpec[] {
+  const declared = new Map(inputs.map((input) => [input.name, input]));
   const ordered = new Map<string, InputSpec>();
   for (const category of ['required', 'optional'] as const) {
     const names = info.input_order?.[category];
@@ -77,7 +80,7 @@ function listOrdered(classType: string, info: NodeInfo): InputSpec[] {
 }
 
 /** The class's own inputs in the order of the document, and those that the editor adds. */
-export function listDeclared(classType: string, info: NodeInfo): InputSpec[] {
+function listDeclared(classType: string, info: NodeInfo): InputSpec[] {
   const required: JsonObject = { ...objectEntries(info.input?.required), ...extraInputs(classType, info) };
   const optional = objectEntries(info.input?.optional);
   return [
@@ -94,9 +97,9 @@ function objectEntries(entries: JsonObject | undefined): JsonObject {
  * Files from before an input became a socket still hold its value. Which positions these are is only known when the
  * list has exactly this length.
  */
-function listForced(classType: string, info: NodeInfo, widgets: readonly WidgetSpec[]): boolean[] {
+function listForced(declared: readonly InputSpec[], widgets: readonly WidgetSpec[]): boolean[] {
   const byName = new Map(widgets.map((widget) => [widget.name, widget]));
-  return listDeclared(classType, info).flatMap((input) => {
+  return declared.flatMap((input) => {
     const isForced = Boolean(input.opts['forceInput']);
     const widget = byName.get(input.name);
     if ((widget === undefined && !isForced) || widget?.isStored === false) return [];

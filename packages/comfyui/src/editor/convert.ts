@@ -13,6 +13,7 @@ import { unpackGroupNodes } from './group-nodes.ts';
 import { applyPrimitives } from './primitives.ts';
 import { readFile } from './read-file.ts';
 import { createReport, type Place, refuse } from './report.ts';
+import { linkBroadcasts } from './use-everywhere.ts';
 
 export interface ConvertOptions {
   /** Chooses in `{a|b}` of a prompt, a number in [0, 1). Without it the first one is taken, so that the same file gives the same graph. */
@@ -45,6 +46,7 @@ export function convertWorkflow(workflow: JsonValue, info: ObjectInfo, options: 
   const file = unpackGroupNodes(readFile(workflow, report), info, report);
   const model = buildGraphs(file, info, report);
   if (model === undefined) return { kind: 'refused', problems: report.problems };
+  linkBroadcasts(model.graphs, report);
   const fillIn = createFillIn(model.root, options.now);
   applyPrimitives(model.graphs, { report, fillIn });
   const { graph, places } = emitGraph(model.root, {

@@ -3,7 +3,7 @@
 
 import type { JsonObject, JsonValue } from '../json.ts';
 import { findNodeInfo, type InputSpec, type ObjectInfo, readInput } from '../object-info.ts';
-import { type ClassSpec, classSpec, listDeclared } from './class-spec.ts';
+import { classSpec } from './class-spec.ts';
 import { listOf, objectOf, own, slotIndexOf, textOf } from './raw-values.ts';
 import type { RawNode } from './read-file.ts';
 import { isWidget, makeWidgets } from './widget-spec.ts';
@@ -85,8 +85,8 @@ interface Declared {
 function declaredInputs(node: RawNode, at: { index: number; layout: Layout; info: ObjectInfo }): Declared | undefined {
   const info = findNodeInfo(at.info, node.type);
   if (info !== undefined) {
-    const spec: ClassSpec = classSpec(node.type, info);
-    return { inputs: listDeclared(node.type, info), outputCount: spec.outputs.length };
+    const { declared, outputs } = classSpec(node.type, info);
+    return { inputs: declared, outputCount: outputs.length };
   }
   const feeds = at.layout.feeding.has(`${at.index}.0`);
   if (node.type === 'PrimitiveNode') {

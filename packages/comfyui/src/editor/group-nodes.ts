@@ -10,7 +10,7 @@ import { type Report, warn } from './report.ts';
 
 /** One definition may stand in very many places. */
 const MAX_COST = 2_000_000;
-const COST_OF_NODE = 100;
+const COST_OF_NODE = 200;
 const GROUP = /^workflow[>/](.+)$/s;
 
 interface Unpacking {

@@ -83,6 +83,35 @@ describe('a file of a size', () => {
   });
 });
 
+describe('a file with broadcasts', () => {
+  const send = (id: number, more: JsonObject = {}) => ({
+    id,
+    type: 'Anything Everywhere',
+    inputs: [{ name: 'anything', type: 'IMAGE', link: id }],
+    properties: { ue_properties: { version: '7.5', ...more } },
+  });
+
+  it('of very many senders is refused', () => {
+    const nodes = [{ id: 'a', type: 'EmptyImage' }, ...range(3_000).map((id) => send(id))];
+    const links = range(3_000).map((id) => [id, 'a', 0, id, 0, 'IMAGE']);
+    const conversion = timed(() => convertWorkflow({ nodes, links }, info));
+    expect(conversion).toMatchObject({ kind: 'refused', problems: [{ type: 'too_many_broadcasts' }] });
+  });
+
+  it.each(['(a+)+$', '(.*)*x', '[', '((((', '(?=a)*', 'a'.repeat(5_000)])(
+    'with the pattern %s is converted',
+    (pattern) => {
+      const nodes = [
+        { id: 'a', type: 'EmptyImage' },
+        send(1, { title_regex: pattern, input_regex: pattern }),
+        { id: 2, type: 'PreviewImage', title: 'a'.repeat(100_000) },
+      ];
+      const conversion = timed(() => convertWorkflow({ nodes, links: [[1, 'a', 0, 1, 0, 'IMAGE']] }, info));
+      expect(conversion.kind).toBe('ok');
+    },
+  );
+});
+
 describe('a prompt', () => {
   it.each<[string, string]>([
     ['of comments that are never closed', '/*'.repeat(200_000)],

@@ -101,5 +101,7 @@ const ANY_SLOT: RawSlot = { name: '', label: undefined, type: '*', link: undefin
 function otherKind(type: string): EditorNode['kind'] {
   if (type === 'Reroute' || type === 'Reroute (rgthree)') return 'reroute';
   if (type === 'PrimitiveNode') return 'primitive';
+  // A server without the extension does not miss its nodes: what they send is linked.
+  if (/^(?:Anything|Prompts) Everywhere/.test(type)) return 'virtual';
   return EDITOR_ONLY.has(type) || SWITCHBOARDS.test(type) ? 'virtual' : 'unknown';
 }
