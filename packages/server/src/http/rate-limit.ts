@@ -60,8 +60,6 @@ export function createBuckets(given: { size: number; perSecond: number; now: () 
   };
 }
 
-export type RateLimiter = ReturnType<typeof createRateLimiter>;
-
 export function createRateLimiter(limits: RateLimits, now: () => number = () => performance.now()) {
   const kinds = {
     writes: createKind('writes', limits.writes, now),
