@@ -57,7 +57,7 @@ export const INSTANCE_ROUTES = [
     tag: 'instances',
     summary: "The instance's own API",
     description:
-      "Passes calls on to ComfyUI, with or without `api/` in front of the path, and its replies back as they are; `ws` is a websocket. A policy says which paths are open (COMFLEET_PROXY_ALLOW). What concerns prompts, files and queues shows and takes the account's own only.",
+      "Passes calls on to ComfyUI, with or without `api/` in front of the path, and its replies back as they are; `ws` is a websocket. A policy says which paths are open (COMFLEET_PROXY_ALLOW). What concerns prompts, files and queues shows and takes the account's own only. `prompt` waits for its turn behind what was submitted, and is closed while runs are billed.",
     params: {
       ...INSTANCE,
       path: { description: 'A path of ComfyUI: `object_info`, `prompt`, `history/<id>`, `view`, `upload/image`, …' },

@@ -17,6 +17,11 @@ export async function insertProxiedPrompt(db: Queryable, prompt: ProxiedPrompt):
     values (${prompt.promptId}, ${prompt.accountId}, ${prompt.tokenId}, ${prompt.deploymentId}, ${prompt.instanceId})`);
 }
 
+/** From then on what they left on their instance is nobody's to see. */
+export async function deleteOldPrompts(db: Queryable, before: number): Promise<void> {
+  await db.query(sql`delete from proxied_prompts where created_at < to_timestamp(${before}::float8 / 1000)`);
+}
+
 export async function findPromptOwner(db: Queryable, promptId: string): Promise<string | undefined> {
   const rows = await db.query<{ account_id: string }>(sql`
     select account_id from proxied_prompts where prompt_id = ${promptId}`);

@@ -7,9 +7,10 @@ import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { WatchTimes } from '../execution/watch.ts';
 import type { Fleet } from '../instances/fleet.ts';
 import type { Clock } from '../telemetry/clock.ts';
-import type { Log } from '../telemetry/log.ts';
+import { describeError, type Log } from '../telemetry/log.ts';
 import type { ForwardDeps } from './forward.ts';
 import type { OwnWorkDeps } from './own-work.ts';
+import { deleteOldPrompts } from './owners.sql.ts';
 import { createOwners } from './owners.ts';
 import type { Policy } from './policy.pure.ts';
 import { createPools } from './pools.ts';
@@ -23,6 +24,7 @@ export interface ProxyParts extends ForwardDeps, OwnWorkDeps {
   readonly prompts: Prompts;
   readonly sockets: Sockets;
   readonly bodyLimitBytes: number;
+  readonly isBilled: boolean;
 }
 
 interface Deps {
@@ -40,6 +42,8 @@ interface Deps {
     readonly proxyBodyLimitBytes: number;
     readonly runTimeoutMs: number;
     readonly bodyLimitBytes: number;
+    readonly billing: 'on' | 'off';
+    readonly retentionDays: number;
   };
 }
 
@@ -49,6 +53,9 @@ export interface InstanceProxy {
   endClosed(): Promise<void>;
   stop(): Promise<void>;
 }
+
+const SWEEP_MS = 3_600_000;
+const DAY_MS = 86_400_000;
 
 export function createProxy(deps: Deps): InstanceProxy {
   const { fleet, directory, dispatcher, config, authenticator } = deps;
@@ -70,6 +77,7 @@ export function createProxy(deps: Deps): InstanceProxy {
     takeGuestPlace: dispatcher.takeGuestPlace,
     reportDeadWorker: fleet.reportDeadWorker,
   });
+  const sweep = startSweep(deps);
   const nothing = () => undefined;
   fleet.listen({
     onReady: nothing,
@@ -86,6 +94,7 @@ export function createProxy(deps: Deps): InstanceProxy {
       directory,
       policy: config.proxyPolicy,
       bodyLimitBytes: config.bodyLimitBytes,
+      isBilled: config.billing === 'on',
       maxBytes: config.proxyBodyLimitBytes,
       pools,
       owners,
@@ -101,9 +110,19 @@ export function createProxy(deps: Deps): InstanceProxy {
       prompts.endWhere(({ deploymentId }) => !open.has(deploymentId));
     },
     async stop() {
+      clearInterval(sweep);
       sockets.stop();
       prompts.endWhere(() => true);
       await pools.stop();
     },
   };
+}
+
+function startSweep({ db, clock, log, config }: Deps): NodeJS.Timeout {
+  return setInterval(() => {
+    const before = clock.now() - config.retentionDays * DAY_MS;
+    deleteOldPrompts(db, before).catch((error: unknown) =>
+      log.warn(describeError(error), 'old proxied prompts could not be forgotten'),
+    );
+  }, SWEEP_MS).unref();
 }

@@ -113,6 +113,12 @@ function requireInstance(fleet: Fleet, id: string): Instance {
 }
 
 async function sendPrompt(deps: ProxyParts, proxied: Proxied): Promise<unknown> {
+  if (deps.isBilled) {
+    // Only requests are charged for their runs.
+    throw new ApiError(403003, 'Prompts do not pass the instance proxy while runs are billed.', {
+      hint: 'Submit the graph as a request of the deployment, with workflow_api_json.',
+    });
+  }
   const { call, reply, instance, deploymentId } = proxied;
   const body = await readJson(deps, proxied);
   const gone = new AbortController();
