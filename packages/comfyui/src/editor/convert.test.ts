@@ -153,4 +153,29 @@ describe('a conversion', () => {
     ]);
     expect(Object.keys(convert(workflow).graph)).toEqual(['1']);
   });
+
+  it('replaces a group node by its nodes, with its values and its links', () => {
+    const group = {
+      nodes: [
+        { type: 'EmptyImage', widgets_values: [1, 2, 3, 4] },
+        { type: 'ImageBlend', inputs: [slot('image1', 'IMAGE'), slot('image2', 'IMAGE')] },
+      ],
+      links: [[0, 0, 1, 1, 1, 'IMAGE']],
+    };
+    const nodes = [
+      image(1),
+      { id: 2, type: 'workflow/g', inputs: [slot('image1', 'IMAGE', 1)], widgets_values: [9, 8] },
+      preview(3, 2),
+    ];
+    const links = [
+      [1, 1, 0, 2, 0, 'IMAGE'],
+      [2, 2, 0, 3, 0, 'IMAGE'],
+    ];
+    const { graph } = convert(file(nodes, links, { extra: { groupNodes: { g: group } } }));
+    expect(graph).toMatchObject({
+      '2:0': { inputs: { width: 9, height: 8, batch_size: 1, color: 0 } },
+      '2:1': { inputs: { image1: ['1', 0], image2: ['2:0', 0], blend_factor: 0.5 } },
+      '3': { inputs: { images: ['2:1', 0] } },
+    });
+  });
 });

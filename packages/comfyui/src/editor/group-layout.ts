@@ -7,6 +7,7 @@ import { classSpec } from './class-spec.ts';
 import { listOf, objectOf, own, slotIndexOf, textOf } from './raw-values.ts';
 import type { RawNode } from './read-file.ts';
 import { isWidget, makeWidgets } from './widget-spec.ts';
+import { makeWidget } from './widget-values.ts';
 
 export interface GroupLayout {
   /** By inner node: the group's values for its widgets. */
@@ -172,9 +173,11 @@ function readValues({ nodes, widgets, group }: Layout): Map<string, JsonValue>[]
   const stored = listOf(group.values);
   let position = 0;
   for (const { index, inner, spec } of widgets.values()) {
-    const value = stored[position];
-    if (value !== undefined) values[index]?.set(inner, value);
-    position += makeWidgets(spec, { isFileName: false }).filter(({ isStored }) => isStored).length;
+    const made = makeWidgets(spec, { isFileName: false });
+    const [widget] = made;
+    // What the group does not store has its class's default, whatever the node inside holds.
+    if (widget !== undefined) values[index]?.set(inner, makeWidget(widget, stored[position]).value);
+    position += made.filter(({ isStored }) => isStored).length;
   }
   return values;
 }
