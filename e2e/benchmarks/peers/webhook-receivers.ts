@@ -1,5 +1,5 @@
 // Receivers of row 16, ten ports in one process: each counts its calls and how long after the request's end they came.
-// Run as a process: webhook-receivers.ts <port>. GET / gives ports, counts and delays since the last POST /reset, which
+// Run as a process: webhook-receivers.ts <port>. GET / gives ports, arrivals and delays since the last POST /reset, which
 // may say which port hangs from now on; POST anywhere else is a call of its own port.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,13 +9,12 @@ const RECEIVERS = 10;
 interface Receiver {
   port: number;
   delaysMs: number[];
+  arrivedAt: number[];
   lastBody: string;
 }
 
 const receivers: Receiver[] = [];
 let hanging: number | undefined;
-let firstAt = 0;
-let lastAt = 0;
 
 const nowMs = () => performance.timeOrigin + performance.now();
 
@@ -27,8 +26,7 @@ function receive(receiver: Receiver, index: number) {
     if (index === hanging) return;
     response.end();
     const at = nowMs();
-    firstAt ||= at;
-    lastAt = at;
+    receiver.arrivedAt.push(at);
     receiver.lastBody = Buffer.concat(chunks).toString();
     // Six digits of a second's fraction are more than Date.parse wants, and it takes them.
     const finishedAt = /"finished_at":"([^"]+)"/.exec(receiver.lastBody)?.[1];
@@ -37,7 +35,7 @@ function receive(receiver: Receiver, index: number) {
 }
 
 for (let index = 0; index < RECEIVERS; index += 1) {
-  const receiver: Receiver = { port: 0, delaysMs: [], lastBody: '' };
+  const receiver: Receiver = { port: 0, delaysMs: [], arrivedAt: [], lastBody: '' };
   const server = createServer(receive(receiver, index));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   receiver.port = (server.address() as AddressInfo).port;
@@ -48,9 +46,8 @@ createServer((request, response) => {
   if (request.method === 'POST') {
     const { searchParams } = new URL(request.url ?? '/', 'http://localhost');
     hanging = searchParams.has('hanging') ? Number(searchParams.get('hanging')) : undefined;
-    firstAt = 0;
-    for (const receiver of receivers) receiver.delaysMs = [];
+    for (const receiver of receivers) Object.assign(receiver, { delaysMs: [], arrivedAt: [] });
   }
   request.resume();
-  response.end(JSON.stringify({ receivers, firstAt, lastAt }));
+  response.end(JSON.stringify({ receivers }));
 }).listen(Number(process.argv[2]), '127.0.0.1');
