@@ -70,7 +70,7 @@ module.exports = {
         pathNot: [
           'routes\\.ts$',
           '^packages/server/src/http/',
-          '/app(-routes)?\\.ts$',
+          '/app[-a-z]*\\.ts$',
           '^packages/server/src/proxy/',
           '/requests/events/',
           '\\.test\\.ts$',
@@ -82,13 +82,16 @@ module.exports = {
     {
       name: 'routes-only-from-app',
       severity: 'error',
-      from: { pathNot: ['^packages/server/src/app(-routes)?\\.ts$', '\\.test\\.ts$', '^packages/server/testing/'] },
+      from: { pathNot: ['^packages/server/src/app[-a-z]*\\.ts$', '\\.test\\.ts$', '^packages/server/testing/'] },
       to: { path: '^packages/server/src/[^/]+/routes\\.ts$' },
     },
     {
       name: 'loops-only-from-app-or-their-folder',
       severity: 'error',
-      from: { path: '^packages/server/src/([^/]+)', pathNot: ['^packages/server/src/app\\.ts$', '\\.test\\.ts$'] },
+      from: {
+        path: '^packages/server/src/([^/]+)',
+        pathNot: ['^packages/server/src/app[-a-z]*\\.ts$', '\\.test\\.ts$'],
+      },
       to: { path: '^packages/server/src/[^/]+/loop\\.ts$', pathNot: '^packages/server/src/$1/loop\\.ts$' },
     },
     {

@@ -2,7 +2,7 @@
 import { DEFAULT_LIMITS } from '@comfleet/api';
 import type { Account, Authenticator } from './accounts/authenticate.ts';
 import { registerAccountRoutes } from './accounts/routes.ts';
-import type { AppOverrides } from './app.ts';
+import type { AppOverrides } from './app-overrides.ts';
 import type { Funds } from './billing/funds.ts';
 import { costOf } from './billing/ledger.sql.ts';
 import { registerBillingRoutes } from './billing/routes.ts';

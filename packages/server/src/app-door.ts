@@ -1,0 +1,48 @@
+// Makes everything that callers meet: the HTTP server, its routes, the event streams, the proxy, the metrics. Called by
+// app.ts after app-engine.ts.
+import { createAuthenticator } from './accounts/authenticate.ts';
+import type { AppBase, AppEngine } from './app-engine.ts';
+import { openMetrics } from './app-metrics.ts';
+import { registerRoutes } from './app-routes.ts';
+import { describeFleet } from './dispatch/deadlines.ts';
+import { WATCH_TIMES } from './execution/watch.ts';
+import { createRouteServer } from './http/serve-route.ts';
+import { createHttpServer } from './http/server.ts';
+import { answerSimulated } from './http/simulation-hook.ts';
+import { createProxy } from './proxy/proxy.ts';
+import { EventsHub } from './requests/events/hub.ts';
+import { SIMULATE } from './requests/simulation/wish.pure.ts';
+
+/** `notReady`: why calls are not taken now; undefined when they are. */
+export function createAppDoor(base: AppBase, engine: AppEngine, notReady: () => string | undefined) {
+  const { config, overrides, clock, log, newId, db } = base;
+  const { waker, fleet, directory, live, dispatcher, simulator } = engine;
+  const { bodyLimitBytes, errorStatus, corsOrigins } = config;
+  const http = createHttpServer({ log, newId, bodyLimitBytes, errorStatus, corsOrigins });
+  if (simulator) answerSimulated(http, { header: SIMULATE, answer: simulator.answerCall });
+  const authenticator = createAuthenticator({ db, clock });
+  const events = new EventsHub({
+    log,
+    isRefused: async (header) => (await authenticator.authenticate(header)).kind === 'refused',
+    start: Date.now().toString(36),
+    position: dispatcher.position,
+    whyWaiting: () => (fleet.ready().length > 0 ? undefined : describeFleet(fleet)),
+    tickMs: overrides.eventTickMs,
+  });
+  const proxyParts = { db, clock, newId, log, fleet, directory, dispatcher, authenticator, config };
+  const proxy = createProxy({ ...proxyParts, watchTimes: overrides.watchTimes ?? WATCH_TIMES });
+  const stopWakingProxy = waker.on('deployments', () => proxy.endClosed());
+  const routes = createRouteServer({
+    app: http,
+    authenticate: authenticator.authenticate,
+    publicUrl: {
+      publicUrl: config.publicUrl,
+      allowedHosts: config.allowedHosts,
+      trustedProxies: config.trustedProxies,
+    },
+    rateLimits: config.rateLimits,
+  });
+  registerRoutes(routes, { ...base, ...engine, events, proxy, authenticator, notReady });
+  const metrics = openMetrics({ config, http, live, fleet, db, notReady });
+  return { http, events, proxy, metrics, stopWakingProxy };
+}

@@ -1,0 +1,160 @@
+// Makes everything that does the work: what is known, what runs requests, what watches over them. Every create…() but
+// those of HTTP is called here. Called by app.ts.
+import { DEFAULT_LIMITS } from '@comfleet/api';
+import type { AppOverrides } from './app-overrides.ts';
+import { createBilling } from './billing/create-billing.ts';
+import type { Config } from './config.ts';
+import type { Database } from './db/database.ts';
+import type { OpenedDatabase } from './db/open-database.ts';
+import { createWaker } from './db/wake.ts';
+import { createDeploymentDirectory } from './deployments/directory.ts';
+import { disableForFunds } from './deployments/disable-for-funds.ts';
+import { createDeadlines } from './dispatch/deadlines.ts';
+import { createDispatcher } from './dispatch/dispatcher.ts';
+import { WATCH_TIMES } from './execution/watch.ts';
+import { createInputCache } from './files/input-cache.ts';
+import { createDiskStore } from './files/stores/disk.ts';
+import { createFleet } from './instances/fleet.ts';
+import type { Provider } from './instances/provider.ts';
+import { createProcessProvider } from './instances/providers/process.ts';
+import { createStaticProvider } from './instances/providers/static.ts';
+import { recordInstanceEvents } from './instances/record-events.ts';
+import { createSafeFetch } from './net/safe-fetch.ts';
+import { endRefused } from './requests/end-refused.ts';
+import { createFundsSweep } from './requests/end-unfunded.ts';
+import { createLiveIndex } from './requests/live.ts';
+import { createRecentlyEnded } from './requests/recently-ended.ts';
+import { createRetention } from './requests/retention.ts';
+import { createSimulator } from './requests/simulation/simulator.ts';
+import { createWebhookBodies } from './requests/webhook-bodies.ts';
+import { createRequestWrites } from './requests/writes.ts';
+import type { Clock } from './telemetry/clock.ts';
+import { describeError, type Log } from './telemetry/log.ts';
+import { WEBHOOK_TIMES } from './webhooks/schedule.pure.ts';
+import { createWebhooks } from './webhooks/webhooks.ts';
+import { createObjectInfos } from './workflows/object-infos.ts';
+import { createVersions } from './workflows/versions.ts';
+
+/** For one output file, whatever its size: an instance that trickles must not hold a request for ever. */
+const OUTPUT_TRANSFER_MS = 30 * 60_000;
+/** How often a request may be run, whatever became of the runs before. */
+export const MAX_ATTEMPTS = 3;
+
+/** What exists before any part: the database is open and its schema is current. */
+export interface AppBase {
+  readonly config: Config;
+  readonly version: string;
+  readonly overrides: AppOverrides;
+  readonly emulatorCommand: readonly string[] | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly newId: () => string;
+  readonly location: OpenedDatabase['location'];
+  readonly db: Database;
+  readonly filesDir: string;
+}
+
+export type AppEngine = ReturnType<typeof createEngine>;
+
+export function createEngine(base: AppBase) {
+  const { config, version, overrides, clock, log, newId, db, filesDir, location } = base;
+  const waker = createWaker<'deployments'>();
+  const storage = createDiskStore({ dir: filesDir });
+  const inputCache = createInputCache({ storage, now: () => clock.now() });
+  const safeFetch =
+    overrides.safeFetch ??
+    createSafeFetch({ allowPrivateHosts: config.allowPrivateHosts, userAgent: `comfleet/${version}` });
+
+  const providers = overrides.providers?.({ db, newId }) ?? chooseProviders(base);
+  const fleet = createFleet({ providers, now: () => clock.now(), log });
+  const instanceRecorder = recordInstanceEvents({ db, fleet, log });
+  const { captureObjectInfo } = fleet;
+  const objectInfos = createObjectInfos({ db });
+  const versions = createVersions({ db, objectInfos, captureObjectInfo });
+  const directory = createDeploymentDirectory({ db, clock });
+  const disable = (of: { accountId: string; deploymentId?: string }) => disableForFunds({ db, directory }, of);
+  const billing = createBilling({ db, clock, log, config, disable });
+  const { funds } = billing;
+  const live = createLiveIndex();
+  const recent = createRecentlyEnded();
+  const writes = createRequestWrites({ db, log });
+  const dispatcher = createDispatcher({
+    fleet,
+    directory,
+    newId,
+    execution: {
+      db,
+      clock,
+      log,
+      live,
+      recent,
+      writes,
+      versions,
+      inputCache,
+      safeFetch,
+      store: { storage, newId, maxFileBytes: DEFAULT_LIMITS.outputFileBytes, transferMs: OUTPUT_TRANSFER_MS },
+      watchTimes: overrides.watchTimes ?? WATCH_TIMES,
+      reportDeadWorker: fleet.reportDeadWorker,
+      limits: {
+        runTimeoutMs: config.runTimeoutMs,
+        maxFetchBytes: overrides.maxFetchBytes ?? DEFAULT_LIMITS.fetchedFileBytes,
+        fetchTimeoutMs: overrides.fetchTimeoutMs ?? DEFAULT_LIMITS.fetchMs,
+        maxAttempts: MAX_ATTEMPTS,
+        startTimeoutMs: config.startTimeoutMs,
+      },
+    },
+  });
+  const webhooks = createWebhooks({
+    db,
+    location,
+    clock,
+    log,
+    safeFetch,
+    times: overrides.webhookTimes ?? WEBHOOK_TIMES,
+    buildBodies: createWebhookBodies({ db, cancelledWord: config.cancelledWord }),
+    retentionDays: config.retentionDays,
+  });
+  const { stopRequest } = dispatcher;
+  const deadlines = createDeadlines({ clock, live, fleet, dispatcher, startTimeoutMs: config.startTimeoutMs });
+  const { retentionDays, requestRetentionDays } = config;
+  const keptDays = { retentionDays, requestRetentionDays: Math.max(retentionDays, requestRetentionDays) };
+  const retention = createRetention({ db, clock, storage, inputCache, log, ...keptDays });
+  const disableAll = (accountId: string) => disable({ accountId });
+  const fundsSweep = funds && createFundsSweep({ live, funds, log, stop: stopRequest, disableAll });
+  const endOfRefused = async () => {
+    dispatcher.refreshLimits();
+    await endRefused({ live, directory, stop: stopRequest }).catch((error) =>
+      log.error(describeError(error), 'ending the requests of a closed deployment'),
+    );
+  };
+
+  const simulator = config.sandbox ? createSimulator({ db, clock, log, newId, live, recent, writes }) : undefined;
+  return {
+    waker,
+    storage,
+    inputCache,
+    fleet,
+    instanceRecorder,
+    objectInfos,
+    versions,
+    directory,
+    billing,
+    funds,
+    live,
+    recent,
+    writes,
+    dispatcher,
+    webhooks,
+    deadlines,
+    retention,
+    fundsSweep,
+    endOfRefused,
+    simulator,
+  };
+}
+
+function chooseProviders({ config, emulatorCommand, db, newId, log }: AppBase): Provider[] {
+  if (config.comfyuiUrls.length > 0) return [createStaticProvider({ db, newId, urls: config.comfyuiUrls })];
+  if (emulatorCommand === undefined) return [];
+  return [createProcessProvider({ command: emulatorCommand, dataDir: config.dataDir, newId, log })];
+}
