@@ -2,7 +2,7 @@
 // the next on its way. Called by deliver.ts.
 import { persist } from '../db/persist.ts';
 import { claimDue, wakeLane } from './deliveries.sql.ts';
-import { CLAIM_MS, LANE_CAP, type Page, releaseUnsent, type Session, sendPage } from './send-page.ts';
+import { CLAIM_MS, LANE_CAP, type Page, preparePage, releaseUnsent, type Session, sendPage } from './send-page.ts';
 
 export interface Lane {
   readonly name: string;
@@ -56,11 +56,15 @@ async function sendAllDue(session: Session, lane: Lane): Promise<{ count: number
   return { count, isStuck };
 }
 
-function claim({ db, clock, signal }: Session, lane: Lane, limit: number): Promise<Page> {
-  const claimedAt = clock.now();
+function claim(session: Session, lane: Lane, limit: number): Promise<Page> {
+  return alsoHandled(claimPage(session, lane, limit));
+}
+
+async function claimPage(session: Session, lane: Lane, limit: number): Promise<Page> {
+  const claimedAt = session.clock.now();
   const wish = { lane: lane.name, now: claimedAt, claimMs: CLAIM_MS, limit };
-  const claimed = persist(() => claimDue(db, wish), { signal });
-  return alsoHandled(claimed.then((deliveries) => ({ claimedAt, deliveries })));
+  const deliveries = await persist(() => claimDue(session.db, wish), { signal: session.signal });
+  return { claimedAt, deliveries, ...(await preparePage(session, deliveries)) };
 }
 
 /** It is awaited later; until then a rejection must not count as one that nobody handles. */

@@ -17,9 +17,13 @@ export interface Session extends DelivererDeps {
   readonly record: (record: TryRecord) => Promise<void>;
 }
 
+/** Claimed deliveries, and those of them that are to be posted, with their bodies. */
 export interface Page {
   readonly deliveries: readonly DueDelivery[];
   readonly claimedAt: number;
+  readonly ready: readonly Ready[];
+  /** For deliveries that were claimed before the account had a secret. */
+  readonly key: string;
 }
 
 /** Posts under way to one host for one account. */
@@ -32,13 +36,13 @@ interface SentPage {
   readonly recorded: Promise<void>[];
 }
 
-interface Ready {
+export interface Ready {
   readonly delivery: DueDelivery;
   readonly body: string;
 }
 
 export async function sendPage(session: Session, page: Page): Promise<SentPage> {
-  const { ready, key } = await preparePage(session, page.deliveries);
+  const { ready, key } = page;
   const recorded: Promise<void>[] = [];
   const unsent: DueDelivery[] = [];
   let hasSuccess = false;
@@ -69,7 +73,12 @@ function maySend(session: Session, page: Page): boolean {
   return !session.isStopping() && session.clock.now() < page.claimedAt + CLAIM_MS - session.times.timeoutMs;
 }
 
-async function preparePage(session: Session, deliveries: readonly DueDelivery[]) {
+/** Part of claiming, so that the next page is ready to be posted when its turn comes. */
+export async function preparePage(
+  session: Session,
+  deliveries: readonly DueDelivery[],
+): Promise<Pick<Page, 'ready' | 'key'>> {
+  if (deliveries.length === 0) return { ready: [], key: '' };
   const isRefused = (delivery: DueDelivery) => delivery.is_url_disabled && !delivery.is_replay;
   await end(session, deliveries.filter(isRefused), { status: 'disabled', reason: GONE_REASON });
   const wanted = deliveries.filter((delivery) => !isRefused(delivery));
