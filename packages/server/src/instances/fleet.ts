@@ -1,6 +1,7 @@
 // The instances that exist now, and whether they answer. Providers make them; connections watch them; dispatch asks for
 // the ready ones. Made and started by app.ts.
 import { describeError, type Log } from '../telemetry/log.ts';
+import { metrics } from '../telemetry/metrics.ts';
 import { createConnection, type InstanceConnection } from './connection.ts';
 import type { ProvidedInstance, Provider } from './provider.ts';
 
@@ -140,6 +141,7 @@ function remove(state: State, id: string, cause: string): void {
 }
 
 function becomeReady(state: State, instance: Instance): void {
+  if (instance.phase === 'starting') metrics.instanceStarted(state.deps.now() - instance.since);
   enter(state, instance, { phase: 'ready', reason: undefined });
   for (const listener of state.listeners) listener.onReady(instance);
   for (const wake of state.waitingForReady) wake();
