@@ -22,6 +22,7 @@ describe('with a token and a port of their own', () => {
       expect(text).toMatch(/comfleet_instances\{phase="ready"\} 1/);
       expect(text).toMatch(/comfleet_queue_depth\{priority="normal"\} 0/);
       expect(text).toMatch(/comfleet_request_queue_seconds_count 1/);
+      expect(text).toMatch(/comfleet_instance_start_seconds_count 1/);
       expect(text).toMatch(/comfleet_http_requests_total\{method="POST",route="[^"]+inference",status="4xx"\} 1/);
       expect(text).toMatch(/comfleet_database_connections\{state="waiting"\} 0/);
       expect(text).toMatch(/nodejs_eventloop_lag_max_seconds/);
