@@ -31,7 +31,10 @@ const ParameterByName = Type.Object(ParameterTarget);
 
 export const VersionCreate = Type.Object({
   workflow_api_json: Type.Optional(
-    Type.Unsafe<Record<string, unknown>>({ ...OpenObject, description: "The graph in ComfyUI's API format." }),
+    Type.Unsafe<Record<string, unknown>>({
+      ...OpenObject,
+      description: "The graph in ComfyUI's API format; the editor's format is converted.",
+    }),
   ),
   workflow_json: Type.Optional(
     Type.Unsafe<Record<string, unknown>>({
@@ -136,7 +139,7 @@ function checkHasGraph(body: Record<string, unknown>): Problem[] {
   const isBare = Object.values(body).some((value) => isJsonObject(value) && 'class_type' in value);
   const rename = near === undefined ? '' : ` There is "${near}": rename it.`;
   const tip = isBare ? ' The body is a graph itself: wrap it, {"workflow_api_json": <the graph>}.' : rename;
-  const msg = `The graph is missing: send it as workflow_api_json, in ComfyUI's API format ("Export (API)").${tip}`;
+  const msg = `The graph is missing: send it as workflow_api_json, in ComfyUI's API format ("Export (API)"), or as workflow_json, the editor's own file.${tip}`;
   return [{ loc: ['body', 'workflow_api_json'], msg, type: 'missing' }];
 }
 
