@@ -3,6 +3,7 @@
 
 import { type Graph, type GraphNode, isForbiddenKey } from '../graph/parse.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
+import { isCustomCombo, setChosenIndex } from './custom-combo.ts';
 import type { EditorGraph } from './graph-model.ts';
 import { describeNode, type EditorNode } from './graph-model.ts';
 import { packOf } from './node-pack.ts';
@@ -96,6 +97,7 @@ function emitNode(emitted: Emitted, at: At, deps: Deps) {
     const value = linkedValue(resolveInput(scope, node, slot), { at, slot, report: deps.report });
     if (value !== undefined) setInput(inputs, input.name, value);
   }
+  if (isCustomCombo(node.raw)) setChosenIndex(inputs, node.widgets);
   const made: GraphNode = { class_type: node.raw.type, inputs, _meta: { title: node.title, ...packOf(node.raw) } };
   emitted.graph[id] = made;
   emitted.places.set(id, node.raw.place);

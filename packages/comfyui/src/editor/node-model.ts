@@ -3,6 +3,7 @@
 
 import { findNodeInfo, type ObjectInfo } from '../object-info.ts';
 import { type ClassSpec, classSpec } from './class-spec.ts';
+import { isCustomCombo, optionWidgets } from './custom-combo.ts';
 import type { EditorGraph, EditorNode, Slot } from './graph-model.ts';
 import type { RawNode, RawSlot } from './read-file.ts';
 import { placeValues, type Widget } from './widget-values.ts';
@@ -38,6 +39,7 @@ function makeInstance(raw: RawNode, definition: EditorGraph): EditorNode {
 
 function makeClassNode(raw: RawNode, spec: ClassSpec): EditorNode {
   const widgets = placeValues(spec, raw.values);
+  if (isCustomCombo(raw)) widgets.splice(1, widgets.length, ...optionWidgets(raw));
   for (const [name, value] of raw.overlay ?? []) {
     const widget = widgets.find((candidate) => candidate.name === name);
     if (widget !== undefined) widget.value = value;

@@ -77,8 +77,8 @@ function widgetType(input: InputSpec): string {
 /** The input's widget and those that follow it. */
 export function makeWidgets(input: InputSpec, owner: { isFileName: boolean }): WidgetSpec[] {
   const type = widgetType(input);
-  if (type === 'IMAGEUPLOAD') return [makeButton(input.name, { initial: 'image', slotType: type })];
-  if (type === 'AUDIOUPLOAD') return [makeButton(input.name, { initial: '', slotType: type })];
+  if (type === 'IMAGEUPLOAD') return [makeExtra(input.name, { initial: 'image', slotType: type })];
+  if (type === 'AUDIOUPLOAD') return [makeExtra(input.name, { initial: '', slotType: type })];
   const widget: WidgetSpec = {
     name: input.name,
     initial: initialValue(input, type),
@@ -122,21 +122,21 @@ function listFollowers(input: InputSpec, type: string): WidgetSpec[] {
   const followers: WidgetSpec[] = [];
   const remote = opts['remote'];
   if (type === 'COMBO' && isJsonObject(remote)) {
-    followers.push(makeButton('Auto-refresh after generation', { initial: false, slotType: undefined }));
+    followers.push(makeExtra('Auto-refresh after generation', { initial: false, slotType: undefined }));
     // The editor sends its refresh button along; the server ignores it.
-    const refresh = makeButton('refresh', { initial: 'refresh', slotType: undefined });
+    const refresh = makeExtra('refresh', { initial: 'refresh', slotType: undefined });
     if (remote['refresh_button'] === true) followers.push({ ...refresh, isSent: true });
   }
   const control = opts['control_after_generate'];
   const isControlled = type === 'INT' ? (control ?? (name === 'seed' || name === 'noise_seed')) : control;
   if (!isControlled || !['INT', 'FLOAT', 'COMBO'].includes(type)) return followers;
-  followers.push(makeButton('control_after_generate', { initial: 'randomize', slotType: undefined }));
+  followers.push(makeExtra('control_after_generate', { initial: 'randomize', slotType: undefined }));
   if (type !== 'COMBO' || opts['multi_select']) return followers;
-  return [...followers, makeButton('control_filter_list', { initial: '', slotType: undefined })];
+  return [...followers, makeExtra('control_filter_list', { initial: '', slotType: undefined })];
 }
 
 /** Stored in the file, but not sent. */
-function makeButton(name: string, at: { initial: string | boolean; slotType: string | undefined }): WidgetSpec {
+export function makeExtra(name: string, at: { initial: string | boolean; slotType: string | undefined }): WidgetSpec {
   return {
     name,
     initial: at.initial,
