@@ -7,7 +7,7 @@ import type { TestApp } from './create-test-app.ts';
 import { until } from './until.ts';
 
 /** The things of one account, by the names that path parameters have. */
-export interface Things {
+export type Things = {
   readonly deployment_id: string;
   readonly request_id: string;
   readonly workflow_id: string;
@@ -22,7 +22,7 @@ export interface Things {
   readonly path: string;
   /** Of a saved object_info. */
   readonly key: string;
-}
+};
 
 export type Param = keyof Things;
 
@@ -48,7 +48,7 @@ export const ROUTE_CALLS: Readonly<Record<RouteId, RouteCall>> = {
   getRequest: {},
   listDeployments: {},
   createDeployment: {
-    body: (things) => ({ ...name(things), workflow_id: things.workflow_id, workflow_version: things.version }),
+    body: (things) => ({ ...name(things), workflow_id: things.workflow_id, workflow_version: 'v1' }),
   },
   getDeployment: {},
   changeDeployment: { body: () => ({ is_enabled: true }) },

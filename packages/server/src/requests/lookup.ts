@@ -46,12 +46,8 @@ export function createRequestLookup(deps: Deps): RequestLookup {
       const live = deps.live.get(id);
       if (live && live.deploymentId === deployment.id) return { kind: 'live', request: live };
       const row = isUuid(id) && live === undefined ? (deps.recent.get(id) ?? (await reads.add(id))) : undefined;
-      const owner = live?.accountId ?? row?.account_id;
-      if (owner !== undefined && owner !== accountId) {
-        throw new ApiError(403003, `The token's account does not own request ${id}.`);
-      }
       if (row === undefined || row.deployment_id !== deployment.id) {
-        throw new ApiError(404001, `There is no request ${requestId.slice(0, 100)} of deployment ${deployment.id}.`);
+        throw refuse({ live, row }, { accountId, deploymentId: deployment.id, requestId });
       }
       if (!isTerminal(row.state)) {
         // It was accepted and has not reached the index: a start that is still loading. The last known state is told.
@@ -61,4 +57,17 @@ export function createRequestLookup(deps: Deps): RequestLookup {
       return { kind: 'ended', row };
     },
   };
+}
+
+/** The owner is judged before anything else is told. */
+function refuse(
+  found: { live: LiveRequest | undefined; row: RequestRow | undefined },
+  { accountId, deploymentId, requestId }: RequestAddress,
+): ApiError {
+  const owner = found.live?.accountId ?? found.row?.account_id;
+  const shown = requestId.slice(0, 100);
+  if (owner !== undefined && owner !== accountId) {
+    return new ApiError(403003, `The token's account does not own request ${shown}.`);
+  }
+  return new ApiError(404001, `There is no request ${shown} of deployment ${deploymentId}.`);
 }
