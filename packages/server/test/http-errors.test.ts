@@ -200,6 +200,7 @@ describe('a route that does not take the method', () => {
     ['POST', `/deployments/${NO_ID}/requests/${NO_ID}/status`, 'GET, HEAD'],
     ['GET', `/deployments/${NO_ID}/requests/${NO_ID}/cancel`, 'POST'],
     ['PATCH', `/workflows/${NO_ID}`, 'GET, HEAD, DELETE'],
+    ['QUERY', '/deployments', 'GET, HEAD, POST'],
   ])('%s %s gets 405001 with the methods it takes', async (method, path, allow) => {
     const reply = await shared().call(path, { method });
     expectError(reply, 405001);
