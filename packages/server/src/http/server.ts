@@ -64,8 +64,8 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     // Fastify answers 415 to one it cannot read, before any parser of ours sees the body.
     if (contentType !== undefined && !MEDIA_TYPE.test(contentType)) delete request.raw.headers['content-type'];
     if (!isOneHost(request)) return refuseHost(request, reply);
-    // No route takes it, and Fastify would ask for a Content-Type before it says so.
-    if (request.method === 'QUERY') return reply.callNotFound();
+    // No route takes it, and Fastify would ask for a Content-Type before we can say so.
+    if (request.method === 'QUERY') request.raw.headers['content-type'] ??= 'application/json';
     bodies.expect(request, reply);
     done();
   });
