@@ -1,9 +1,18 @@
 // Writes the reference page of the error catalogue from its data. Called by generate-errors.ts, and by the test that
 // fails when docs/errors.md is stale.
+import { readFileSync } from 'node:fs';
+import { STATUS_CODES } from 'node:http';
 import type { CatalogueEntry, ErrorCode } from '@comfleet/api';
-import { ERROR_CODES, ERRORS, exampleErrorBody, resultError } from '@comfleet/api';
+import { ERROR_CODES, ERRORS, resultError } from '@comfleet/api';
+import type { Example } from '../packages/server/testing/provoke.ts';
+import { TRYING_IT_OUT } from './errors-page-sandbox.ts';
 
-const OPENING = `<!-- Generated from packages/api/src/errors.ts by \`npm run generate\`. Do not edit. -->
+/** What a running service said (tools/capture-errors.ts). */
+const EXAMPLES = JSON.parse(
+  readFileSync(new URL('../docs/captured-errors.json', import.meta.url), 'utf8'),
+) as readonly Example[];
+
+const OPENING = `<!-- Generated from packages/api/src/errors.ts and docs/captured-errors.json by \`npm run generate\`. Do not edit. -->
 
 # Errors
 
@@ -14,7 +23,7 @@ handling.
 
 **Before a request is accepted**, a problem is an HTTP error: a status that is not 2xx, with this body.
 
-${fence(exampleErrorBody(422001))}
+${fence(answerOf(422001))}
 
 - \`error_code\` and \`code\` are the same number, \`error_message\` and \`message\` the same text: read whichever you like.
 - \`detail\` is there when there is more to say, with one entry for each problem, all of them at once. \`loc\` points at the field.
@@ -37,6 +46,7 @@ Passing faults (an instance restarts, a connection breaks) are retried inside; p
    \`hint\` to whoever can change it.
 3. Decide by the number, never by the text. Treat a number you do not know by its HTTP status.
 
+${TRYING_IT_OUT}
 ## All codes
 `;
 
@@ -56,16 +66,20 @@ export function errorsPage(): string {
   });
   const head =
     '| code | name | phase | HTTP | told in | retryable | what it means |\n| ---: | --- | --- | --- | --- | --- | --- |';
-  return `${OPENING}\n${head}\n${rows.join('\n')}\n\n${PHASES}\n${ERROR_CODES.map(section).join('\n')}`;
+  return `${OPENING}\n${head}\n${rows.join('\n')}\n\n${PHASES}\n${EXAMPLES_NOTE}\n${ERROR_CODES.map(section).join('\n')}`;
 }
 
 const PHASES = `Phases: \`http\`, the call never reached the domain; \`gate\`, refused before acceptance; \`queue\`, putting the run on an
 instance; \`status\`, following it; \`result\`, fetching its outputs; \`any\`.
 `;
 
+const EXAMPLES_NOTE = `The examples are what a running service said, each provoked by its real cause where a call can bring it about; ids, times
+and addresses are replaced. A call is shown without its \`Authorization\` header.
+`;
+
 function section(code: ErrorCode): string {
   const entry = ERRORS[code];
-  const example = entry.reportedIn.includes('body') ? exampleErrorBody(code) : resultError(code, entry.message, '…');
+  const examples = EXAMPLES.filter((example) => example.code === code).map(showExample);
   return `## ${code} ${entry.name}
 
 **${entry.title}.** ${entry.meaning}
@@ -74,8 +88,37 @@ function section(code: ErrorCode): string {
 - **Retry:** ${entry.retryable ? 'yes, the same call may succeed later.' : 'no, not before something has changed.'}
 - **What to do:** ${entry.hint}
 
-${fence(example)}
+${examples.join('\n\n')}
 `;
+}
+
+const KIND_SAYS = {
+  error: 'As an HTTP error',
+  result: 'In a result',
+  webhook: 'In a webhook, where no poll can see it',
+} as const;
+
+function showExample({
+  kind,
+  call,
+  sent = {},
+  body,
+  status = 200,
+  headers = {},
+  answer,
+  isSimulated,
+}: Example): string {
+  const said = `${KIND_SAYS[kind]}${isSimulated ? ' (by the simulator: no call makes it happen)' : ''}:`;
+  const asked = [call, ...Object.entries(sent).map(([name, value]) => `${name}: ${value}`)];
+  if (body !== undefined && JSON.stringify(body) !== '{}') asked.push('', JSON.stringify(body));
+  if (kind === 'webhook') return `${said}\n\n\`\`\`http\n${call}\n\`\`\`\n\n${fence(answer)}`;
+  const got = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`];
+  got.push(...Object.entries(headers).map(([name, value]) => `${name}: ${value}`));
+  return `${said}\n\n\`\`\`http\n${[...asked, '', ...got].join('\n')}\n\`\`\`\n\n${fence(answer)}`;
+}
+
+function answerOf(code: ErrorCode): unknown {
+  return EXAMPLES.find((example) => example.code === code)?.answer;
 }
 
 function where({ status, reportedIn, header }: CatalogueEntry): string {
@@ -90,6 +133,6 @@ function anchor(code: ErrorCode): string {
   return `${code}-${ERRORS[code].name}`.toLowerCase();
 }
 
-function fence(value: object): string {
+function fence(value: unknown): string {
   return `\`\`\`json\n${JSON.stringify(value, null, 2)}\n\`\`\``;
 }

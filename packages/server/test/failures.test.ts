@@ -76,7 +76,11 @@ describe('a prompt that ComfyUI refuses (10008)', () => {
     expect(details).toContain('nowhere.png');
     const { error, node_errors } = JSON.parse(debugInfo);
     expect(error).toMatchObject({ type: 'prompt_outputs_failed_validation' });
-    expect(node_errors['1'].errors).toMatchObject([{ type: 'custom_validation_failed' }]);
+    expect(node_errors['1']).toMatchObject({
+      class_type: 'LoadImage',
+      errors: [{ type: 'custom_validation_failed', extra_info: { input_name: 'image' } }],
+      dependent_outputs: ['3'],
+    });
   });
 
   it('for a node type that the version knows and the instance lacks', async () => {

@@ -15,8 +15,21 @@ export function describeRefusal(
   );
   const head = `ComfyUI refused the prompt: ${[error.message, error.details].filter(Boolean).join(': ')}`;
   const details = [head, ...lines].join('\n').slice(0, 4_000);
-  const debugInfo = JSON.stringify({ error, node_errors: Object.fromEntries(nodeErrors) }, replaceBig);
+  const own = { error: ownWords(error), node_errors: ownNodeErrors(nodeErrors) };
+  const debugInfo = JSON.stringify(own, replaceBig);
   return { details, debugInfo: debugInfo.slice(0, DEBUG_CHARACTERS) };
+}
+
+// Under ComfyUI's own names: callers read this as they would read its answer.
+function ownNodeErrors(nodeErrors: ReadonlyMap<string, NodeErrors>) {
+  const entries = [...nodeErrors].map(([nodeId, { classType, errors, dependentOutputs }]) => {
+    return [nodeId, { errors: errors.map(ownWords), dependent_outputs: dependentOutputs, class_type: classType }];
+  });
+  return Object.fromEntries(entries);
+}
+
+function ownWords({ type, message, details, extraInfo }: PromptError) {
+  return { type, message, details, extra_info: extraInfo };
 }
 
 export function nodeFailure(error: ExecutionError): Failure {
