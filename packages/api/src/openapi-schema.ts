@@ -15,29 +15,56 @@ function propertiesOf(schema: TSchema & { properties?: object }): object {
   return schema.properties ?? schema;
 }
 
-/** `isDefinition`: the schema is being written out under its own name, so only what is inside it becomes references. */
-export function toOpenApiSchema(schema: TSchema, { isDefinition = false } = {}): JsonObject {
+interface Wish {
+  /** The schema is being written out under its own name, so only what is inside it becomes references. */
+  readonly isDefinition?: boolean;
+  /** It is what a caller sends: there a key that may be left out may also be null (check.ts). */
+  readonly isSent?: boolean;
+}
+
+export function toOpenApiSchema(schema: TSchema, { isDefinition = false, isSent = false }: Wish = {}): JsonObject {
   const name = isDefinition ? undefined : NAMES.get(propertiesOf(schema));
   if (name !== undefined) return { $ref: `#/components/schemas/${name}` };
   const written: JsonObject = {};
   for (const [keyword, value] of Object.entries(schema)) {
     if (keyword === 'x-pattern-says') continue;
-    const [as, content] = toKeyword(keyword, value);
+    const [as, content] = toKeyword(keyword, value, isSent);
     written[as] = content;
   }
-  return written;
+  return isSent ? allowNull(written) : written;
 }
 
-function toKeyword(keyword: string, value: unknown): [string, unknown] {
+function allowNull(written: JsonObject): JsonObject {
+  const { properties, required } = written;
+  if (typeof properties !== 'object' || properties === null) return written;
+  const needed = new Set(Array.isArray(required) ? required : []);
+  const allowed = Object.entries(properties).map(([key, inner]) => [key, needed.has(key) ? inner : orNull(inner)]);
+  return { ...written, properties: Object.fromEntries(allowed) };
+}
+
+function orNull(written: JsonObject): JsonObject {
+  const { type, anyOf } = written;
+  const list = written['enum'];
+  if (Array.isArray(list))
+    return { ...written, ...(type === undefined ? {} : { type: [type, 'null'] }), enum: [...list, null] };
+  if (Array.isArray(anyOf)) return { ...written, anyOf: [...anyOf, { type: 'null' }] };
+  if (typeof type === 'string') return { ...written, type: [type, 'null'] };
+  return Object.keys(written).some((keyword) => keyword === '$ref' || keyword === 'const')
+    ? { anyOf: [written, { type: 'null' }] }
+    : written;
+}
+
+function toKeyword(keyword: string, value: unknown, isSent: boolean): [string, unknown] {
   if (PLAIN_DATA.has(keyword) || typeof value !== 'object' || value === null) return [keyword, value];
   if (keyword === 'patternProperties') {
     // How the schema library writes a map; readers know additionalProperties.
     const [content] = Object.values(value);
-    return ['additionalProperties', toOpenApiSchema(content)];
+    return ['additionalProperties', toOpenApiSchema(content, { isSent })];
   }
   if (MAPS_OF_SCHEMAS.has(keyword)) {
-    return [keyword, Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, toOpenApiSchema(inner)]))];
+    const written = Object.entries(value).map(([key, inner]) => [key, toOpenApiSchema(inner, { isSent })]);
+    return [keyword, Object.fromEntries(written)];
   }
-  if (Array.isArray(value)) return [keyword, value.map((inner) => toOpenApiSchema(inner))];
-  return [keyword, toOpenApiSchema(value)];
+  if (Array.isArray(value)) return [keyword, value.map((inner) => toOpenApiSchema(inner, { isSent }))];
+  return [keyword, toOpenApiSchema(value, { isSent })];
 }

@@ -27,6 +27,8 @@ export interface OpenApiDocument {
 
 type JsonObject = Record<string, unknown>;
 
+const SENT: ReadonlySet<TSchema | undefined> = new Set(ROUTES.map(({ body }) => body));
+
 /**
  * @example createOpenApi({ version: '0.1.0', publicUrl: 'https://comfy.example.org' })
  */
@@ -60,7 +62,10 @@ export function createOpenApi({ version, publicUrl }: OpenApiInput): OpenApiDocu
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'Authorization: Bearer <token>' } },
       schemas: Object.fromEntries(
-        [...COMPONENTS].map(([schema, name]) => [name, toOpenApiSchema(schema, { isDefinition: true })]),
+        [...COMPONENTS].map(([schema, name]) => [
+          name,
+          toOpenApiSchema(schema, { isDefinition: true, isSent: SENT.has(schema) }),
+        ]),
       ),
       ...errorComponents(),
     },
@@ -84,7 +89,7 @@ function operation(route: Route, method: HttpMethod): JsonObject {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: isBodyRequired(route.body), content: json(route.body) } }),
+      : { requestBody: { required: isBodyRequired(route.body), content: json(route.body, { isSent: true }) } }),
     responses: { ...replies(route, method), ...errorResponses(codes, { hasBody: method !== 'HEAD' }) },
     'x-error-codes': codes,
   };
@@ -145,6 +150,8 @@ function queryParameters(route: Route): JsonObject[] {
       in: 'query',
       required: query.required?.includes(name) === true,
       ...(description === undefined ? {} : { description }),
+      // `?cursor=` counts as left out.
+      allowEmptyValue: true,
       schema: rest,
     };
   });
@@ -163,6 +170,6 @@ function stream(events: Readonly<Record<string, TSchema>> | undefined): JsonObje
   return { schema: { type: 'string' }, 'x-events': Object.fromEntries(listed) };
 }
 
-function json(schema: TSchema): JsonObject {
-  return { 'application/json': { schema: toOpenApiSchema(schema) } };
+function json(schema: TSchema, wish = {}): JsonObject {
+  return { 'application/json': { schema: toOpenApiSchema(schema, wish) } };
 }
