@@ -55,7 +55,7 @@ describe('a submit that is not valid', () => {
     ['inputs that are a list', { overrides: { '3': { inputs: [] } } }, ['body.overrides.3.inputs wrong_type']],
     ['an unknown key alone', { override: {} }, ['body.override unknown_key']],
     ['two unknown keys', { prompt: {}, foo: 1 }, ['body.prompt unknown_key', 'body.foo unknown_key']],
-    ['an unknown parameter', { parameters: { prompt: 'x' } }, ['body.parameters unknown_parameter']],
+    ['an unknown parameter', { parameters: { nobody: 'x' } }, ['body.parameters.nobody unknown_parameter']],
     ['a priority that is none', { priority: 'urgent' }, ['body.priority value_not_in_list']],
     ['no time to start', { start_within_seconds: 0 }, ['body.start_within_seconds value_smaller_than_min']],
     ['a time in words', { run_within_seconds: 'soon' }, ['body.run_within_seconds wrong_type']],
