@@ -20,6 +20,7 @@ export const Credit = Type.Object({
   amount_usd: Type.Number({
     minimum: -USD_MAX,
     maximum: USD_MAX,
+    not: { const: 0 },
     description: 'At most 6 decimals, not 0. A negative amount takes funds back.',
     examples: [25],
   }),
@@ -46,6 +47,7 @@ export const USAGE_GROUPS = ['day', 'deployment', 'token'] as const;
 export const USAGE_DAYS_MAX = 366;
 
 const Day = {
+  format: 'date',
   pattern: '^\\d{4}-\\d{2}-\\d{2}$',
   'x-pattern-says': 'must be a day such as 2026-01-31',
   examples: ['2026-01-31'],

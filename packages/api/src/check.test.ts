@@ -128,3 +128,13 @@ test('a long field name and a large value are cut in the message', () => {
   const [problem] = check(schema, { ['k'.repeat(10_000)]: ['v'.repeat(10_000)] });
   expect(problem?.msg.length).toBeLessThan(400);
 });
+
+test.each(['2026-01-02', '2026-01-02T03:04Z', '2026-01-02 03:04:05.123456+0100', '+010000-01-01T00:00:00Z'])(
+  '%s is an instant',
+  (at) => expect(check(Thing, { name: 'a', at })).toEqual([]),
+);
+
+test.each(['0.5', '7', '2026', 'Jan 2026', '2026-13-01T00:00:00Z', '2026-01-02T25:00:00Z', ''])(
+  '"%s" is no instant',
+  (at) => expect(check(Thing, { name: 'a', at })).toMatchObject([{ loc: ['body', 'at'], type: 'bad_format' }]),
+);

@@ -111,13 +111,16 @@ function judgeLength(rule: SchemaNode, value: string): Verdict {
   return characters > (rule.maxLength ?? characters) ? ['too_long', says] : undefined;
 }
 
+/** Date.parse alone takes "0.5" for a day. */
+const INSTANT = /^([+-]\d{2})?\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?( ?(Z|[+-]\d\d:?\d\d))?)?$/i;
+
 function judgeForm(rule: SchemaNode, value: string): Verdict {
   // Half a surrogate pair cannot be written as UTF-8, so it could never be given back as it came.
   if (/\p{Cs}/u.test(value)) return ['bad_format', `must be valid Unicode; it is ${quote(value)}.`];
   if (rule.pattern !== undefined && !new RegExp(rule.pattern, 'u').test(value)) {
     return ['bad_format', `${rule['x-pattern-says'] ?? `must match ${rule.pattern}`}; it is ${quote(value)}.`];
   }
-  const isNoInstant = rule.format === 'date-time' && Number.isNaN(Date.parse(value));
+  const isNoInstant = rule.format === 'date-time' && !(INSTANT.test(value) && Number.isFinite(Date.parse(value)));
   return isNoInstant ? ['bad_format', `must be ${describeExpected(rule)}; it is ${quote(value)}.`] : undefined;
 }
 

@@ -48,10 +48,10 @@ function orNull(written: JsonObject): JsonObject {
   if (Array.isArray(list))
     return { ...written, ...(type === undefined ? {} : { type: [type, 'null'] }), enum: [...list, null] };
   if (Array.isArray(anyOf)) return { ...written, anyOf: [...anyOf, { type: 'null' }] };
-  if (typeof type === 'string') return { ...written, type: [type, 'null'] };
-  return Object.keys(written).some((keyword) => keyword === '$ref' || keyword === 'const')
-    ? { anyOf: [written, { type: 'null' }] }
-    : written;
+  // Tools that make values by a format look for a type of one word beside it.
+  if (typeof type === 'string' && written['format'] === undefined) return { ...written, type: [type, 'null'] };
+  const isClosed = ['$ref', 'const', 'format'].some((keyword) => keyword in written);
+  return isClosed ? { anyOf: [written, { type: 'null' }] } : written;
 }
 
 function toKeyword(keyword: string, value: unknown, isSent: boolean): [string, unknown] {

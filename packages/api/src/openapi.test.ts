@@ -137,3 +137,21 @@ test('a route of any method is an operation for each, with ids of their own', ()
   );
   expect(ids).toEqual(['Get', 'Head', 'Post', 'Put', 'Patch', 'Delete'].map((word) => `proxyInstance${word}`));
 });
+
+test('a key that a body may leave out may be null there, and no reply ever holds null', () => {
+  const { schemas = {} } = document.components;
+  expect(Object(schemas['TokenCreate'])['properties']).toMatchObject({
+    name: { type: 'string' },
+    scopes: { type: ['array', 'null'] },
+    expires_at: { anyOf: [{ type: 'string', format: 'date-time' }, { type: 'null' }] },
+    spending_limit_usd: { type: ['number', 'null'] },
+  });
+  expect(Object(schemas['AccountPatch'])['properties']['role']['enum']).toContain(null);
+  expect(JSON.stringify(schemas['Token'])).not.toContain('null');
+  expect(JSON.stringify(schemas['Deployment'])).not.toContain('null');
+});
+
+test('a query value may be empty, which counts as left out', () => {
+  const list = Object(operationOf('GET', '/tokens')['parameters']);
+  expect(list).toContainEqual(expect.objectContaining({ name: 'cursor', in: 'query', allowEmptyValue: true }));
+});
