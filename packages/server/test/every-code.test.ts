@@ -125,7 +125,9 @@ async function unreadableState(): Promise<Capture> {
   const requestId = String((await app().run(deploymentId))['request_id']);
   await app().restart(); // what ended lately is told from memory
   await run('alter table requests rename column outputs to moved_away');
-  const made = await capture(app(), `/deployments/${deploymentId}/requests/${requestId}/status`);
+  const at = `/deployments/${deploymentId}/requests/${requestId}`;
+  const made = await capture(app(), `${at}/status`);
+  for (const path of [`${at}/result`, `${at}/events`]) expectError(await app().call(path), 10005);
   await run('alter table requests rename column moved_away to outputs');
   expect((await app().status(deploymentId, requestId)).body).toMatchObject({ status: 'completed' });
   return made;

@@ -20,6 +20,7 @@ import { isDataUri, parseDataUri } from '../files/data-uri.ts';
 import { decodeHeldDataUri } from '../files/held-data-uri.ts';
 import type { CachedInput, InputCache } from '../files/input-cache.ts';
 import { fits } from '../files/media-type.ts';
+import { refuseUnavailable } from '../files/refuse-unavailable.ts';
 import type { HeldTexts } from '../http/held-texts.ts';
 import { restoreTexts } from '../http/read-body.ts';
 import type { LoadedVersion } from '../workflows/versions.ts';
@@ -227,7 +228,8 @@ async function keepDataUri(deps: Deps, input: MediaInput): Promise<MediaSource |
     }
     return { problem: `${parsed.problem}.` };
   }
-  const cached = await deps.inputCache.keep(parsed.bytes, { maxBytes: deps.maxDataUriBytes });
+  const kept = deps.inputCache.keep(parsed.bytes, { maxBytes: deps.maxDataUriBytes });
+  const cached = await refuseUnavailable(kept);
   if (fits(input.kind, cached)) return toStored(cached);
   return {
     problem: `These bytes are ${describe(cached)}, but the input takes ${input.kind === 'file' ? 'a file' : `a media of kind ${input.kind}`}.`,

@@ -3,10 +3,12 @@ import { createHash } from 'node:crypto';
 import { ApiError, IDEMPOTENCY_KEY_CHARACTERS, validationError, WAIT_SECONDS_MAX } from '@comfleet/api';
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import { parseOutputPath } from '../files/output-name.pure.ts';
+import { refuseUnavailable } from '../files/refuse-unavailable.ts';
 import { sendStoredFile } from '../files/serve.ts';
 import type { Storage } from '../files/storage.ts';
 import { readBodyHolding } from '../http/read-body.ts';
 import type { AccountCall, Call, Caller, RouteServer } from '../http/serve-route.ts';
+import { contextOfCall } from '../http/trace-server.ts';
 import { updateInSteps } from '../http/turns.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { isUuid } from '../telemetry/new-id.ts';
@@ -14,7 +16,7 @@ import { cancelRequest } from './cancel.ts';
 import type { EventsHub } from './events/hub.ts';
 import { streamEvents } from './events/stream.ts';
 import type { LiveRequest, StopWish } from './live.ts';
-import type { FoundRequest, RequestLookup } from './lookup.ts';
+import type { RequestLookup } from './lookup.ts';
 import { findRequestFile } from './requests.sql.ts';
 import { SIMULATE } from './simulation/wish.pure.ts';
 import { type SubmitDeps, submitRequest } from './submit.ts';
@@ -42,7 +44,7 @@ export function registerRequestRoutes<A extends Caller>(routes: RouteServer<A>, 
   routes.serve('submitRequest', async (call) => await submit(deps, call));
   routes.serve('getRequestStatus', async (call) => {
     const context = contextOf(deps, call);
-    const found = await findToRead(deps, call);
+    const found = await orUnreadable(deps.lookup.require(addressOf(call)));
     deps.simulator?.poll(found.kind === 'live' ? found.request.id : found.row.id);
     const view =
       found.kind === 'live'
@@ -54,12 +56,12 @@ export function registerRequestRoutes<A extends Caller>(routes: RouteServer<A>, 
   });
   routes.serve('getRequestResult', async (call) => {
     const context = contextOf(deps, call);
-    const found = await findToRead(deps, call);
+    const found = await orUnreadable(deps.lookup.require(addressOf(call)));
     return { body: found.kind === 'live' ? viewLiveResult(found.request) : viewEndedResult(context, found.row) };
   });
   routes.serveRaw('getRequestEvents', async (call, reply) => {
     const context = contextOf(deps, call);
-    return await streamEvents(deps, { address: addressOf(call), context, reply });
+    return await orUnreadable(streamEvents(deps, { address: addressOf(call), context, reply }));
   });
   routes.serve('cancelRequest', async (call) => await cancel(deps, call));
   routes.servePublic('headFile', async (call, reply) => {
@@ -88,6 +90,7 @@ async function submit(deps: Deps, call: AccountCall<Caller>) {
     webhookBase: () => `${call.base()}/prod/${call.version}`,
     idempotency: await readIdempotency(call, deploymentId),
     simulate: deps.simulator && request.headers[SIMULATE],
+    traceContext: contextOfCall(request),
   });
   const address = { deploymentId: deploymentId.toLowerCase(), requestId: submitted.requestId };
   metrics.submitted(submitted.isReplay ? 'replayed' : 'accepted');
@@ -102,9 +105,9 @@ async function submit(deps: Deps, call: AccountCall<Caller>) {
 }
 
 // A poll that fails for a reason nobody foresaw says that the request itself goes on (10005).
-async function findToRead(deps: Deps, call: AccountCall<Caller>): Promise<FoundRequest> {
+async function orUnreadable<T>(reading: Promise<T>): Promise<T> {
   try {
-    return await deps.lookup.require(addressOf(call));
+    return await reading;
   } catch (error) {
     const isForeseen = error instanceof ApiError || isDatabaseUnavailable(error);
     throw isForeseen ? error : new ApiError(10005, undefined, { cause: error });
@@ -154,7 +157,7 @@ async function openFile(deps: Deps, call: Call) {
   const content = row.content
     ? { kind: 'inline' as const, bytes: row.content }
     : { kind: 'stored' as const, key: row.storage_key ?? '' };
-  const reply = await sendStoredFile(
+  const sent = sendStoredFile(
     { storage: deps.storage },
     {
       sizeBytes: row.size_bytes,
@@ -166,6 +169,7 @@ async function openFile(deps: Deps, call: Call) {
     },
     { method: request.method, headers: request.headers },
   );
+  const reply = await refuseUnavailable(sent);
   if (reply.kind === 'reply') return reply;
   deps.log.error({ requestId, key: row.storage_key }, 'a recorded file is not in the storage');
   throw new ApiError(404001, `The bytes of ${name.filename} are gone.`);
