@@ -216,6 +216,20 @@ describe('any other call of a sandbox', () => {
     expect((await app().call(path)).body).toMatchObject({ name: 'a deployment' });
   });
 
+  it('may be one through the instance proxy, its body unread', async () => {
+    const deploymentId = await app().createDeployment();
+    const path = `/deployments/${deploymentId}/instances/anyone/proxy/upload/image`;
+    const reply = await app().call(path, { method: 'POST', body: Buffer.alloc(3_000_000), ...asking('10007') });
+    expectError(reply, 10007);
+    expectHeader(reply, 503001);
+    expect((await app().call(`/deployments/${deploymentId}`)).status).toBe(200);
+  });
+
+  it('may be a public one', async () => {
+    expectError(await app().call('//healthz', { token: null, ...asking('500001') }), 500001);
+    expect((await app().call('//healthz', { token: null })).status).toBe(200);
+  });
+
   it('waits as long as was asked, and names the methods of its path', async () => {
     const began = performance.now();
     const reply = await app().call('/deployments', asking('405001;after=300ms'));
