@@ -21,7 +21,8 @@ export const Credit = Type.Object({
     minimum: -USD_MAX,
     maximum: USD_MAX,
     not: { const: 0 },
-    description: 'At most 6 decimals, not 0. A negative amount takes funds back.',
+    description:
+      'At most 6 decimals, not 0. A negative amount takes funds back. No balance goes beyond 1,000,000,000 dollars this way.',
     examples: [25],
   }),
   note: Type.Optional(

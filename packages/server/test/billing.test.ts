@@ -255,6 +255,18 @@ describe('credits', () => {
     expect(await balanceOf(customer)).toBe(0);
   });
 
+  it('take a balance no further from zero than it can be told', async () => {
+    const customer = await addCustomer(999_999_999);
+    const { detail } = expectError(await credit(customer.accountId, { amount_usd: 2 }), 422001);
+    expect(detail).toMatchObject([{ loc: ['body', 'amount_usd'], type: 'value_bigger_than_max', input: 2 }]);
+    expect(await balanceOf(customer)).toBe(999_999_999_000_000);
+    await credit(customer.accountId, { amount_usd: 1 });
+    for (let times = 0; times < 2; times += 1) await credit(customer.accountId, { amount_usd: -1_000_000_000 });
+    expect(await balanceOf(customer)).toBe(-1_000_000_000_000_000);
+    expectError(await credit(customer.accountId, { amount_usd: -1 }), 422001);
+    expect((await credit(customer.accountId, { amount_usd: 1 })).status).toBe(200);
+  });
+
   it('under one Idempotency-Key are added once, and another amount is a conflict', async () => {
     const customer = await addCustomer();
     const headers = { 'idempotency-key': 'payment-1' };

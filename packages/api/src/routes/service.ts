@@ -4,7 +4,10 @@ import { OpenObject } from '../fields.ts';
 import { HardwareList } from '../hardware.ts';
 import type { Route } from '../route.ts';
 
-const Health = Type.Object({ status: Type.Enum(['ok', 'unavailable']) });
+const Health = Type.Object({
+  status: Type.Literal('ok'),
+  version: Type.String({ description: 'Of the service.' }),
+});
 
 const FILE_PARAMS = {
   kind: { description: '`output` for results, `temp` for previews.', values: ['output', 'temp'] },

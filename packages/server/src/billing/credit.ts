@@ -1,10 +1,10 @@
 // What administrators do about money: add funds to an account, set what it may spend in all. Called by routes.ts.
-import { ApiError } from '@comfleet/api';
+import { ApiError, validationError } from '@comfleet/api';
 import type { Database } from '../db/database.ts';
 import { recordEvent } from '../events/events.sql.ts';
 import { isUuid } from '../telemetry/new-id.ts';
 import { addCredit, type BalanceRow, findCredit, hasAccount, readBalance, setSpendingLimit } from './ledger.sql.ts';
-import { formatUsd } from './money.pure.ts';
+import { formatUsd, MAX_BALANCE_MICRODOLLARS } from './money.pure.ts';
 
 export interface CreditWish {
   readonly accountId: string;
@@ -31,8 +31,20 @@ export async function creditAccount(db: Database, wish: CreditWish): Promise<Bal
         message: `${formatUsd(Math.abs(wish.amountMicrodollars))} were ${verb} the balance${note}`,
       });
     } else await requireSameCredit(tx, wish);
-    return await readBalance(tx, wish.accountId);
+    const after = await readBalance(tx, wish.accountId);
+    requireBounded(after, wish);
+    return after;
   });
+}
+
+function requireBounded({ balance_microdollars }: BalanceRow, { amountMicrodollars }: CreditWish): void {
+  // A sum that a number cannot hold is read as a bigint.
+  const after = Number(balance_microdollars);
+  if (Math.abs(after) <= MAX_BALANCE_MICRODOLLARS || after > 0 !== amountMicrodollars > 0) return;
+  const most = formatUsd(MAX_BALANCE_MICRODOLLARS);
+  const msg = `amount_usd would make the balance ${formatUsd(after)}; it can be from -${most} to ${most}.`;
+  const type = after > 0 ? 'value_bigger_than_max' : 'value_smaller_than_min';
+  throw validationError([{ loc: ['body', 'amount_usd'], msg, type, input: amountMicrodollars / 1_000_000 }]);
 }
 
 async function requireSameCredit(tx: Parameters<typeof findCredit>[0], wish: CreditWish): Promise<void> {

@@ -109,13 +109,15 @@ export class Funds {
     for (const { hold, overrunMicrodollars } of overruns) {
       for (const purse of this.#purses.drawnBy(hold)) purse.overrun += overrunMicrodollars;
     }
-    return overruns.filter(({ hold }) => this.#purses.drawnBy(hold).some(mustStopOverrun));
+    return overruns.filter(
+      // What could not be read yet since a start is not known to be nothing.
+      ({ hold }) => this.#purses.isKnown(hold) && this.#purses.drawnBy(hold).some(mustStopOverrun),
+    );
   }
 
   /** Whether the account's money is used up, as far as it is known. */
   isEmpty(accountId: string): boolean {
-    const account = this.#purses.ofAccount(accountId);
-    return account.loadedAt !== undefined && isEmpty(account.purse);
+    return this.#purses.isKnown({ accountId }) && isEmpty(this.#purses.ofAccount(accountId).purse);
   }
 
   /** Accounts whose money a charge used up since the last call. */

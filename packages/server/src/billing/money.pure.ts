@@ -3,6 +3,8 @@
 const MICRODOLLARS = 1_000_000;
 /** A double holds every multiple of a microdollar up to here exactly enough to be told from its neighbours. */
 const MAX_USD = 1_000_000_000;
+/** No credit takes a balance further from zero than this; sums beyond 2^53 could not be told exactly. */
+export const MAX_BALANCE_MICRODOLLARS = MAX_USD * MICRODOLLARS;
 
 export type ReadUsd = { kind: 'ok'; microdollars: number } | { kind: 'bad'; because: string };
 

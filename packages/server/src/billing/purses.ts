@@ -59,6 +59,11 @@ export class Purses {
     return purse;
   }
 
+  /** False until its funds were read, and again once they were changed in the database. */
+  isKnown({ accountId }: { accountId: string }): boolean {
+    return this.ofAccount(accountId).loadedAt !== undefined;
+  }
+
   all(): IterableIterator<AccountFunds> {
     return this.#accounts.values();
   }
