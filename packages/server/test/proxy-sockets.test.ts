@@ -1,6 +1,7 @@
 // Websockets through the instance proxy: both ways, under our client id, each caller its own prompts' frames.
 // routes: proxyInstance
 import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
@@ -154,6 +155,38 @@ it('need a token, and no other path is one', async () => {
   await expect(open('x', null)).rejects.toThrow('status 401');
   await expect(open('x', app.token, 'queue')).rejects.toThrow(/status|Unexpected/);
   expect((await app.call(`${base}/ws`)).status).toBe(422);
+});
+
+it('leave nothing at the instance when the caller is gone before they are open', async () => {
+  const { hostname, port, host } = new URL(app.url);
+  const head = [
+    `GET /prod/v2${base}/ws HTTP/1.1`,
+    `Host: ${host}`,
+    `Authorization: Bearer ${app.token}`,
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  ].join('\r\n');
+  const goAtOnce = () =>
+    new Promise<void>((resolve) => {
+      const socket = connect(Number(port), hostname, () => socket.write(`${head}\r\n\r\n`, () => socket.destroy()));
+      socket.once('close', () => resolve());
+    });
+  // More than an account may have.
+  for (let i = 0; i < 40; i += 1) await goAtOnce();
+  const theirs = () => [...fake.sockets.keys()].filter((id) => id.startsWith('comfleet-proxy-'));
+  const heard = await open('stays');
+  await until('the one that is left', async () => theirs().length === 1);
+  heard.socket.close();
+  await until('the end of it', async () => theirs().length === 0);
+});
+
+it('are counted while they are opened, so that no more than 32 are let in at once', async () => {
+  const all = await Promise.allSettled(Array.from({ length: 60 }, (_, index) => open(`many-${index}`)));
+  expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(32);
+  const refused = all.find((one) => one.status === 'rejected');
+  expect(String(refused?.reason)).toContain('status 429');
 });
 
 it('end on either side, and with their deployment', async () => {

@@ -93,6 +93,8 @@ describe('a path', () => {
     'a//b',
     '/queue',
     'api/api/queue',
+    '%61pi/queue',
+    'api/%61pi/history',
     'api//queue',
     'models%2fx',
     'models%5cx',

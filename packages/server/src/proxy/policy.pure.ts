@@ -77,7 +77,6 @@ export function normalisePath(raw: string): { kind: 'ok'; path: string } | { kin
     .replace(/^api\//, '')
     .replace(/\/$/, '')
     .split('/');
-  if (segments[0] === 'api') return malformed('it begins with api/ twice');
   const decoded: string[] = [];
   for (const segment of segments) {
     const text = decode(segment);
@@ -87,6 +86,8 @@ export function normalisePath(raw: string): { kind: 'ok'; path: string } | { kin
     if (!SEGMENT.test(text)) return malformed('it has characters that no path of ComfyUI has');
     decoded.push(text);
   }
+  // After decoding: `%61pi/queue` is the instance's /api/queue as well.
+  if (decoded[0] === 'api') return malformed('it begins with api/ twice, or with an escaped api/');
   return { kind: 'ok', path: decoded.join('/') };
 }
 

@@ -37,6 +37,8 @@ const RECHECK_MS = 1_000;
 export function createSockets({ isRefused }: Deps): Sockets {
   const server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: MAX_CALLER_FRAME });
   const open = new Map<Relay, Open>();
+  /** Accounts of those that the instance has not taken yet: they count too, or many at once would all be let in. */
+  const opening: string[] = [];
   // A token that was revoked since ends what it opened.
   const recheck = setInterval(() => {
     for (const { relay, header } of open.values()) {
@@ -55,19 +57,26 @@ export function createSockets({ isRefused }: Deps): Sockets {
         const msg = 'This path is a websocket: call it with "Connection: Upgrade" and "Upgrade: websocket".';
         throw new ApiError(422001, msg, { detail: [{ loc: ['header', 'upgrade'], msg, type: 'invalid_header' }] });
       }
-      const count = [...open.keys()].filter((relay) => relay.accountId === accountId).length;
+      const count = [...[...open.keys()].map((relay) => relay.accountId), ...opening].filter(
+        (id) => id === accountId,
+      ).length;
       if (count >= MOST_PER_ACCOUNT) {
         const message = `The account has ${count} websockets through the proxy, the most there may be.`;
         throw new ApiError(429001, message, { headers: { 'retry-after': '5' } });
       }
       const callerId = new URL(request.url ?? '/', 'http://x').searchParams.get('clientId') || randomUUID();
       const onClosed = (closed: Relay) => void open.delete(closed);
-      const relay = await openRelay({ accountId, instance, callerId, onClosed }).catch((error: unknown) => {
-        throw toUnreachable(instance, error);
-      });
+      opening.push(accountId);
+      const relay = await openRelay({ accountId, instance, callerId, onClosed })
+        .catch((error: unknown) => {
+          throw toUnreachable(instance, error);
+        })
+        .finally(() => opening.splice(opening.indexOf(accountId), 1));
       open.set(relay, { relay, deploymentId, header: request.headers.authorization });
       reply.hijack();
       takeUpgrade(upgrade, reply.raw);
+      // A caller that went away meanwhile is told of by no event any more.
+      if (upgrade.socket.destroyed) return relay.close(1000, '');
       upgrade.socket.once('close', () => relay.close(1000, ''));
       server.handleUpgrade(request, upgrade.socket, upgrade.head, (caller) => relay.attach(caller));
     },
