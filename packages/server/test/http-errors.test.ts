@@ -272,6 +272,18 @@ describe('with COMFLEET_ERROR_STATUS=200', () => {
     expect([refused.status, refused.body['error_code']]).toEqual([200, 401001]);
     expect((await app().call('/nothing')).status).toBe(200);
   });
+
+  it('the one strict client gets the two keys that it decodes, others all that is known', async () => {
+    const deploymentId = await app().createDeployment();
+    const submitWith = async (accept: string) => {
+      const body = { overrides: { '999': { inputs: { x: 1 } } } };
+      const call = { method: 'POST', body, headers: { accept } } as const;
+      return (await app().call(`/deployments/${deploymentId}/inference`, call)).body;
+    };
+    const strict = await submitWith('application/json; charset=UTF-8');
+    expect(strict).toEqual({ error_code: 422001, error_message: expect.stringContaining("'999'") });
+    expect(await submitWith('application/json')).toMatchObject({ ...strict, detail: [{ type: 'unknown_node' }] });
+  });
 });
 
 function postChunked(url: string, body: string): Promise<{ status: number | undefined; body: unknown }> {
