@@ -1,6 +1,7 @@
 // Turns a stored file and a request into a reply that the route only has to pass on. download-plan.pure.ts decides.
 import type { Readable } from 'node:stream';
 import { type DownloadAsk, type Downloadable, planDownload } from './download-plan.pure.ts';
+import { refuseUnavailable } from './refuse-unavailable.ts';
 import type { Storage } from './storage.ts';
 
 export interface StoredFile extends Downloadable {
@@ -24,7 +25,7 @@ export async function sendStoredFile(
     const { bytes } = file.content;
     return { kind: 'reply', status, headers, body: range ? bytes.subarray(range.start, range.end + 1) : bytes };
   }
-  const opened = await deps.storage.open(file.content.key, range);
+  const opened = await refuseUnavailable(deps.storage.open(file.content.key, range));
   if (!opened) return { kind: 'missing' };
   if (opened.sizeBytes !== file.sizeBytes) {
     opened.stream.destroy();

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { ApiError, IDEMPOTENCY_KEY_CHARACTERS, validationError, WAIT_SECONDS_MAX } from '@comfleet/api';
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import { parseOutputPath } from '../files/output-name.pure.ts';
-import { refuseUnavailable } from '../files/refuse-unavailable.ts';
 import { sendStoredFile } from '../files/serve.ts';
 import type { Storage } from '../files/storage.ts';
 import { readBodyHolding } from '../http/read-body.ts';
@@ -157,7 +156,7 @@ async function openFile(deps: Deps, call: Call) {
   const content = row.content
     ? { kind: 'inline' as const, bytes: row.content }
     : { kind: 'stored' as const, key: row.storage_key ?? '' };
-  const sent = sendStoredFile(
+  const reply = await sendStoredFile(
     { storage: deps.storage },
     {
       sizeBytes: row.size_bytes,
@@ -169,7 +168,6 @@ async function openFile(deps: Deps, call: Call) {
     },
     { method: request.method, headers: request.headers },
   );
-  const reply = await refuseUnavailable(sent);
   if (reply.kind === 'reply') return reply;
   deps.log.error({ requestId, key: row.storage_key }, 'a recorded file is not in the storage');
   throw new ApiError(404001, `The bytes of ${name.filename} are gone.`);
