@@ -1,5 +1,6 @@
 // Bodies that are wrong or meant to harm: each gets its clear error, and nobody else waits for it (errors.md, goals row 18).
 import { spawn } from 'node:child_process';
+import { request } from 'node:http';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { PHOTO } from '../testing/caller.ts';
@@ -152,6 +153,31 @@ const ATTACKS: Record<string, { make: string; encoding?: string; status: number 
   'a bomb': { make: 'gzipSync(Buffer.alloc(64 * MiB + 1, 32))', encoding: 'gzip', status: 413 },
   'a compressed text': { make: `gzipSync('{"note":"' + 'a'.repeat(60 * MiB) + '"}')`, encoding: 'gzip', status: 422 },
 };
+
+describe('a body of untold length', () => {
+  const begin = (deploymentId: string) => {
+    const { hostname, port } = new URL(shared().url);
+    const path = `/prod/v2/deployments/${deploymentId}/inference`;
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, 'transfer-encoding': 'chunked' };
+    const call = request({ hostname, port, method: 'POST', path, headers });
+    const status = new Promise<number | undefined>((resolve, reject) => {
+      call.once('response', (answer) => resolve(answer.resume().statusCode)).once('error', reject);
+    });
+    call.write('{"note":"');
+    return { call, status };
+  };
+
+  it('holds up no other, however many there are', async () => {
+    const deploymentId = await shared().createDeployment();
+    const slow = Array.from({ length: 12 }, () => begin(deploymentId));
+    const quick = begin(deploymentId);
+    quick.call.end('"}');
+    expect(await quick.status).toBe(422);
+    expect((await post(deploymentId, gzipSync('{}'), { 'content-encoding': 'gzip' })).status).toBe(200);
+    for (const { call } of slow) call.end(`${'a'.repeat(2 * MiB)}","overrides":{}}`);
+    expect(await Promise.all(slow.map(({ status }) => status))).toEqual(slow.map(() => 200));
+  });
+});
 
 const ATTACKER = `
 const { gzipSync } = require('node:zlib');

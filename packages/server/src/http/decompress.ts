@@ -5,16 +5,24 @@ import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw }
 import { ApiError } from '@comfleet/api';
 import { concatInSteps } from './turns.ts';
 
-type Undo = (body: Buffer, limitBytes: number) => Promise<Buffer>;
+/** What a body may grow to whose size is not known before. */
+export interface Growth {
+  readonly limitBytes: number;
+  readonly largeBytes: number;
+  /** Resolves when there is room for a large one. May be asked again. */
+  readonly onLarge: () => Promise<void>;
+}
+
+type Undo = (body: Buffer, growth: Growth) => Promise<Buffer>;
 
 /** What a hop to zlib's thread brings. */
 const OPTIONS = { chunkSize: 64 * 1024 };
 
 const UNDO: ReadonlyMap<string, Undo> = new Map<string, Undo>([
-  ['gzip', (body, limit) => pass(body, createGunzip(OPTIONS), limit)],
-  ['x-gzip', (body, limit) => pass(body, createGunzip(OPTIONS), limit)],
-  ['br', (body, limit) => pass(body, createBrotliDecompress(OPTIONS), limit)],
-  ['deflate', (body, limit) => pass(body, isZlib(body) ? createInflate(OPTIONS) : createInflateRaw(OPTIONS), limit)],
+  ['gzip', (body, growth) => pass(body, createGunzip(OPTIONS), growth)],
+  ['x-gzip', (body, growth) => pass(body, createGunzip(OPTIONS), growth)],
+  ['br', (body, growth) => pass(body, createBrotliDecompress(OPTIONS), growth)],
+  ['deflate', (body, growth) => pass(body, isZlib(body) ? createInflate(OPTIONS) : createInflateRaw(OPTIONS), growth)],
 ]);
 
 /** What to undo a Content-Encoding with; undefined when there is nothing to do. Throws 422001 for one that is not taken. */
@@ -31,9 +39,9 @@ export function chooseDecoder(header: string | undefined): Undo | undefined {
   throw new ApiError(422001, msg, { detail, headers: { 'accept-encoding': 'gzip, br, deflate' } });
 }
 
-export async function decompress(undo: Undo, body: Buffer, limitBytes: number): Promise<Buffer> {
+export async function decompress(undo: Undo, body: Buffer, growth: Growth): Promise<Buffer> {
   try {
-    return await undo(body, limitBytes);
+    return await undo(body, growth);
   } catch (error) {
     if (error instanceof ApiError) throw error;
     throw notDecodable(error);
@@ -45,7 +53,8 @@ function notDecodable(cause: unknown): ApiError {
   return new ApiError(422001, msg, { detail: [{ loc: ['body'], msg, type: 'invalid_encoding' }], cause });
 }
 
-async function pass(body: Buffer, decoder: Transform, limitBytes: number): Promise<Buffer> {
+async function pass(body: Buffer, decoder: Transform, growth: Growth): Promise<Buffer> {
+  const { limitBytes } = growth;
   decoder.end(body);
   const chunks: Buffer[] = [];
   let size = 0;
@@ -54,6 +63,7 @@ async function pass(body: Buffer, decoder: Transform, limitBytes: number): Promi
     if (size > limitBytes) {
       throw new ApiError(413001, `The body, decompressed, is larger than this server accepts (${limitBytes} bytes).`);
     }
+    if (size > growth.largeBytes) await growth.onLarge();
     chunks.push(chunk as Buffer);
   }
   return await concatInSteps(chunks, size);

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { ApiError } from '@comfleet/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createBodyBudget } from './body-budget.ts';
-import { chooseDecoder, decompress } from './decompress.ts';
+import { chooseDecoder, decompress, type Growth } from './decompress.ts';
 import { concatInSteps } from './turns.ts';
 
 /** From here on a body is counted, and its memory is taken once and not twice. */
@@ -32,19 +32,30 @@ export function createBodyReceiver(limitBytes: number) {
     } else collect(payload, done);
   }
 
+  /** Counted until its call is answered. */
+  async function takeRoom(request: FastifyRequest, bytes: number): Promise<void> {
+    const release = await budget.take(bytes);
+    const response = responses.get(request);
+    if (response === undefined || response.closed) release();
+    else response.once('close', release);
+  }
+
   async function receiveLarge(request: FastifyRequest, payload: Readable, announced: number | undefined) {
     const undo = chooseDecoder(request.headers['content-encoding']);
-    // One whose size is not known yet counts as the largest.
-    const needs = undo === undefined ? (announced ?? limitBytes) : limitBytes;
-    if (needs > LARGE_BYTES) {
-      const release = await budget.take(needs);
-      const response = responses.get(request);
-      if (response === undefined || response.closed) release();
-      else response.once('close', release);
+    // One whose size is not known counts as the largest, from when it shows to be large: most are not.
+    let room: Promise<void> | undefined;
+    const onLarge = () => {
+      room ??= takeRoom(request, limitBytes);
+      return room;
+    };
+    if (announced !== undefined && announced > LARGE_BYTES) {
+      room = takeRoom(request, undo === undefined ? announced : limitBytes);
+      await room;
     }
-    const body = announced === undefined ? await gather(payload, limitBytes) : await fill(payload, announced);
+    const growth = { limitBytes, largeBytes: LARGE_BYTES, onLarge };
+    const body = announced === undefined ? await gather(payload, growth) : await fill(payload, announced);
     if (body === undefined) throw tooLarge();
-    return undo === undefined ? body : await decompress(undo, body, limitBytes);
+    return undo === undefined ? body : await decompress(undo, body, growth);
   }
 
   return {
@@ -81,17 +92,18 @@ async function fill(payload: Readable, announced: number): Promise<Buffer> {
 }
 
 /** Undefined when there is more than the limit. */
-async function gather(payload: Readable, limitBytes: number): Promise<Buffer | undefined> {
+async function gather(payload: Readable, growth: Growth): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
     for await (const chunk of payload.iterator({ destroyOnReturn: false })) {
       size += (chunk as Buffer).length;
-      if (size > limitBytes) return undefined;
+      if (size > growth.limitBytes) return undefined;
+      if (size > growth.largeBytes) await growth.onLarge();
       chunks.push(chunk as Buffer);
     }
   } catch (error) {
-    throw brokenOff(error);
+    throw error instanceof ApiError ? error : brokenOff(error);
   }
   return await concatInSteps(chunks, size);
 }
