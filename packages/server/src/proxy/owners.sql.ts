@@ -69,10 +69,17 @@ export async function listOwnPrompts(
   return rows.map((row) => row.prompt_id);
 }
 
-/** A file outside any folder of ours (previews), by what the instance calls it. */
+/**
+ * A file outside any folder of ours (previews), by what the instance calls it. Another account's later run may have
+ * written other bytes under the same name: then it is that account's.
+ */
 export async function isFileOfAccount(db: Queryable, of: { accountId: string; source: string }): Promise<boolean> {
   const rows = await db.query(sql`
     select 1 from request_files f join requests r on r.id = f.request_id
-    where f.source = ${of.source} and r.account_id = ${of.accountId} limit 1`);
+    where f.source = ${of.source} and r.account_id = ${of.accountId} and not exists (
+      select from request_files later join requests theirs on theirs.id = later.request_id
+      where later.source = f.source and later.created_at > f.created_at and later.sha256 <> f.sha256
+        and theirs.account_id <> r.account_id)
+    limit 1`);
   return rows.length > 0;
 }
