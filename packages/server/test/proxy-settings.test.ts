@@ -46,6 +46,7 @@ it('passes no body above the cap, whether its length is told or not', async () =
     setImmediate(() => call.end('x'.repeat(1_400)));
   });
   expect(status).toBe(413);
+  expectError(await proxy('object_info'), 413001);
 });
 
 it('takes no prompts while runs are billed: only requests are charged', async () => {

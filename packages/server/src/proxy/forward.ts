@@ -68,6 +68,8 @@ function answer(
   reply: FastifyReply,
   { statusCode, headers }: { statusCode: number; headers: Record<string, string | string[]> },
 ): ServerResponse | Transform {
+  // Nothing follows the head of an answer to HEAD, whatever length it tells.
+  if (reply.request.method !== 'HEAD' && Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   reply.hijack();
   // Those of hooks: the request id, and CORS where it is configured.
   const own = reply.getHeaders();

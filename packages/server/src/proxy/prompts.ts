@@ -104,14 +104,14 @@ export function createPrompts(deps: PromptsDeps): Prompts {
 
 // Model lists and nodes change while an instance runs, but not within a minute.
 function createInfos() {
-  const kept = new Map<string, { info: ObjectInfo; since: number; at: number }>();
+  const kept = new WeakMap<Instance, { info: ObjectInfo; since: number; at: number }>();
   return async function infoOf(instance: Instance): Promise<ObjectInfo> {
-    const known = kept.get(instance.id);
+    const known = kept.get(instance);
     const now = performance.now();
     if (known && known.since === instance.since && now - known.at < KEPT_INFO_MS) return known.info;
     try {
       const { info } = await instance.connection.client.objectInfo();
-      kept.set(instance.id, { info, since: instance.since, at: now });
+      kept.set(instance, { info, since: instance.since, at: now });
       return info;
     } catch (error) {
       throw toUnreachable(instance, error);
