@@ -168,13 +168,16 @@ it('leave nothing at the instance when the caller is gone before they are open',
     'Sec-WebSocket-Version: 13',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
   ].join('\r\n');
-  const goAtOnce = () =>
+  const goAtOnce = (afterMs: number) =>
     new Promise<void>((resolve) => {
-      const socket = connect(Number(port), hostname, () => socket.write(`${head}\r\n\r\n`, () => socket.destroy()));
+      const socket = connect(Number(port), hostname, () => {
+        socket.write(`${head}\r\n\r\n`);
+        setTimeout(() => socket.resetAndDestroy(), afterMs);
+      });
       socket.once('close', () => resolve());
     });
   // More than an account may have.
-  for (let i = 0; i < 40; i += 1) await goAtOnce();
+  for (let i = 0; i < 80; i += 1) await goAtOnce(i % 4);
   const theirs = () => [...fake.sockets.keys()].filter((id) => id.startsWith('comfleet-proxy-'));
   const heard = await open('stays');
   await until('the one that is left', async () => theirs().length === 1);
