@@ -53,6 +53,6 @@ call "$API/deployments/$DEPLOYMENT/inference" -d '{}' -H 'comfleet-simulate: 503
 | \`times=3\` | how many polls fail, for \`in=status\` | 1 |
 
 A simulated request is a real one otherwise: it is stored, listed (by its label \`comfleet-simulate\`), followed by events and
-webhooks, waited for with \`Prefer: wait\`, cancelled, and goes on after a restart. It costs nothing. A code that does not exist, or
+webhooks, waited for with \`Prefer: wait\`, cancelled, and goes on after a restart (without \`--sandbox\`, it then really runs). It costs nothing. A code that does not exist, or
 an option that does not fit, gets 422001 with what is possible.
 `;
