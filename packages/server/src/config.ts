@@ -5,6 +5,7 @@ import type { HardwareCatalogue } from '@comfleet/api';
 import { createReader, isAddressBlock, isHostPort, readConfigFile } from './config-reader.ts';
 import { readCatalogue } from './hardware-catalogue.ts';
 import { isPolicyEntry, type Policy, readPolicy } from './proxy/policy.pure.ts';
+import { readTracesWish, type TracesWish } from './telemetry/traces-wish.pure.ts';
 
 export interface Setting {
   readonly name: string;
@@ -179,6 +180,8 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   readonly metricsToken: string | undefined;
   readonly adminPort: number | undefined;
+  /** By the variables of OpenTelemetry; its SDK reads the rest of them. */
+  readonly traces: TracesWish;
   readonly logLevel: string;
   /** Whether funds gate what runs. */
   readonly billing: 'on' | 'off';
@@ -231,6 +234,7 @@ export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult
     ),
     proxyBodyLimitBytes: reader.number('COMFLEET_PROXY_BODY_LIMIT_BYTES', 8 * 1024 ** 3, { min: 1024, whole: true }),
     ...readHttp(reader),
+    traces: readTracesWish(env),
     logLevel: reader.choice('COMFLEET_LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent']) ?? 'info',
     billing: reader.choice('COMFLEET_BILLING', ['on', 'off']) ?? 'off',
     sandbox: args.sandbox ?? reader.choice('COMFLEET_SANDBOX', ['on', 'off']) === 'on',

@@ -5,6 +5,7 @@ import { ComfyError, inputKey } from '@comfleet/comfyui';
 import type { InputCache } from '../files/input-cache.ts';
 import { fits } from '../files/media-type.ts';
 import { StorageError } from '../files/storage.ts';
+import { MEDIA_ROOT } from '../files/upload-folder.ts';
 import type { Instance } from '../instances/fleet.ts';
 import type { SafeFetch } from '../net/safe-fetch.ts';
 import { toStored } from '../requests/payload.ts';
@@ -21,7 +22,10 @@ type Stored = Extract<MediaSource, { kind: 'stored' }>;
 
 export type Inputs = { kind: 'ok'; names: Map<string, string> } | { kind: 'failed'; failure: Failure };
 
-const UPLOAD_FOLDER = 'comfleet';
+interface FetchEnd {
+  end(how: { readonly status?: number | undefined; readonly error?: string | undefined }): void;
+}
+
 /** Names remembered for an instance; a forgotten one costs an upload. */
 const MAX_UPLOADED = 10_000;
 
@@ -31,8 +35,8 @@ export async function bringInputs(
     media: readonly RequestMedia[];
     instance: Instance;
     signal: AbortSignal;
-    /** Told of each fetch as it begins. */
-    onFetch: (message: string) => void;
+    /** Told of each fetch as it begins; what it gives is told of the end. */
+    onFetch: (message: string, url: string) => FetchEnd;
   },
 ): Promise<Inputs> {
   const names = new Map<string, string>();
@@ -49,24 +53,29 @@ export async function bringInputs(
 async function storeMedia(
   deps: Deps,
   media: RequestMedia,
-  { signal, onFetch }: { signal: AbortSignal; onFetch: (message: string) => void },
+  { signal, onFetch }: { signal: AbortSignal; onFetch: (message: string, url: string) => FetchEnd },
 ): Promise<Stored | { failure: Failure }> {
   const { source } = media;
   if (source.kind === 'stored') return source;
   const url = shownUrl(source.url);
-  onFetch(`Node ${media.nodeId}, input ${media.name}: fetching ${url}.`);
+  const fetching = onFetch(`Node ${media.nodeId}, input ${media.name}: fetching ${url}.`, url);
   const reply = await deps.safeFetch.get(source.url, {
     maxBytes: deps.limits.maxFetchBytes,
     timeoutMs: deps.limits.fetchTimeoutMs,
     signal,
   });
-  if (reply.kind === 'refused') return { failure: mediaFailed(media, url, reply.message) };
+  if (reply.kind === 'refused') {
+    fetching.end({ status: reply.status, error: reply.reason });
+    return { failure: mediaFailed(media, url, reply.message) };
+  }
   try {
     const kept = await deps.inputCache.keep(reply.stream as Readable, { maxBytes: deps.limits.maxFetchBytes, signal });
+    fetching.end({ status: reply.status });
     if (fits(media.mediaKind, kept)) return toStored(kept);
     const what = kept.mime === 'application/octet-stream' ? 'no known media type' : kept.mime;
     return { failure: mediaFailed(media, url, `what came is ${what}, the input takes ${media.mediaKind}`) };
   } catch (error) {
+    fetching.end({ error: 'broken_off' });
     return { failure: mediaFailed(media, url, describe(error)) };
   }
 }
@@ -113,7 +122,7 @@ async function uploadOnce(deps: Deps, input: UploadInput): Promise<{ name: strin
       stream: opened.stream,
       sizeBytes: opened.sizeBytes,
       filename: `${stored.sha256}.${stored.ext}`,
-      subfolder: UPLOAD_FOLDER,
+      subfolder: MEDIA_ROOT,
       type: 'input',
       overwrite: true,
       contentType: stored.mime,

@@ -2,6 +2,8 @@
 // Started by dispatch for a leased request, or by recovery for one whose prompt may still be running.
 import { addNote, type LiveRequest, publish, type StopWish } from '../requests/live.ts';
 import { noteMedia, noteRunEnd } from '../requests/report.pure.ts';
+import { beginOutgoing } from '../telemetry/trace-calls.ts';
+import { traces } from '../telemetry/traces.ts';
 import { type Attempt, type ExecutionDeps, stopCause } from './attempt.ts';
 import { describeRefusal, nodeFailure } from './describe-failure.ts';
 import { bringInputs, type Inputs } from './inputs.ts';
@@ -17,6 +19,7 @@ import { type RunEnd, type Watch, watchPrompt } from './watch.ts';
 
 export async function runAttempt(deps: ExecutionDeps, attempt: Attempt): Promise<void> {
   let settled: Settled;
+  traces.attemptStarted(attempt.request, attempt.isResumed);
   try {
     settled = attempt.isResumed ? await resume(deps, attempt) : await execute(deps, attempt);
   } catch (error) {
@@ -29,13 +32,27 @@ export async function runAttempt(deps: ExecutionDeps, attempt: Attempt): Promise
   await settle(deps, attempt, settled);
 }
 
+function traceFetch(request: LiveRequest, url: string) {
+  const { id } = request;
+  return beginOutgoing(() => ({
+    method: 'GET',
+    url,
+    isPathSecret: false,
+    parent: traces.contextOf(request),
+    attributes: { 'comfleet.request_id': id },
+  }));
+}
+
 async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> {
   const { request, instance, signal } = attempt;
   const payload = request.payload ?? (await loadPayload(deps, request));
   let inputs: Inputs = { kind: 'ok', names: new Map() };
   if (payload.media.length > 0) {
     const from = deps.clock.now();
-    const onFetch = (message: string) => addNote(request, { level: 'info', message });
+    const onFetch = (message: string, url: string) => {
+      addNote(request, { level: 'info', message });
+      return traceFetch(request, url);
+    };
     inputs = await bringInputs(deps, { media: payload.media, instance, signal, onFetch });
     noteMedia(request, from, deps.clock.now());
   }

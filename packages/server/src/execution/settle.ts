@@ -6,6 +6,7 @@ import { finishRequest } from '../requests/finish.ts';
 import { addNote, publish } from '../requests/live.ts';
 import { writeReport } from '../requests/report.pure.ts';
 import { describeError } from '../telemetry/log.ts';
+import { traces } from '../telemetry/traces.ts';
 import type { Attempt, ExecutionDeps } from './attempt.ts';
 import { type Cause, decideOutcome } from './outcome.pure.ts';
 
@@ -80,6 +81,7 @@ async function giveBack(
     { requestId: request.id, epoch: request.epoch, instanceId: request.instanceId, because: outcome.because },
     'attempt lost; the request waits again',
   );
+  traces.attemptLost(request, { because: outcome.because, now: deps.clock.now() });
   if (!returned) return;
   request.losses = losses;
   request.unsent = outcome.isCounted ? 0 : request.unsent + 1;

@@ -7,6 +7,7 @@ import type { RunCharge } from '../billing/ledger.sql.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { traces } from '../telemetry/traces.ts';
 import type { FinishedRequest, StoredFile } from './finish.sql.ts';
 import { isTerminal, REQUEST_NEXT } from './lifecycle.pure.ts';
 import { type LiveIndex, type LiveRequest, publish } from './live.ts';
@@ -68,6 +69,7 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
   deps.live.remove(request.id);
   const queuedMs = (request.startedAt ?? finishedAt) - request.createdAt;
   metrics.requestEnded({ outcome: ending.kind, code: ended.errorCode, queuedMs, runMs });
+  traces.requestEnded(request, { outcome: ending.kind, code: ended.errorCode, now: finishedAt });
   deps.log.info(
     {
       requestId: request.id,

@@ -120,8 +120,14 @@ async function waitForResult(
 ) {
   await deps.live.waitForEnd(address.requestId, waitMs);
   if (deps.live.get(address.requestId)) return undefined;
-  const found = await deps.lookup.require(address);
-  return found.kind === 'ended' && found.row.finished_at !== null ? found.row : undefined;
+  try {
+    const found = await deps.lookup.require(address);
+    return found.kind === 'ended' && found.row.finished_at !== null ? found.row : undefined;
+  } catch {
+    // It was accepted, and no answer may say otherwise: not when its deployment was deleted meanwhile, nor when it cannot
+    // be read.
+    return undefined;
+  }
 }
 
 async function cancel(deps: Deps, call: AccountCall<Caller>) {

@@ -19,6 +19,7 @@ import type { HeldTexts } from '../http/held-texts.ts';
 import { restoreTexts } from '../http/read-body.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
+import { traces } from '../telemetry/traces.ts';
 import type { LoadedVersion, Versions } from '../workflows/versions.ts';
 import { checkWebhookTarget } from './check-webhook.ts';
 import { judgeRunning } from './end-refused.ts';
@@ -75,6 +76,8 @@ export interface SubmitInput {
   readonly idempotency: { readonly key: string; readonly bodySha256: string } | undefined;
   /** The header that asks for an error; only read on a sandbox. */
   readonly simulate: string | string[] | undefined;
+  /** What its span belongs below; undefined unless traces are on. */
+  readonly traceContext: Parameters<typeof traces.requestAccepted>[1];
 }
 
 export interface Submitted {
@@ -142,7 +145,7 @@ async function makePayload(
   if (version === undefined) return undefined;
   const { inputCache, limits } = deps;
   return await buildPayload(
-    { inputCache, maxDataUriBytes: limits.maxDataUriBytes, held: input.held },
+    { inputCache, maxDataUriBytes: limits.maxDataUriBytes, held: input.held, accountId: input.accountId },
     version,
     given.body,
   );
@@ -217,6 +220,7 @@ async function insertAndHandOver(
     dropUnaccepted(deps, request);
     throw error;
   }
+  traces.requestAccepted(request, input.traceContext);
   if (wantsStart) tellStart(deps, request);
   await stopIfClosedMeanwhile(deps, request);
   if (simulated === undefined || !deps.simulator?.take(request, simulated)) deps.queue.accept(request);

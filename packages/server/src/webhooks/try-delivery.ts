@@ -2,6 +2,8 @@
 import type { SafeFetch } from '../net/safe-fetch.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { beginOutgoing } from '../telemetry/trace-calls.ts';
+import { traces } from '../telemetry/traces.ts';
 import type { DueDelivery, TryRecord } from './deliveries.sql.ts';
 import { judgeTry, type TryOutcome, type WebhookTimes } from './schedule.pure.ts';
 import { type SigningKeys, signedHeaders } from './sign.ts';
@@ -24,13 +26,15 @@ export async function tryDelivery(
   const { delivery, body, keys } = given;
   const startedAt = clock.now();
   const began = performance.now();
+  const call = tracePost(delivery);
   const reply = await deps.safeFetch.post(delivery.url, {
-    headers: signedHeaders(keys, { deliveryId: delivery.id, body, atMs: startedAt }),
+    headers: { ...signedHeaders(keys, { deliveryId: delivery.id, body, atMs: startedAt }), ...call.headers },
     body,
     maxBytes: REPLY_MAX_BYTES,
     timeoutMs: times.timeoutMs,
     signal,
   });
+  call.end(reply.kind === 'ok' ? { status: reply.status } : { error: reply.reason });
   if (reply.kind === 'refused' && reply.reason === 'aborted') return undefined;
   const status = reply.kind === 'ok' ? reply.status : undefined;
   const tried = {
@@ -53,6 +57,16 @@ export async function tryDelivery(
     endedAt: tried.now,
     ...describeOutcome(outcome),
   };
+}
+
+function tracePost({ id, url, request_id }: DueDelivery) {
+  return beginOutgoing(() => ({
+    method: 'POST',
+    url,
+    isPathSecret: true,
+    parent: traces.contextOfId(request_id),
+    attributes: { 'comfleet.request_id': request_id, 'comfleet.delivery_id': id },
+  }));
 }
 
 function describeOutcome(outcome: TryOutcome): Pick<TryRecord, 'outcome' | 'nextAt' | 'reason'> {
