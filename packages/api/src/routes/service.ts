@@ -19,8 +19,8 @@ const FILE_HEADERS = {
   'Content-Length': 'Bytes in this answer.',
 };
 const FILE_REPLIES = {
-  200: { description: 'The whole file.', contentType: 'application/octet-stream', headers: FILE_HEADERS },
-  206: { description: 'The range asked for.', contentType: 'application/octet-stream', headers: FILE_HEADERS },
+  200: { description: 'The whole file.', contentType: '*/*', headers: FILE_HEADERS },
+  206: { description: 'The range asked for.', contentType: '*/*', headers: FILE_HEADERS },
   304: { description: 'The caller has these bytes already.' },
   416: { description: 'The range lies outside the file.' },
 } as const;
