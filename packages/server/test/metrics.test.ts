@@ -1,4 +1,5 @@
 // What Prometheus reads, and who may.
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { useTestApp } from '../testing/create-test-app.ts';
 import { expectError } from '../testing/expect-error.ts';
@@ -28,6 +29,14 @@ describe('with a token and a port of their own', () => {
       expect(text).toMatch(/nodejs_eventloop_lag_max_seconds/);
       expect(text).not.toContain(deploymentId);
     }
+  });
+
+  it('the page for operators names each of them', async () => {
+    const page = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
+    const { text } = await app().call('//metrics', { token: TOKEN });
+    const names = [...text.matchAll(/^# TYPE (comfleet_\w+)/gm)].map(([, name]) => String(name));
+    expect(names).toContain('comfleet_instance_start_seconds');
+    expect(names.filter((name) => !page.includes(`\`${name}`))).toEqual([]);
   });
 
   it('nobody reads them on the port of the API without the token', async () => {

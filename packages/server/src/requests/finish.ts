@@ -69,7 +69,7 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
   deps.live.remove(request.id);
   const queuedMs = (request.startedAt ?? finishedAt) - request.createdAt;
   metrics.requestEnded({ outcome: ending.kind, code: ended.errorCode, queuedMs, runMs });
-  traces.requestEnded(request, { outcome: ending.kind, code: ended.errorCode, now: finishedAt });
+  traces.requestEnded(request, ending.kind, ended.errorCode, finishedAt);
   deps.log.info(
     {
       requestId: request.id,

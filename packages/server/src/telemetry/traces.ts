@@ -27,11 +27,7 @@ interface TracedRequest {
     | undefined;
 }
 
-interface RequestEnd {
-  readonly outcome: 'succeeded' | 'failed' | 'cancelled';
-  readonly code: number | undefined;
-  readonly now: number;
-}
+type Outcome = 'succeeded' | 'failed' | 'cancelled';
 
 interface Traced {
   readonly span: Span;
@@ -96,7 +92,7 @@ export const traces = {
     endAttempt(on, request, { known, now: given.now, isCollected: false });
     known.waitsSince = given.now;
   },
-  requestEnded(request: TracedRequest, { outcome, code, now }: RequestEnd): void {
+  requestEnded(request: TracedRequest, outcome: Outcome, code: number | undefined, now: number): void {
     if (on === undefined) return;
     const known = traced.get(request);
     if (known === undefined) return;
