@@ -161,6 +161,29 @@ describe('prompts', () => {
     expect((await post(own, 'prompt', { prompt: poison } as never)).status).toBe(400);
   });
 
+  it('let the requests of others go before the next one of their account', async () => {
+    const app = getApp();
+    app.emulator.faults.merge({ serviceMs: 60_000 });
+    try {
+      await promptOf(own);
+      let answered = 0;
+      const more = Array.from({ length: 3 }, () => promptOf(own).finally(() => (answered += 1)));
+      const requestId = await app.submit(other.deployment, {}, { token: other.token });
+      const path = `/deployments/${other.deployment}/requests/${requestId}`;
+      const status = async () => (await app.call(`${path}/status`, { token: other.token })).body['status'];
+      await until('the request to run', async () => {
+        if (answered === 0) await post(own, 'interrupt', {});
+        return (await status()) === 'in_progress';
+      });
+      expect(answered).toBe(0);
+      app.emulator.faults.clear();
+      await app.call(`${path}/cancel`, { method: 'POST', token: other.token });
+      for (const promptId of more) await untilDone(own, await promptId);
+    } finally {
+      app.emulator.faults.clear();
+    }
+  });
+
   it('show in the queue of their account alone, without their secrets; wait their turn; stop for their account alone', async () => {
     const app = getApp();
     app.emulator.faults.merge({ serviceMs: 60_000 });

@@ -1,8 +1,10 @@
 // Prompts of callers of the instance proxy: each takes its turn on the instance behind what was assigned to it, and
-// counts as work there, so that nothing overtakes and nothing is overtaken. Called by the proxy through the dispatcher.
+// counts as work there, so that nothing overtakes and nothing is overtaken. One of an account at a time: its others do not
+// stand before the requests of everybody else. Called by the proxy through the dispatcher.
+import { createTurn } from '../execution/turn.ts';
 import type { Instance } from '../instances/fleet.ts';
 import { type Board, slotsOf } from './board.ts';
-import { enter, type Guest, learnRun, leave } from './slots.ts';
+import { enter, type Guest, learnRun, leave, type Slots } from './slots.ts';
 
 export interface GuestPlace {
   /** Calls when nothing sent earlier is on the instance any more. */
@@ -11,15 +13,38 @@ export interface GuestPlace {
   release(): void;
 }
 
+interface Given {
+  readonly guest: Guest;
+  readonly signal: AbortSignal;
+}
+
 /** undefined when the signal said so first, or nothing is given out now. */
-export async function takeGuestPlace(
-  board: Board,
-  instance: Instance,
-  given: { guest: Guest; signal: AbortSignal },
-): Promise<GuestPlace | undefined> {
-  const { guest, signal } = given;
-  if (!board.isOpen) return undefined;
+export async function takeGuestPlace(board: Board, instance: Instance, given: Given): Promise<GuestPlace | undefined> {
   const slots = slotsOf(board, instance);
+  const { accountId } = given.guest;
+  const ownTurn = slots.guestTurns.get(accountId) ?? createTurn(1);
+  slots.guestTurns.set(accountId, ownTurn);
+  const own = await ownTurn.take(given.signal);
+  const place = own && (await takePlace(board, slots, given));
+  const leaveOwn = () => {
+    own?.release();
+    if (ownTurn.busy === 0 && slots.guestTurns.get(accountId) === ownTurn) slots.guestTurns.delete(accountId);
+  };
+  if (place === undefined) leaveOwn();
+  return (
+    place && {
+      onFront: place.onFront,
+      release() {
+        // Those who waited meanwhile come before its account's next one.
+        place.release();
+        leaveOwn();
+      },
+    }
+  );
+}
+
+async function takePlace(board: Board, slots: Slots, { guest, signal }: Given): Promise<GuestPlace | undefined> {
+  if (!board.isOpen) return undefined;
   enter(slots, guest.deploymentId);
   slots.guests.add(guest);
   const place = await slots.turn.take(signal);

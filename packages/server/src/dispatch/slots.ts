@@ -9,6 +9,8 @@ export interface Slots {
   readonly attempts: Set<Attempt>;
   /** Prompts of callers of the instance proxy, waiting for their turn here or sent. */
   readonly guests: Set<Guest>;
+  /** Of each account with such prompts: which of them may stand here. */
+  readonly guestTurns: Map<string, Turn>;
   /** Given and not yet over on the instance, reserved ones included. */
   pending: number;
   /** Live requests of each deployment here. */
@@ -34,6 +36,7 @@ export function createSlots(instance: Instance): Slots {
     turn: createTurn(1),
     attempts: new Set(),
     guests: new Set(),
+    guestTurns: new Map(),
     pending: 0,
     deployments: new Map(),
     meanRunMs: UNKNOWN_RUN_MS,
