@@ -4,6 +4,7 @@ import type { JsonObject } from '@comfleet/comfyui';
 import { describe, expect, it } from 'vitest';
 import { useTestApp } from '../testing/create-test-app.ts';
 import { expectError, INSTANT } from '../testing/expect-error.ts';
+import { until } from '../testing/until.ts';
 
 const app = useTestApp();
 
@@ -118,6 +119,21 @@ describe('Prefer: wait', () => {
     const deploymentId = await app().createDeployment();
     const reply = await post(deploymentId, { extra_data: { emulator: { nodeError: true } } }, 'wait=30');
     expect(reply.body).toMatchObject({ status: 'failed', error: [{ errorCode: 10011 }] });
+  });
+
+  it('gives the four keys when its deployment is deleted meanwhile', async () => {
+    const deploymentId = await app().createDeployment();
+    const waiting = post(deploymentId, { extra_data: { emulator: { serviceMs: 60_000 } } }, 'wait=30');
+    await until('it was accepted', async () => {
+      const { data } = (await app().call(`/deployments/${deploymentId}/requests`)).body as unknown as {
+        data: object[];
+      };
+      return data.length === 1;
+    });
+    await app().call(`/deployments/${deploymentId}`, { method: 'DELETE' });
+    const reply = await waiting;
+    expect(reply.status).toBe(200);
+    expect(Object.keys(reply.body).sort()).toEqual(['cancel_url', 'request_id', 'result_url', 'status_url']);
   });
 
   it.each(['wait=0', 'wait=1', 'wait=soon', 'wait=-5', 'return=minimal'])(
