@@ -11,6 +11,7 @@ export {
 } from './execution-error.ts';
 export { decodeBinaryFrame, decodeTextFrame, type Frame, type Malformed, peekType } from './frames.ts';
 export { type CompiledGraph, type CompileOptions, compileGraph, writeGraph } from './graph/compile.ts';
+export type { NamedFile } from './graph/core-file-inputs.ts';
 export { hasDynamicInputs, isDynamicType, type NodeInputs, resolveInputs } from './graph/dynamic-inputs.ts';
 export { checkFileName } from './graph/file-name.ts';
 export { fingerprint } from './graph/fingerprint.ts';

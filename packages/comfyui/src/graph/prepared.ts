@@ -3,6 +3,7 @@
 
 import { type JsonValue, stringifyJson } from '../json.ts';
 import { findNodeInfo, type ObjectInfo } from '../object-info.ts';
+import { listNamedFiles, mayNameFile, type NamedFile } from './core-file-inputs.ts';
 import { joinDigests, nodeDigest } from './fingerprint.ts';
 import { type Edit, type GraphText, inputKey, spliceText } from './graph-text.ts';
 import { listMediaInputs, type MediaInput } from './media-inputs.ts';
@@ -32,6 +33,8 @@ export interface PreparedGraph {
   nodeCount(): number;
   classOf(nodeId: string): string | undefined;
   mediaInputs(): MediaInput[];
+  /** What the core's own loaders read of the input folder, also where the object_info does not say so. */
+  namedFiles(): NamedFile[];
   models(): string[];
   savePrefixes(): SavePrefix[];
   /** Equal for runs that are identical apart from nothing; holes count as the values they bring. */
@@ -43,6 +46,7 @@ export interface PreparedGraph {
 interface Shared {
   nodeCount: number;
   media: MediaInput[];
+  files: NamedFile[];
   models: string[];
   prefixes: SavePrefix[];
   digests: Map<string, string>;
@@ -57,6 +61,7 @@ function shared(ready: ReadyGraph): Shared {
   const made: Shared = {
     nodeCount: Object.keys(ready.graph).length,
     media: listMediaInputs(ready.graph, ready.info),
+    files: listNamedFiles(ready.graph),
     models: listModels(ready.graph, ready.info),
     prefixes: listSavePrefixes(ready.graph),
     digests: new Map(Object.entries(ready.graph).map(([nodeId, node]) => [nodeId, nodeDigest(node)])),
@@ -74,6 +79,7 @@ export function makePrepared(ready: ReadyGraph, of: { literals: Holes; doubts: P
     nodeCount: () => shared(ready).nodeCount,
     classOf: (nodeId) => (Object.hasOwn(ready.graph, nodeId) ? ready.graph[nodeId]?.class_type : undefined),
     mediaInputs: () => mediaInputs(ready, literals),
+    namedFiles: () => namedFiles(ready, literals),
     models: () => models(ready, literals),
     savePrefixes: () => savePrefixes(ready, literals),
     fingerprint: (holes) => fingerprintOf(ready, holes === undefined ? literals : new Map([...literals, ...holes])),
@@ -124,6 +130,17 @@ function mediaInputs(ready: ReadyGraph, literals: Holes): MediaInput[] {
 function isText({ graph }: ReadyGraph, key: string): boolean {
   const [nodeId, name] = splitKey(key);
   return typeof graph[nodeId]?.inputs[name] === 'string';
+}
+
+function namedFiles(ready: ReadyGraph, literals: Holes): NamedFile[] {
+  for (const key of literals.keys()) {
+    const [nodeId, name] = splitKey(key);
+    const node = ready.graph[nodeId];
+    if (node !== undefined && mayNameFile(node.class_type, name)) {
+      return listNamedFiles(replaceLiterals(ready.graph, literals));
+    }
+  }
+  return shared(ready).files;
 }
 
 function models(ready: ReadyGraph, literals: Holes): string[] {

@@ -10,14 +10,16 @@ import {
   type JsonObject,
   type JsonValue,
   listMediaInputs,
+  type NamedFile,
   type ObjectInfo,
   type Problem,
   parseGraph,
   stringifyJson,
 } from '@comfleet/comfyui';
 import { isPlainPrefix } from '../execution/prompt-body.ts';
+import { isOthersFolder, isOthersUpload } from '../files/upload-folder.ts';
 import { readInputName } from './file-names.pure.ts';
-import { isBelow, type Owners, UPLOAD_ROOT } from './owners.ts';
+import type { Owners } from './owners.ts';
 import { describeProblems, noPrompt, type PromptVerdict } from './prompt-errors.pure.ts';
 
 export interface CheckedPrompt {
@@ -45,7 +47,10 @@ export async function checkPrompt(
   const { graph } = parsed;
   const prepared = compileGraph(graph, info, { graphLoc: [] }).prepare();
   if ('problems' in prepared) return refuse(prepared.problems, graph);
-  const foreign = await listForeignFiles(owners, given, graph);
+  const foreign = await listForeignFiles(owners, given, [
+    ...listMediaInputs(graph, info).map((input) => ({ ...input, isFolder: false })),
+    ...prepared.namedFiles(),
+  ]);
   if (foreign.length > 0) return refuse(foreign, graph);
   const holes = new Map<string, JsonValue>();
   for (const { nodeId, name, value } of prepared.savePrefixes()) {
@@ -71,15 +76,28 @@ function readExtraData(value: JsonValue | undefined): string | undefined {
   return stringifyJson(rest);
 }
 
-async function listForeignFiles(owners: Owners, { info, at }: Given, graph: Graph): Promise<Problem[]> {
-  const problems: Problem[] = [];
-  for (const { nodeId, name, value } of listMediaInputs(graph, info)) {
-    const file = readInputName(value);
-    // What lies elsewhere in the input folder is there for everybody; names of media by content are known by who has it.
-    const isShared = file?.type === 'input' && !isBelow(file.subfolder, UPLOAD_ROOT);
-    if (file !== undefined && (isShared || (await owners.ownsFile(at, file)))) continue;
+async function listForeignFiles(owners: Owners, { at }: Given, named: readonly NamedFile[]): Promise<Problem[]> {
+  const problems = new Map<string, Problem>();
+  for (const { nodeId, name, value, isFolder } of named) {
+    if (await isOwnOrShared(owners, at, { value, isFolder })) continue;
     const msg = `Custom validation failed for node: ${name} - Invalid file: ${value.slice(0, 200)}`;
-    problems.push({ loc: [nodeId, 'inputs', name], msg, type: 'custom_validation_failed' });
+    problems.set(inputKey(nodeId, name), {
+      loc: [nodeId, 'inputs', name],
+      msg,
+      type: 'custom_validation_failed',
+    });
   }
-  return problems;
+  return [...problems.values()];
+}
+
+async function isOwnOrShared(
+  owners: Owners,
+  at: Given['at'],
+  { value, isFolder }: Pick<NamedFile, 'value' | 'isFolder'>,
+): Promise<boolean> {
+  const file = readInputName(value);
+  if (file === undefined) return false;
+  // What lies elsewhere in the input folder is there for everybody; names of media by content are known by who has it.
+  if (file.type !== 'input') return await owners.ownsFile(at, file);
+  return isFolder ? !isOthersFolder(at.accountId, value) : !isOthersUpload(at.accountId, value);
 }

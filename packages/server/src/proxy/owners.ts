@@ -1,7 +1,7 @@
 // Whose is what on an instance that several accounts share. Called by every proxied path that shows or takes something
 // of somebody: prompts, their files, uploads.
-import { createHash } from 'node:crypto';
 import type { Database } from '../db/database.ts';
+import { uploadFolder } from '../files/upload-folder.ts';
 import { isUuid } from '../telemetry/new-id.ts';
 import {
   findFolderOwner,
@@ -36,17 +36,10 @@ interface Deps {
   readonly promptsOn: (instanceId: string) => ReadonlyMap<string, string>;
 }
 
-/** Below the instance's input folder: what callers of the proxy upload. */
-export const UPLOAD_ROOT = 'comfleet-uploads';
 const REMEMBERED = 20_000;
 const DAY_MS = 86_400_000;
 /** How long before its prompt was made a request may have been submitted. */
 const LONGEST_WAIT_MS = DAY_MS;
-
-/** An account's own upload folder. A digest, so that files and graphs do not carry account ids around. */
-export function uploadFolder(accountId: string): string {
-  return `${UPLOAD_ROOT}/${createHash('sha256').update(accountId).digest('hex').slice(0, 32)}`;
-}
 
 export function createOwners({ db, now, promptsOn }: Deps): Owners {
   const prompts = createMemory();

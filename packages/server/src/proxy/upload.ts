@@ -6,9 +6,10 @@ import { PassThrough, type Readable } from 'node:stream';
 import { ApiError } from '@comfleet/api';
 import { isJsonObject, parseJson } from '@comfleet/comfyui';
 import { Busboy } from '@fastify/busboy';
+import { uploadFolder } from '../files/upload-folder.ts';
 import { readViewName, uploadName } from './file-names.pure.ts';
 import { createCounter } from './forward.ts';
-import { isBelow, type Owners, uploadFolder } from './owners.ts';
+import { isBelow, type Owners } from './owners.ts';
 
 export interface Upload {
   readonly stream: Readable;

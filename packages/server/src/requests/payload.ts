@@ -3,7 +3,6 @@
 import { ApiError, DEFAULT_LIMITS, type Problem, validationError } from '@comfleet/api';
 import {
   type CompiledGraph,
-  checkFileName,
   compileGraph,
   holdsNonFinite,
   inputKey,
@@ -25,6 +24,7 @@ import type { HeldTexts } from '../http/held-texts.ts';
 import { restoreTexts } from '../http/read-body.ts';
 import type { LoadedVersion } from '../workflows/versions.ts';
 import { convertInline } from './inline-workflow.ts';
+import { judgeFileName, judgeNamedFile } from './judge-file-name.ts';
 import { applyNamedValues, type NamedValues, nameProblem } from './named-values.pure.ts';
 import { type MediaSource, type RequestMedia, STORED_MEDIA, writeStoredBody } from './stored-body.pure.ts';
 
@@ -42,6 +42,7 @@ export const GRAPH_KEYS: readonly string[] = ['overrides', 'workflow_api_json', 
 const MEDIA_ECHO = 48;
 
 interface Deps {
+  readonly accountId: string;
   readonly inputCache: InputCache;
   readonly maxDataUriBytes: number;
   /** The long data URIs of the body, still in its bytes. */
@@ -160,7 +161,7 @@ interface Given {
   readonly names: NamedValues['names'];
 }
 
-function mediaPlace({ body, names }: Given, { nodeId, name }: MediaInput): Place {
+function mediaPlace({ body, names }: Given, { nodeId, name }: Pick<MediaInput, 'nodeId' | 'name'>): Place {
   const parameter = names.get(inputKey(nodeId, name));
   if (parameter !== undefined) return ['body', 'parameters', parameter];
   const overrides = body['overrides'];
@@ -172,7 +173,8 @@ function mediaPlace({ body, names }: Given, { nodeId, name }: MediaInput): Place
 
 async function readMedia(deps: Deps, prepared: PreparedGraph, given: Given): Promise<ReadMedia> {
   const found: ReadMedia = { media: [], problems: [] };
-  for (const input of prepared.mediaInputs()) {
+  const inputs = prepared.mediaInputs();
+  for (const input of inputs) {
     const source = await readSource(deps, input);
     if ('problem' in source) {
       found.problems.push({
@@ -184,6 +186,14 @@ async function readMedia(deps: Deps, prepared: PreparedGraph, given: Given): Pro
     } else if (source.kind !== 'name') {
       found.media.push({ nodeId: input.nodeId, name: input.name, mediaKind: input.kind, source });
     }
+  }
+  const files = prepared.namedFiles();
+  const judged = files.length > 0 ? new Set(inputs.map(({ nodeId, name }) => inputKey(nodeId, name))) : undefined;
+  for (const file of files) {
+    const problem = judged?.has(inputKey(file.nodeId, file.name)) ? undefined : judgeNamedFile(deps.accountId, file);
+    if (problem === undefined) continue;
+    const input = file.value.slice(0, MEDIA_ECHO);
+    found.problems.push({ loc: mediaPlace(given, file), msg: problem, type: 'invalid_media', input });
   }
   return found;
 }
@@ -205,8 +215,8 @@ async function readSource(
   if (isBareBase64(value)) {
     return { problem: 'This looks like base64 without its head: put "data:;base64," in front of it.' };
   }
-  const problem = checkFileName(value);
-  return problem ? { problem: problem.msg } : { kind: 'name' };
+  const problem = judgeFileName(deps.accountId, value);
+  return problem === undefined ? { kind: 'name' } : { problem };
 }
 
 /** Longer than any file name, and nothing but the alphabet. */
