@@ -1,7 +1,7 @@
 // Named parameters through HTTP: declared, suggested, given with a request, refused by name; preflight and the
 // deployment's own OpenAPI document beside them.
 // routes: saveVersion, submitRequest, getDeploymentOpenApi, preflightDeployment
-import type { JsonObject } from '@comfleet/comfyui';
+import { type JsonObject, stringifyJson } from '@comfleet/comfyui';
 import { describe, expect, it } from 'vitest';
 import { PHOTO, PICTURE } from '../testing/caller.ts';
 import { useTestApp } from '../testing/create-test-app.ts';
@@ -51,6 +51,19 @@ describe('a version', () => {
         },
       },
     });
+  });
+
+  it('keeps the bounds of a FLOAT, which python writes as 0.0 and 1.0', async () => {
+    const graph = {
+      ...PICTURE,
+      '3': {
+        class_type: 'ImageBlend',
+        inputs: { image1: ['1', 0], image2: ['1', 0], blend_factor: 0.5, blend_mode: 'normal' },
+      },
+    };
+    const parameters = { strength: { node: '3', input: 'blend_factor' } };
+    const { reply } = await saveVersion({ workflow_api_json: graph, parameters });
+    expect(stringifyJson(reply.body)).toContain('"strength":{"type":"number","minimum":0.0,"maximum":1.0,');
   });
 
   it('suggests them when none are declared, and none for an empty list', async () => {

@@ -11,6 +11,7 @@ import {
   isLink,
   type JsonObject,
   type JsonValue,
+  LosslessNumber,
   listInputs,
   mediaKind,
   nearestNames,
@@ -201,6 +202,8 @@ function range({ opts }: InputSpec): JsonObject {
   };
 }
 
+// Python writes the bounds of a FLOAT as 0.0 and 1.0, which come as LosslessNumber.
 function isNumeric(value: JsonValue | undefined): value is JsonValue {
-  return typeof value === 'number' ? Number.isFinite(value) : typeof value === 'bigint';
+  if (typeof value === 'bigint') return true;
+  return (typeof value === 'number' || value instanceof LosslessNumber) && Number.isFinite(value.valueOf());
 }
