@@ -163,11 +163,14 @@ function registerHistory(routes: RouteServer<Account>, parts: AppParts, lookup: 
   });
 }
 
+/** Short enough that a model put in its place is seen by whoever looks again. */
+const PREFLIGHT_AGE_MS = 3_000;
+
 async function listEnvironments(fleet: Fleet) {
   return await Promise.all(
-    fleet.ready().map(async ({ id, connection }) => {
-      const fetched = await connection.client.objectInfo().catch(() => undefined); // it is gone meanwhile
-      return { instanceId: id, info: fetched?.info };
+    fleet.ready().map(async (instance) => {
+      const info = await fleet.objectInfoOf(instance, PREFLIGHT_AGE_MS).catch(() => undefined); // it is gone meanwhile
+      return { instanceId: instance.id, info };
     }),
   );
 }

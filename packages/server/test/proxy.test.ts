@@ -175,10 +175,17 @@ describe('prompts', () => {
         if (answered === 0) await post(own, 'interrupt', {});
         return (await status()) === 'in_progress';
       });
-      expect(answered).toBe(0);
+      // One more may wait inside an instance whose runs are short, behind the request.
+      expect(answered).toBeLessThan(2);
       app.emulator.faults.clear();
       await app.call(`${path}/cancel`, { method: 'POST', token: other.token });
-      for (const promptId of more) await untilDone(own, await promptId);
+      await until('the end of all', async () => {
+        await post(own, 'interrupt', {});
+        return (
+          answered === more.length && (await proxy(own, 'queue')).text === '{"queue_running":[],"queue_pending":[]}'
+        );
+      });
+      await Promise.all(more);
     } finally {
       app.emulator.faults.clear();
     }

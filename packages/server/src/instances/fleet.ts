@@ -3,6 +3,7 @@
 import { describeError, type Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { createConnection, type InstanceConnection } from './connection.ts';
+import { createObjectInfoReader, type ReadObjectInfo } from './known-object-info.ts';
 import type { ProvidedInstance, Provider } from './provider.ts';
 
 /** `starting`: has not answered yet · `ready` · `lost`: answered once, does not now · `gone`: will never answer again. */
@@ -56,6 +57,8 @@ export interface Fleet {
   stop(): Promise<void>;
   /** Asks a ready instance, waiting a little for the first one after a start; undefined when none answers. */
   captureObjectInfo(): Promise<string | undefined>;
+  /** Of one instance, read at most so long ago. */
+  objectInfoOf: ReadObjectInfo;
 }
 
 const FIRST_INSTANCE_MS = 5_000;
@@ -96,6 +99,7 @@ export function createFleet(deps: Deps): Fleet {
       instances.clear();
     },
     captureObjectInfo: () => captureObjectInfo(state),
+    objectInfoOf: createObjectInfoReader(),
   };
 }
 

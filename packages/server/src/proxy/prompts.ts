@@ -1,11 +1,12 @@
 // Prompts that callers send through the proxy: checked, recorded as the caller's, and sent in their turn under ids of
 // ours. The answer waits for the turn and is ComfyUI's own. Called by routes.ts.
 import { ApiError } from '@comfleet/api';
-import { isJsonObject, type JsonValue, type ObjectInfo, stringifyJson } from '@comfleet/comfyui';
+import { isJsonObject, type JsonValue, stringifyJson } from '@comfleet/comfyui';
 import type { GuestPlace } from '../dispatch/guests.ts';
 import type { Guest } from '../dispatch/slots.ts';
 import { type RunEnd, type WatchTimes, watchPrompt } from '../execution/watch.ts';
 import type { Instance } from '../instances/fleet.ts';
+import type { ReadObjectInfo } from '../instances/known-object-info.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
 import { ask } from './ask.ts';
 import { type CheckedPrompt, checkPrompt } from './check-prompt.ts';
@@ -22,6 +23,7 @@ export interface PromptsDeps {
   readonly log: Log;
   readonly watchTimes: WatchTimes;
   readonly runTimeoutMs: number;
+  readonly objectInfoOf: ReadObjectInfo;
   readonly takeGuestPlace: (
     instance: Instance,
     given: { guest: Guest; signal: AbortSignal },
@@ -60,33 +62,33 @@ interface Live {
 
 /** How long an answer waits for the instance to have its turn for the prompt. */
 const TURN_MS = 300_000;
+/** Model lists and nodes change while an instance runs, but not within a minute. */
 const KEPT_INFO_MS = 60_000;
 
 export function createPrompts(deps: PromptsDeps): Prompts {
   const live = new Set<Live>();
-  const infoOf = createInfos();
 
   return {
     async send(call) {
-      const { instance, accountId } = call;
+      const { instance } = call;
       const promptId = deps.newId();
-      const info = await infoOf(instance);
-      const at = { accountId, instanceId: instance.id };
-      const checked = await checkPrompt(deps.owners, { body: call.body, info, promptId, at });
-      if (checked.kind === 'refused') return { status: 400, body: stringifyJson({ ...checked.verdict }) };
       const controller = new AbortController();
       const entry: Live = { deploymentId: call.deploymentId, instance, promptId, controller };
+      // Before anything is waited for: a deployment that is closed meanwhile ends it.
       live.add(entry);
-      const place = await takeTurn(deps, call, entry);
+      let place: GuestPlace | undefined;
       const over = () => {
         live.delete(entry);
         place?.release();
       };
-      if (place === undefined) {
-        over();
-        throw notTaken(instance, controller.signal);
-      }
       try {
+        const checked = await check(deps, call, promptId);
+        if (checked.kind === 'refused') {
+          over();
+          return { status: 400, body: stringifyJson({ ...checked.verdict }) };
+        }
+        place = await takeTurn(deps, call, entry);
+        if (place === undefined) throw notTaken(instance, controller.signal);
         return await sendNow(deps, call, { entry, place, prompt: checked.prompt, over });
       } catch (error) {
         over();
@@ -102,21 +104,12 @@ export function createPrompts(deps: PromptsDeps): Prompts {
   };
 }
 
-// Model lists and nodes change while an instance runs, but not within a minute.
-function createInfos() {
-  const kept = new WeakMap<Instance, { info: ObjectInfo; since: number; at: number }>();
-  return async function infoOf(instance: Instance): Promise<ObjectInfo> {
-    const known = kept.get(instance);
-    const now = performance.now();
-    if (known && known.since === instance.since && now - known.at < KEPT_INFO_MS) return known.info;
-    try {
-      const { info } = await instance.connection.client.objectInfo();
-      kept.set(instance, { info, since: instance.since, at: now });
-      return info;
-    } catch (error) {
-      throw toUnreachable(instance, error);
-    }
-  };
+async function check({ owners, objectInfoOf }: PromptsDeps, call: PromptCall, promptId: string) {
+  const { instance, accountId, body } = call;
+  const info = await objectInfoOf(instance, KEPT_INFO_MS).catch((error: unknown) => {
+    throw toUnreachable(instance, error);
+  });
+  return await checkPrompt(owners, { body, info, promptId, at: { accountId, instanceId: instance.id } });
 }
 
 async function takeTurn(deps: PromptsDeps, call: PromptCall, entry: Live): Promise<GuestPlace | undefined> {

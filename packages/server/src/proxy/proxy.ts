@@ -75,6 +75,7 @@ export function createProxy(deps: Deps): InstanceProxy {
     sockets,
     runTimeoutMs: config.runTimeoutMs,
     takeGuestPlace: dispatcher.takeGuestPlace,
+    objectInfoOf: fleet.objectInfoOf,
     reportDeadWorker: fleet.reportDeadWorker,
   });
   const sweep = startSweep(deps);
