@@ -190,7 +190,7 @@ function checkSeconds(key: string, value: unknown): Problem[] {
 function checkWebhook(loc: string[], value: unknown): Problem[] {
   if (value === undefined || value === null || value === '') return [];
   const says = judgeWebhook(value);
-  return says === undefined ? [] : [problem(loc, 'bad_format', { msg: `webhook ${says}.`, input: value })];
+  return says === undefined ? [] : [problem(loc, 'bad_format', { msg: `webhook ${says}.`, input: withoutKeys(value) })];
 }
 
 function judgeWebhook(value: unknown): string | undefined {
@@ -198,9 +198,15 @@ function judgeWebhook(value: unknown): string | undefined {
   if (value.length > WEBHOOK_URL_CHARACTERS)
     return `must be at most ${WEBHOOK_URL_CHARACTERS} characters; it has ${value.length}`;
   if (!/^https?:\/\//i.test(value) || !URL.canParse(value))
-    return `must be an absolute https:// URL; it is ${quote(value)}`;
+    return `must be an absolute https:// URL; it is ${quote(withoutKeys(value))}`;
   const { username, password } = new URL(value);
   return username === '' && password === '' ? undefined : 'must not contain a user name or password';
+}
+
+/** Its query, and a user name and password, may be keys: an error does not repeat them. */
+function withoutKeys(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  return value.replace(/[?#].*$/s, '?…').replace(/\/\/[^/]*@/, '//…@');
 }
 
 function checkFlag(loc: string[], value: unknown): Problem[] {

@@ -13,6 +13,7 @@ import { makeReport, readReport } from '../report.pure.ts';
 import { viewProgress } from '../run-progress.pure.ts';
 import { type MediaSource, STORED_MEDIA } from '../stored-body.pure.ts';
 import { liveStatusWord, resultWord, type ViewContext } from '../view.pure.ts';
+import { concealQueries } from './conceal-queries.pure.ts';
 import { type DetailFile, type DetailRow, findDetail, listDetailAttempts, listDetailFiles } from './history.sql.ts';
 import { explain, listPhases, type SeenAttempt } from './timeline.pure.ts';
 
@@ -187,16 +188,19 @@ async function readGraph(deps: DescribeDeps, row: DetailRow): Promise<ShownGraph
   const body = parseJson(row.body) as JsonObject;
   const media = new Map((body['media'] as unknown as [string, MediaSource][] | undefined) ?? []);
   const given = (key: string) => (isJsonObject(body[key]) ? (body[key] as JsonObject) : {});
-  const show = (nodes: JsonObject) => withReferences(nodes, media);
-  const parameters = body['parameters'] ?? undefined;
-  const overrides = show(given('overrides'));
+  const shown = (nodes: JsonObject, urls: ReadonlySet<string> | undefined): ShownGraph => ({
+    graph: concealQueries(withReferences(nodes, media), urls),
+    overrides: concealQueries(withReferences(given('overrides'), media), urls),
+    parameters: body['parameters'] && concealQueries(body['parameters'], urls),
+  });
   const version = await deps.versions.load(row.version_id);
   try {
     const payload = version && restorePayload(version, { body: row.body, extraData: null });
     const graph = (payload?.prepared.graph() ?? given('workflow_api_json')) as unknown as JsonObject;
-    return { graph: show(graph), overrides, parameters };
+    const urls = payload?.media.flatMap(({ source }) => (source.kind === 'url' ? [source.url] : []));
+    return shown(graph, urls && new Set(urls));
   } catch {
-    return { graph: show(given('workflow_api_json')), overrides, parameters };
+    return shown(given('workflow_api_json'), undefined);
   }
 }
 
