@@ -25,3 +25,16 @@ export async function recordEvent(tx: Queryable, event: NewEvent): Promise<void>
     values (${event.accountId ?? null}, ${event.kind}, ${event.subjectId ?? null}, ${event.deploymentId ?? null},
       ${event.tokenId ?? null}, ${event.message}, ${event.changes === undefined ? null : JSON.stringify(event.changes)})`);
 }
+
+/** A batch of what is old of the comings and goings of instances, which never end; edits are kept. How many. */
+export async function deleteOldInstanceEvents(
+  db: Queryable,
+  bound: { readonly before: number; readonly limit: number },
+): Promise<number> {
+  const rows = await db.query(sql`
+    delete from events where ctid in (
+      select ctid from events where created_at < to_timestamp(${bound.before}::float8 / 1000)
+        and starts_with(kind, 'instance.') limit ${bound.limit})
+    returning id`);
+  return rows.length;
+}

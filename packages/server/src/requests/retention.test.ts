@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { silentLog, useTestDatabase } from '../../testing/test-database.ts';
+import { sql } from '../db/sql.ts';
+import { recordEvent } from '../events/events.sql.ts';
 import { createInputCache } from '../files/input-cache.ts';
 import { createDiskStore } from '../files/stores/disk.ts';
 import { createRetention } from './retention.ts';
@@ -12,6 +14,20 @@ const DAY_MS = 86_400_000;
 const database = useTestDatabase('migrated');
 const dir = mkdtempSync(join(tmpdir(), 'comfleet-retention-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+async function sweepAt(now: number): Promise<void> {
+  const storage = createDiskStore({ dir });
+  const inputCache = createInputCache({ storage, now: () => now });
+  await createRetention({
+    db: database.db(),
+    clock: { now: () => now },
+    storage,
+    inputCache,
+    log: { ...silentLog, debug: () => undefined },
+    retentionDays: 7,
+    requestRetentionDays: 30,
+  }).sweep();
+}
 
 it('files past their time go, and bytes that no row names; all else stays', async () => {
   const db = database.db();
@@ -29,22 +45,24 @@ it('files past their time go, and bytes that no row names; all else stays', asyn
       values: [requestId, name, key(name), days],
     });
   }
-  const sweepAt = async (now: number) => {
-    const clock = { now: () => now };
-    const inputCache = createInputCache({ storage, now: clock.now });
-    await createRetention({
-      db,
-      clock,
-      storage,
-      inputCache,
-      log: { ...silentLog, debug: () => undefined },
-      retentionDays: 7,
-      requestRetentionDays: 30,
-    }).sweep();
+  const listAfter = async (now: number) => {
+    await sweepAt(now);
     const there = await Promise.all(['kept', 'old', 'orphan'].map((name) => storage.has(key(name))));
     return there;
   };
-  expect(await sweepAt(Date.now())).toEqual([true, false, true]);
+  expect(await listAfter(Date.now())).toEqual([true, false, true]);
   // An orphan is left alone for a day: its row may still be on its way.
-  expect(await sweepAt(Date.now() + 2 * DAY_MS)).toEqual([true, false, false]);
+  expect(await listAfter(Date.now() + 2 * DAY_MS)).toEqual([true, false, false]);
+});
+
+it('events of instances past their time go, edits stay', async () => {
+  const db = database.db();
+  for (const kind of ['instance.lost', 'token.created'])
+    await recordEvent(db, { accountId: undefined, kind, message: kind });
+  const kindsAfter = async (days: number) => {
+    await sweepAt(Date.now() + days * DAY_MS);
+    return (await db.query<{ kind: string }>(sql`select kind from events order by id`)).map(({ kind }) => kind);
+  };
+  expect(await kindsAfter(29)).toEqual(['instance.lost', 'token.created']);
+  expect(await kindsAfter(31)).toEqual(['token.created']);
 });

@@ -1,7 +1,8 @@
-// Removes result files and ended requests past their retention, idempotency keys past their day, and inputs nobody used
-// for a day. Slow and in bulk: deleting files while others are written costs the file system dearly. Started by app.ts.
+// Removes result files, ended requests and events of instances past their retention, idempotency keys past their day, and
+// inputs nobody used for a day. Slow and in bulk: deleting files while others are written costs the file system dearly. Started by app.ts.
 import { IDEMPOTENCY_HOURS } from '@comfleet/api';
 import type { Database } from '../db/database.ts';
+import { deleteOldInstanceEvents } from '../events/events.sql.ts';
 import type { InputCache } from '../files/input-cache.ts';
 import type { Storage } from '../files/storage.ts';
 import type { Clock } from '../telemetry/clock.ts';
@@ -79,6 +80,7 @@ export function createRetention(deps: Deps) {
       const keysBefore = deps.clock.now() - IDEMPOTENCY_HOURS * 3_600_000;
       await repeat(() => removeFiles(deps, before));
       await repeat(() => removeRequests(deps, requestsBefore));
+      await repeat(() => deleteOldInstanceEvents(deps.db, { before: requestsBefore, limit: BATCH }));
       await repeat(() => deleteOldKeys(deps.db, { before: keysBefore, limit: BATCH }));
       await removeOrphans(deps);
       await deps.inputCache.sweep(Math.max(DAY_MS, deps.retentionDays * DAY_MS));
