@@ -41,7 +41,9 @@ Passing faults (an instance restarts, a connection breaks) are retried inside; p
 ## Handling them
 
 1. **Retryable** errors may go away by themselves. Wait for \`Retry-After\` when it is there, else a second, then two, then four.
-   Send an \`Idempotency-Key\` with each submit: repeating it then never runs the work twice.
+   A call that got an HTTP error is sent again as it was; with an \`Idempotency-Key\`, a repeated submit never runs the work
+   twice. A *result* that failed stays failed, however often it is polled: submit again, with a new \`Idempotency-Key\`, for the
+   old one brings back the request that failed.
 2. **Not retryable** errors come again until something changes: the call, the deployment, or the balance. Show \`message\` and
    \`hint\` to whoever can change it.
 3. Decide by the number, never by the text. Treat a number you do not know by its HTTP status.
@@ -85,7 +87,7 @@ function section(code: ErrorCode): string {
 **${entry.title}.** ${entry.meaning}
 
 - **Where:** ${where(entry)}
-- **Retry:** ${entry.retryable ? 'yes, the same call may succeed later.' : 'no, not before something has changed.'}
+- **Retry:** ${retry(entry)}
 - **What to do:** ${entry.hint}
 
 ${examples.join('\n\n')}
@@ -127,6 +129,15 @@ function where({ status, reportedIn, header }: CatalogueEntry): string {
     places.push(`HTTP ${status}, in the body${header === undefined ? '' : `, with the header \`${header}\``}`);
   if (reportedIn.includes('result')) places.push('the `error` array of a result (HTTP 200)');
   return `${places.join('; or ')}.`;
+}
+
+function retry({ retryable, reportedIn }: CatalogueEntry): string {
+  if (!retryable) return 'no, not before something has changed.';
+  if (!reportedIn.includes('result')) return 'yes, the same call may succeed later.';
+  const again = 'submit again, with a new `Idempotency-Key`';
+  return reportedIn.includes('body')
+    ? `yes, the same call may succeed later; after a failed result, ${again}.`
+    : `yes: ${again}.`;
 }
 
 function anchor(code: ErrorCode): string {
