@@ -73,7 +73,9 @@ describe('a new account', () => {
     expect(expectError(await enable(customer), 10001).message).toContain('$0.00');
     const added = await credit(customer.accountId, { amount_usd: 12.5, note: 'a gift' });
     expect(added.body).toEqual({ balance_usd: 12.5, balance_microdollars: 12_500_000, currency: 'USD' });
-    expect(expectError(await submit(customer), 10001).message).toContain('The balance is $12.50');
+    const { message } = expectError(await submit(customer), 10001);
+    expect(message).toContain('The balance is $12.50');
+    expect(message.split('is_enabled')).toHaveLength(2);
     expect((await enable(customer)).body).toMatchObject({ is_enabled: true });
     expect(await run(customer)).toMatchObject({ status: 'succeeded' });
   });

@@ -49,10 +49,10 @@ export function describeRefusal(
       return `${limit}${token ? describeKept(token) : ''}. ${balance}. Use a token with a higher limit, or one without.`;
     }
     case 'was_low':
-      return `${balance}. The deployment was disabled when funds ran out and stays so: ${enable}.`;
+      return `${balance}, which allows new runs: ${enable}.`;
   }
 }
 
 function describeKept({ reserved, overrun }: Purse): string {
-  return reserved + overrun === 0 ? '' : `, of which live requests reserve ${formatUsd(reserved + overrun)}`;
+  return reserved + overrun === 0 ? '' : ` and live requests reserve ${formatUsd(reserved + overrun)}`;
 }

@@ -23,7 +23,7 @@ it('says when it was deleted', () => {
 it('a deployment that was disabled for want of funds says so with 10001', () => {
   expect(judgeSubmit({ ...deployment, isEnabled: false, disabledCode: 10001 })).toMatchObject({
     code: 10001,
-    message: expect.stringContaining('{"is_enabled": true}'),
+    message: expect.stringContaining('until it is enabled'),
   });
 });
 

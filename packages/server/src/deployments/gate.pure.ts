@@ -27,8 +27,10 @@ export function judgeAccess(deployment: GatedDeployment | undefined, id: string,
 export function judgeSubmit(deployment: GatedDeployment): Gate {
   if (deployment.isEnabled) return open;
   if (deployment.disabledCode === 10001) {
-    const message = `Deployment ${deployment.id} was disabled when funds ran out; once there are funds, PATCH it with {"is_enabled": true} to enable it.`;
-    return refuse(10001, message);
+    return refuse(
+      10001,
+      `Deployment ${deployment.id} was disabled when funds ran out, and stays so until it is enabled.`,
+    );
   }
   return refuse(10002, `Deployment ${deployment.id} is disabled; PATCH it with {"is_enabled": true} to enable it.`);
 }
