@@ -9,8 +9,8 @@ const DeliveryFields = {
   id: Id,
   request_id: Id,
   deployment_id: Id,
-  event: Type.Enum(['request.in_progress', 'request.ended'], {
-    description: '`request.in_progress` only where the submit asked for intermediate states.',
+  event: Type.Enum(['request.in_queue', 'request.in_progress', 'request.ended'], {
+    description: 'The first two only where the submit asked for intermediate states.',
   }),
   url: Type.String({ description: 'Without its query, which may hold a token.' }),
   status: Type.Enum(DELIVERY_STATUSES, {

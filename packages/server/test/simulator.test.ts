@@ -169,9 +169,9 @@ describe('a simulated request', () => {
     );
     expect(words).toEqual(['in_queue', 'in_progress', 'completed']);
     expect(reader.named('end')).toMatchObject([{ status: 'failed' }]);
-    const calls = await receiver().untilCalled('/simulated', 2);
-    expect(calls.map((call) => call.body['status'])).toEqual(['in_progress', 'failed']);
-    expect(calls[1]?.body).toMatchObject({
+    const calls = await receiver().untilCalled('/simulated', 3);
+    expect(calls.map((call) => call.body['status'])).toEqual(['in_queue', 'in_progress', 'failed']);
+    expect(calls[2]?.body).toMatchObject({
       error: { errorCode: 10006 },
       metadata: { 'comfleet-simulate': '10006;after=1s' },
     });

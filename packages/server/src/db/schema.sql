@@ -306,7 +306,7 @@ create table webhook_deliveries (
   last_status integer,
   reason text,
   delivered_at timestamp with time zone,
-  constraint webhook_deliveries_event_check CHECK ((event = ANY (ARRAY['started'::text, 'ended'::text]))),
+  constraint webhook_deliveries_event_check CHECK ((event = ANY (ARRAY['queued'::text, 'started'::text, 'ended'::text]))),
   constraint webhook_deliveries_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text, 'disabled'::text]))),
   constraint webhook_deliveries_pkey PRIMARY KEY (id)
 );

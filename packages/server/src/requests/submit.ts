@@ -30,7 +30,7 @@ import { buildPayload, GRAPH_KEYS, type RequestPayload } from './payload.ts';
 import { findIdempotencyKey } from './requests.sql.ts';
 import type { Simulator } from './simulation/simulator.ts';
 import type { SimulationWish } from './simulation/wish.pure.ts';
-import { tellStart } from './tell-start.ts';
+import { tellQueued, tellStart } from './tell-start.ts';
 import type { RequestWrites } from './writes.ts';
 
 /** Where accepted requests go. Implemented by dispatch; only its names are known here. */
@@ -204,10 +204,10 @@ async function insertAndHandOver(
   const { request, simulated } = made;
   deps.live.add(request);
   if (!isPretended(simulated)) deps.queue.reserve(request);
-  let wantsStart = false;
+  let wantsStates = false;
   try {
     const row = toRow(input, made);
-    wantsStart = row.webhookUrl !== undefined && row.webhookIntermediate;
+    wantsStates = row.webhookUrl !== undefined && row.webhookIntermediate;
     if (input.idempotency === undefined) await deps.writes.insert(row);
     else if (!(await deps.writes.insertUnderKey(row, { ...input.idempotency, staleBefore: staleBefore(deps) }))) {
       // Another submit with this key came in between: it is the one.
@@ -221,7 +221,10 @@ async function insertAndHandOver(
     throw error;
   }
   traces.requestAccepted(request, input.traceContext);
-  if (wantsStart) tellStart(deps, request);
+  if (wantsStates) {
+    tellStart(deps, request);
+    await tellQueued(deps, request);
+  }
   await stopIfClosedMeanwhile(deps, request);
   if (simulated === undefined || !deps.simulator?.take(request, simulated)) deps.queue.accept(request);
   return { requestId: request.id, isReplay: false };

@@ -1,9 +1,9 @@
-// The webhook of an intermediate state: sent when the run begins on an instance, for requests that asked for it. Called by
-// submit.ts, and by dispatch for what an earlier start left.
+// The webhooks of intermediate states, for requests that asked for them: that it waits, and that it runs on an instance.
+// Called by submit.ts, and by dispatch for what an earlier start left.
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
-import { oweStarted } from '../webhooks/owed.sql.ts';
+import { oweQueued, oweStarted } from '../webhooks/owed.sql.ts';
 import { type LiveRequest, type LiveWatcher, unwatch, watch } from './live.ts';
 
 interface Deps {
@@ -12,15 +12,24 @@ interface Deps {
   readonly log: Log;
 }
 
-export function tellStart({ db, clock, log }: Deps, request: LiveRequest): void {
+/** Settles before the request is given to the queue, so that nothing is told before it. Never rejects. */
+export async function tellQueued(deps: Deps, request: LiveRequest): Promise<void> {
+  await oweQueued(deps.db, { requestId: request.id, now: deps.clock.now() }).catch(leaveOut(deps, request));
+}
+
+export function tellStart(deps: Deps, request: LiveRequest): void {
+  const { db, clock } = deps;
   const watcher: LiveWatcher = {
     onChange(_request, change) {
       if (change.kind !== 'status' || !request.isOnInstance) return;
       unwatch(request, watcher);
-      oweStarted(db, { requestId: request.id, now: clock.now() }).catch((error: unknown) => {
-        log.warn({ requestId: request.id, ...describeError(error) }, 'a webhook of an intermediate state is left out');
-      });
+      oweStarted(db, { requestId: request.id, now: clock.now() }).catch(leaveOut(deps, request));
     },
   };
   watch(request, watcher);
+}
+
+function leaveOut({ log }: Deps, request: LiveRequest) {
+  return (error: unknown) =>
+    log.warn({ requestId: request.id, ...describeError(error) }, 'a webhook of an intermediate state is left out');
 }

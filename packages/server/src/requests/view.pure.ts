@@ -1,5 +1,6 @@
 // Stored rows and live requests → the words of v1 or v2. The only place below routes.ts that knows them.
 import { formatInstant } from '@comfleet/api';
+import type { DeliveryEvent } from '../webhooks/schedule.pure.ts';
 import type { LiveRequest } from './live.ts';
 import type { RequestRow, WebhookRow } from './requests.sql.ts';
 
@@ -100,13 +101,14 @@ export function viewEndedResult(context: ViewContext, row: RequestRow): string {
 }
 
 /** JSON text of a webhook's body: `error` is an object there, with the whole array beside it (contract rule 9). */
-export function viewWebhook(context: ViewContext, row: WebhookRow, event: 'started' | 'ended'): string {
+export function viewWebhook(context: ViewContext, row: WebhookRow, event: DeliveryEvent): string {
   const metadata = row.metadata === null ? '' : `,"metadata":${row.metadata}`;
   const head = { request_id: row.id, deployment_id: row.deployment_id };
   const created_at = formatInstant(row.created_at);
   // Whatever has become of it since.
-  if (event === 'started') {
-    return `${JSON.stringify({ ...head, status: 'in_progress', created_at }).slice(0, -1)}${metadata}}`;
+  if (event !== 'ended') {
+    const status = event === 'queued' ? 'in_queue' : 'in_progress';
+    return `${JSON.stringify({ ...head, status, created_at }).slice(0, -1)}${metadata}}`;
   }
   const finished = row.finished_at === null ? {} : { finished_at: formatInstant(row.finished_at) };
   const said = JSON.stringify({ ...head, status: resultWord(context, row.state), created_at, ...finished });

@@ -1,6 +1,7 @@
 // What webhooks say, read when they are sent: the result as its route gives it, in the words of the submit's version. Given
 // to webhooks/ by app.ts.
 import type { Queryable } from '../db/database.ts';
+import type { DeliveryEvent } from '../webhooks/schedule.pure.ts';
 import { findWebhookRows, type WebhookRow } from './requests.sql.ts';
 import { type ViewContext, viewWebhook } from './view.pure.ts';
 
@@ -11,7 +12,7 @@ interface Deps {
 
 interface Wanted {
   readonly requestId: string;
-  readonly event: 'started' | 'ended';
+  readonly event: DeliveryEvent;
 }
 
 /** JSON texts, in order; undefined where the request is no longer kept. */

@@ -9,13 +9,13 @@ import type { Clock } from '../telemetry/clock.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
 import { recordTries, type TryRecord, wakeLane } from './deliveries.sql.ts';
 import { drainLane, type Lane } from './drain-lane.ts';
-import type { WebhookTimes } from './schedule.pure.ts';
+import type { DeliveryEvent, WebhookTimes } from './schedule.pure.ts';
 import type { Session } from './send-page.ts';
 
 /** What a delivery says, made when it is sent. */
 export interface WantedBody {
   readonly requestId: string;
-  readonly event: 'started' | 'ended';
+  readonly event: DeliveryEvent;
 }
 
 export interface DelivererDeps {

@@ -3,12 +3,13 @@
 import { float8Array, int4Array, textArray, uuidArray } from '../db/binary-arrays.ts';
 import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
+import type { DeliveryEvent } from './schedule.pure.ts';
 
 export interface DueDelivery {
   readonly id: string;
   readonly account_id: string;
   readonly request_id: string;
-  readonly event: 'started' | 'ended';
+  readonly event: DeliveryEvent;
   readonly url: string;
   readonly attempts: number;
   readonly is_replay: boolean;
@@ -31,10 +32,11 @@ export async function claimDue(
       select d.id from webhook_deliveries d
       where d.lane = ${wish.lane} and d.status = 'pending' and d.next_at <= ${now}
         and (d.claimed_until is null or d.claimed_until <= ${now})
-        -- The result never overtakes the intermediate state.
-        and (d.event = 'started' or not exists (
+        -- A state never overtakes an earlier one.
+        and (d.event = 'queued' or not exists (
           select from webhook_deliveries s
-          where s.request_id = d.request_id and s.event = 'started' and s.status = 'pending'))
+          where s.request_id = d.request_id and s.status = 'pending'
+            and (s.event = 'queued' or s.event = 'started' and d.event = 'ended')))
       order by d.next_at limit ${wish.limit} for update skip locked),
     claimed as (
       update webhook_deliveries d set claimed_until = to_timestamp((${wish.now}::float8 + ${wish.claimMs}) / 1000)

@@ -2,13 +2,14 @@
 
 import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
+import type { DeliveryEvent } from './schedule.pure.ts';
 
 export interface DeliveryRow {
   readonly id: string;
   readonly account_id: string;
   readonly deployment_id: string;
   readonly request_id: string;
-  readonly event: 'started' | 'ended';
+  readonly event: DeliveryEvent;
   readonly url: string;
   readonly status: 'pending' | 'delivered' | 'failed' | 'disabled';
   readonly attempts: number;

@@ -37,6 +37,9 @@ export function baseDelayMs(times: WebhookTimes, tries: number): number {
   return Math.min(times.firstDelayMs * 2 ** (tries - 1), times.maxDelayMs);
 }
 
+/** What a delivery tells, in this order; the first two only where the submit asked for intermediate states. */
+export type DeliveryEvent = 'queued' | 'started' | 'ended';
+
 /** When to try again; undefined: the schedule is exhausted. */
 export function decideRetry(times: WebhookTimes, failed: FailedTry): number | undefined {
   const delayMs = baseDelayMs(times, failed.tries) * (1 - JITTER + 2 * JITTER * failed.random);
@@ -56,13 +59,13 @@ export const GONE_REASON =
 /** What a try means for its delivery. Only 2xx acknowledges; a redirect is a failure like any other status. */
 export function judgeTry(
   times: WebhookTimes,
-  delivery: { readonly event: 'started' | 'ended' },
+  delivery: { readonly event: DeliveryEvent },
   tried: FailedTry & { readonly status: number | undefined },
 ): TryOutcome {
   const { status } = tried;
   if (status !== undefined && status >= 200 && status < 300) return { kind: 'delivered' };
   if (status === 410) return { kind: 'disabled', reason: GONE_REASON };
-  if (delivery.event === 'started') {
+  if (delivery.event !== 'ended') {
     return { kind: 'failed', reason: 'An intermediate state is sent once; the result has its own delivery.' };
   }
   const at = decideRetry(times, tried);

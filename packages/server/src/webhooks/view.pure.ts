@@ -2,7 +2,7 @@
 import { formatInstant } from '@comfleet/api';
 import type { DeliveryRow, TryRow } from './history.sql.ts';
 
-const EVENTS = { started: 'request.in_progress', ended: 'request.ended' } as const;
+const EVENTS = { queued: 'request.in_queue', started: 'request.in_progress', ended: 'request.ended' } as const;
 
 export function shownUrl(url: string): string {
   return url.replace(/[?#].*$/s, '').replace(/^(https?:\/\/)[^/]*@/i, '$1');
