@@ -1,6 +1,5 @@
 // HTTP in and out of money: balance, usage, and an administrator's credits and limits.
 import {
-  ApiError,
   type Balance,
   Credit,
   IDEMPOTENCY_KEY_CHARACTERS,
@@ -11,6 +10,7 @@ import {
   UsageQuery,
   validationError,
 } from '@comfleet/api';
+import { requireAdmin } from '../accounts/require-admin.ts';
 import type { Database } from '../db/database.ts';
 import { readBody } from '../http/read-body.ts';
 import type { AccountCall, Caller, RouteServer } from '../http/serve-route.ts';
@@ -40,7 +40,7 @@ export function registerBillingRoutes<A extends AdminCaller>(routes: RouteServer
   });
   routes.serve('getUsage', async (call) => await usage(deps, call));
   routes.serve('addCredit', async (call) => {
-    const accountId = requireAdmin(call);
+    const accountId = requireAccountId(call);
     const body = read(Credit, await readBody(call.request.body));
     if (body.kind === 'refused') throw validationError(body.problems);
     const amountMicrodollars = readAmount(body.value.amount_usd, 'amount_usd');
@@ -51,12 +51,12 @@ export function registerBillingRoutes<A extends AdminCaller>(routes: RouteServer
     return { body: viewBalance(row.balance_microdollars) };
   });
   routes.serve('getAccountFunds', async (call) => {
-    const accountId = requireAdmin(call);
+    const accountId = requireAccountId(call);
     await requireAccount(deps.db, accountId);
     return { body: viewFunds(await readBalance(deps.db, accountId)) };
   });
   routes.serve('setSpendingLimit', async (call) => {
-    const accountId = requireAdmin(call);
+    const accountId = requireAccountId(call);
     const body = read(SpendingLimitChange, await readBody(call.request.body));
     if (body.kind === 'refused') throw validationError(body.problems);
     const usd = body.value.spending_limit_usd;
@@ -111,9 +111,8 @@ function viewFunds(row: BalanceRow) {
   };
 }
 
-function requireAdmin({ account, params }: AccountCall<AdminCaller>): string {
-  if (account.role !== 'admin')
-    throw new ApiError(403003, 'Only administrators may see and change the funds of accounts.');
+function requireAccountId({ account, params }: AccountCall<AdminCaller>): string {
+  requireAdmin(account);
   return (params['account_id'] ?? '').toLowerCase();
 }
 
