@@ -8,6 +8,14 @@ import { listOf, numberOf, objectOf, own, textOf } from './raw-values.ts';
 export interface NameRule {
   readonly pattern: RegExp;
   readonly isInverted: boolean;
+  /** Places where the pattern can go on in several ways: a name of n characters takes up to n ** (choices + 1) steps. */
+  readonly choices: number;
+  readonly work: Work;
+}
+
+/** Steps that patterns may still take: they are the file's own, and one file must not hold up everybody. */
+export interface Work {
+  left: number;
 }
 
 export interface BroadcastRules {
@@ -43,11 +51,11 @@ export function sendsOutputs({ raw }: EditorNode): boolean {
   return raw.type === 'Seed Everywhere' || Boolean(own(raw.properties, 'ue_convert'));
 }
 
-export function readRules(node: EditorNode): BroadcastRules {
+export function readRules(node: EditorNode, work: Work): BroadcastRules {
   const settings = readSettings(node);
-  const read = (name: string) => readRule(settings, name);
+  const read = (name: string) => readRule(settings, name, work);
   const isSeed = node.raw.type === 'Seed Everywhere';
-  const input = read('input') ?? (isSeed ? { pattern: /seed/, isInverted: false } : undefined);
+  const input = read('input') ?? (isSeed ? { pattern: /seed/, isInverted: false, choices: 0, work } : undefined);
   return {
     title: read('title'),
     input,
@@ -79,23 +87,31 @@ function readSettings({ raw }: EditorNode): JsonObject {
 }
 
 /** Patterns are the file's own: one that could run for ages is taken as plain text. */
-function readRule(settings: JsonObject, name: string): NameRule | undefined {
+function readRule(settings: JsonObject, name: string, work: Work): NameRule | undefined {
   const source = textOf(own(settings, `${name}_regex`));
   if (source === undefined || source === '' || source === '.*') return undefined;
-  return { pattern: toPattern(source), isInverted: Boolean(own(settings, `${name}_regex_invert`)) };
+  return makeRule(source, { isInverted: Boolean(own(settings, `${name}_regex_invert`)), work });
 }
 
-export function toPattern(source: string): RegExp {
-  const quantifiers = source.match(/[*+{]/g)?.length ?? 0;
+export function makeRule(source: string, how: Pick<NameRule, 'isInverted' | 'work'>): NameRule {
+  const choices = countChoices(source);
   const isRepeatedGroup = /\)\s*[*+{?]/.test(source);
-  const isTame = source.length <= MAX_SOURCE && quantifiers <= 2 && !isRepeatedGroup && !/\\\d|\(\?/.test(source);
+  const isTame = source.length <= MAX_SOURCE && choices <= MAX_CHOICES && !isRepeatedGroup && !/\\\d|\(\?/.test(source);
+  const literal = () => ({ ...how, pattern: new RegExp(escapeText(source.slice(0, MAX_SOURCE))), choices: 0 });
   try {
-    return new RegExp(isTame ? source : escapeText(source.slice(0, MAX_SOURCE)));
+    return isTame ? { ...how, pattern: new RegExp(source), choices } : literal();
   } catch {
-    return new RegExp(escapeText(source.slice(0, MAX_SOURCE)));
+    return literal();
   }
 }
 
+/** Rather too many than too few: a character that is escaped or in brackets counts, too. */
+function countChoices(source: string): number {
+  const groups = source.includes('|') ? (source.match(/\(/g)?.length ?? 0) : 0;
+  return groups + (source.match(/[*+?{]/g)?.length ?? 0);
+}
+
+const MAX_CHOICES = 3;
 const MAX_SOURCE = 200;
 /** Names are short; a longer one is only looked at so far. */
 const MAX_NAME = 100;
@@ -104,8 +120,13 @@ function escapeText(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
+/** False, whatever the rule, once its file has used up its steps. */
 export function fits(rule: NameRule | undefined, name: string): boolean {
-  return rule === undefined || rule.pattern.test(name.slice(0, MAX_NAME)) !== rule.isInverted;
+  if (rule === undefined) return true;
+  const { pattern, isInverted, choices, work } = rule;
+  const text = name.slice(0, MAX_NAME);
+  work.left -= (text.length + 1) ** (choices + 1);
+  return work.left >= 0 && pattern.test(text) !== isInverted;
 }
 
 /** Sockets take what is sent unless they are told not to, widgets only when they are told to. */

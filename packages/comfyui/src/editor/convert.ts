@@ -35,6 +35,8 @@ export type Conversion =
 
 /** Enough for any workflow; keeps nested subgraphs from multiplying without end. */
 const MAX_NODES = 20_000;
+/** Reroutes, notes, muted nodes: they are in the file and not in the graph. */
+const UNSENT_SHARE = 4;
 
 /** `loc` of problems and warnings is relative to the workflow. */
 export function convertWorkflow(workflow: JsonValue, info: ObjectInfo, options: ConvertOptions = {}): Conversion {
@@ -43,7 +45,14 @@ export function convertWorkflow(workflow: JsonValue, info: ObjectInfo, options: 
     refuse(report, [], 'invalid_workflow', 'A workflow of ComfyUI\'s editor is an object with a list "nodes".');
     return { kind: 'refused', problems: report.problems };
   }
-  const file = unpackGroupNodes(readFile(workflow, report), info, report);
+  const maxNodes = options.maxNodes ?? MAX_NODES;
+  const read = readFile(workflow, report);
+  const listed = [read.root, ...read.definitions.values()].reduce((sum, { nodes }) => sum + nodes.length, 0);
+  if (listed > maxNodes * UNSENT_SHARE) {
+    refuse(report, ['nodes'], 'too_many_nodes', `The workflow lists ${listed} nodes; ${maxNodes} can run.`);
+    return { kind: 'refused', problems: report.problems };
+  }
+  const file = unpackGroupNodes(read, info, report);
   const model = buildGraphs(file, info, report);
   if (model === undefined) return { kind: 'refused', problems: report.problems };
   linkBroadcasts(model.graphs, report);
@@ -53,7 +62,7 @@ export function convertWorkflow(workflow: JsonValue, info: ObjectInfo, options: 
     report,
     fillIn,
     random: options.random ?? (() => 0),
-    maxNodes: options.maxNodes ?? MAX_NODES,
+    maxNodes,
   });
   if (report.problems.length > 0) return { kind: 'refused', problems: report.problems };
   return { kind: 'ok', graph, places, warnings: report.warnings };

@@ -32,6 +32,9 @@ export interface Emitted {
   readonly places: Map<string, Place>;
 }
 
+/** The nodes of a deeply nested file would have ids that are longer than all the rest of them together. */
+const MAX_PREFIX = 4_000;
+
 export function emitGraph(root: EditorGraph, deps: Deps): Emitted {
   const emitted: Emitted = { graph: {}, places: new Map() };
   let count = 0;
@@ -44,6 +47,11 @@ export function emitGraph(root: EditorGraph, deps: Deps): Emitted {
       continue;
     }
     const inside = enter(node, top);
+    if (inside !== undefined && inside.scope.prefix.length > MAX_PREFIX) {
+      const msg = `The subgraphs of the workflow nest too deep: the ids of their nodes have more than ${MAX_PREFIX} characters.`;
+      refuse(deps.report, node.raw.place, 'nested_too_deep', msg);
+      return emitted;
+    }
     if (inside !== undefined) stack.push(inside);
     else if (!isOff(node)) emitOne(emitted, { node, frame: top }, deps);
     // Instances count too: nested definitions can multiply without a single node.

@@ -83,6 +83,38 @@ describe('a file of a size', () => {
   });
 });
 
+describe('a file of names that were made for it', () => {
+  it('numbers nodes of one id anew, although the names for that are taken', () => {
+    const taken = range(8_000).map((index) => ({ id: `1_${8_001 + index}`, type: 'EmptyImage' }));
+    const nodes = [...taken, ...range(8_000).map(() => ({ id: 1, type: 'EmptyImage' }))];
+    const conversion = timed(() => convertWorkflow({ nodes }, info));
+    expect(conversion.kind === 'ok' && Object.keys(conversion.graph)).toHaveLength(16_000);
+  });
+
+  it('is refused when an id is a text of thousands, by itself or by nesting', () => {
+    const long = timed(() => convertWorkflow({ nodes: [{ id: 'x'.repeat(1_000_000), type: 'EmptyImage' }] }, info));
+    expect(long).toMatchObject({ kind: 'refused', problems: [{ type: 'invalid_node' }] });
+    const id = 'x'.repeat(200);
+    const subgraphs = range(2_000).map((index) => ({ id: `s${index}`, nodes: [{ id, type: `s${index + 1}` }] }));
+    const deep = timed(() => convertWorkflow({ nodes: [{ id, type: 's0' }], definitions: { subgraphs } }, info));
+    expect(deep).toMatchObject({ kind: 'refused', problems: [{ type: 'nested_too_deep' }] });
+  });
+
+  it('reads only so many ids in front of a promoted widget', () => {
+    const instance = { id: 1, type: 's', properties: { proxyWidgets: [['1', `${'1:'.repeat(200_000)}width`]] } };
+    const definitions = { subgraphs: [{ id: 's', nodes: [{ id: 1, type: 'EmptyImage' }] }] };
+    expect(timed(() => convertWorkflow({ nodes: [instance], definitions }, info)).kind).toBe('ok');
+  });
+
+  it('is refused when it lists more nodes than could ever run', () => {
+    const nodes = range(50_000).map((id) => ({ id, type: 'Note' }));
+    expect(convertWorkflow({ nodes }, info, { maxNodes: 5_000 })).toMatchObject({
+      kind: 'refused',
+      problems: [{ type: 'too_many_nodes' }],
+    });
+  });
+});
+
 describe('a file with broadcasts', () => {
   const send = (id: number, more: JsonObject = {}) => ({
     id,
@@ -98,18 +130,52 @@ describe('a file with broadcasts', () => {
     expect(conversion).toMatchObject({ kind: 'refused', problems: [{ type: 'too_many_broadcasts' }] });
   });
 
-  it.each(['(a+)+$', '(.*)*x', '[', '((((', '(?=a)*', 'a'.repeat(5_000)])(
-    'with the pattern %s is converted',
-    (pattern) => {
-      const nodes = [
-        { id: 'a', type: 'EmptyImage' },
-        send(1, { title_regex: pattern, input_regex: pattern }),
-        { id: 2, type: 'PreviewImage', title: 'a'.repeat(100_000) },
-      ];
-      const conversion = timed(() => convertWorkflow({ nodes, links: [[1, 'a', 0, 1, 0, 'IMAGE']] }, info));
-      expect(conversion.kind).toBe('ok');
-    },
-  );
+  it.each([
+    '(a+)+$',
+    '(.*)*x',
+    '[',
+    '((((',
+    '(?=a)*',
+    'a'.repeat(5_000),
+    `${'a?'.repeat(60)}${'a'.repeat(60)}b`,
+    `${'(a|a)'.repeat(39)}b`,
+    '.*.*.*.*b',
+  ])('with the pattern %s is converted', (pattern) => {
+    const nodes = [
+      { id: 'a', type: 'EmptyImage' },
+      send(1, { title_regex: pattern, input_regex: pattern }),
+      { id: 2, type: 'PreviewImage', title: 'a'.repeat(100_000) },
+    ];
+    const conversion = timed(() => convertWorkflow({ nodes, links: [[1, 'a', 0, 1, 0, 'IMAGE']] }, info));
+    expect(conversion.kind).toBe('ok');
+  });
+
+  it('of slow patterns is refused before they have taken long', () => {
+    const nodes = [
+      { id: 'a', type: 'EmptyImage' },
+      ...range(20).map((id) => send(id, { title_regex: '.*.*x' })),
+      ...range(200).map((id) => ({ id: `p${id}`, type: 'PreviewImage', title: 'a'.repeat(100) })),
+    ];
+    const links = range(20).map((id) => [id, 'a', 0, id, 0, 'IMAGE']);
+    const conversion = timed(() => convertWorkflow({ nodes, links }, info));
+    expect(conversion).toMatchObject({ kind: 'refused', problems: [{ type: 'too_many_broadcasts' }] });
+  });
+
+  it.each<[pattern: string, title: string, isSent: boolean]>([
+    ['.*view.*', 'A view of it', true],
+    ['^(left|right) eye$', 'right eye', true],
+    ['^(left|right) eye$', 'third eye', false],
+    ['colou?r', 'color', true],
+    ['first|second|third', 'the third', true],
+  ])('%s is matched against %s as a pattern', (pattern, title, isSent) => {
+    const nodes = [
+      { id: 'a', type: 'EmptyImage' },
+      send(1, { title_regex: pattern }),
+      { id: 2, type: 'PreviewImage', title },
+    ];
+    const conversion = convertWorkflow({ nodes, links: [[1, 'a', 0, 1, 0, 'IMAGE']] }, info);
+    expect(conversion.kind === 'ok' && conversion.graph['2']?.inputs['images']).toEqual(isSent ? ['a', 0] : undefined);
+  });
 });
 
 describe('a prompt', () => {

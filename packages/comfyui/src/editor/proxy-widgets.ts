@@ -49,7 +49,9 @@ function setByName(instance: EditorNode, definition: EditorGraph, { widget, valu
 function withoutPrefixes(source: EditorNode, proxy: Proxy): Proxy {
   if (holdsWidget(source, proxy.widget)) return proxy;
   let { widget, holderId } = proxy;
-  for (let match = PREFIX.exec(widget); match !== null; match = PREFIX.exec(widget)) {
+  for (let depth = 0; depth < MAX_PREFIXES; depth += 1) {
+    const match = PREFIX.exec(widget);
+    if (match === null) break;
     holderId = match[1];
     widget = match[2] ?? '';
   }
@@ -57,6 +59,8 @@ function withoutPrefixes(source: EditorNode, proxy: Proxy): Proxy {
 }
 
 const PREFIX = /^\s*(\d+)\s*:\s*(.+)$/;
+/** Each is looked for in all that is left. */
+const MAX_PREFIXES = 64;
 
 function holdsWidget(source: EditorNode, widget: string): boolean {
   if (source.definition === undefined) return widgetNamed(source, widget) !== undefined;

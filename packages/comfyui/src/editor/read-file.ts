@@ -99,26 +99,41 @@ function readGraph(json: JsonObject, { id, place }: { id: string; place: Place }
 export function readNodes(list: readonly JsonValue[], place: Place, report: Report): RawNode[] {
   const nodes: RawNode[] = [];
   const taken = new Set<string>();
+  const counts = new Map<string, number>();
   for (const [index, entry] of list.entries()) {
     const node = readNode(entry, [...place, index], report);
     if (node === undefined) continue;
-    nodes.push(taken.has(node.id) ? { ...node, id: freshId(node.id, taken) } : node);
+    nodes.push(taken.has(node.id) ? { ...node, id: freshId(node.id, { taken, counts }) } : node);
     taken.add(nodes.at(-1)?.id ?? '');
   }
   return nodes;
 }
 
 /** The editor keeps the first node of an id and numbers the later ones anew. */
-function freshId(id: string, taken: ReadonlySet<string>): string {
-  let count = taken.size + 1;
+function freshId(id: string, { taken, counts }: { taken: ReadonlySet<string>; counts: Map<string, number> }): string {
+  // From where the last search for this id ended: a file may have taken very many of the names that would be tried.
+  let count = Math.max(taken.size, counts.get(id) ?? 0) + 1;
   while (taken.has(`${id}_${count}`)) count += 1;
+  counts.set(id, count);
   return `${id}_${count}`;
 }
+
+/** Messages and compound ids repeat it. */
+const MAX_ID = 200;
 
 function readNode(json: JsonValue, place: Place, report: Report): RawNode | undefined {
   const id = isJsonObject(json) ? idOf(own(json, 'id')) : undefined;
   if (!isJsonObject(json) || id === undefined) {
     refuse(report, place, 'invalid_node', 'A node must be an object with an "id" (a number or a string).');
+    return undefined;
+  }
+  if (id.length > MAX_ID) {
+    refuse(
+      report,
+      [...place, 'id'],
+      'invalid_node',
+      `The id of a node has ${id.length} characters; ${MAX_ID} are enough.`,
+    );
     return undefined;
   }
   const type = textOf(own(json, 'type'));

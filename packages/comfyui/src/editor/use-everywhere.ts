@@ -5,10 +5,12 @@ import {
   type BroadcastRules,
   fits,
   isBroadcaster,
+  makeRule,
+  type NameRule,
   readRules,
   sendsOutputs,
   takesBroadcasts,
-  toPattern,
+  type Work,
 } from './broadcast-rules.ts';
 import { describeNode, type EditorGraph, type EditorNode, type Slot } from './graph-model.ts';
 import { groupMembers, listGroups, type NodeGroup } from './node-groups.ts';
@@ -27,21 +29,30 @@ interface Broadcast {
   readonly within: ReadonlySet<string> | undefined;
   /** The name that an input must match, of a node that sends one type twice. */
   readonly name: string | undefined;
+  /** The name as a pattern, where that is how it must match. */
+  readonly nameRule: NameRule | undefined;
 }
 
+/** A tenth of a second's worth. */
+const MAX_STEPS = 20_000_000;
+
 export function linkBroadcasts(graphs: readonly EditorGraph[], report: Report) {
+  const work: Work = { left: MAX_STEPS };
   for (const graph of graphs) {
     const senders = graph.nodes.filter((node) => (isBroadcaster(node) || sendsOutputs(node)) && !isOff(node));
     if (senders.length === 0) continue;
     if (!isAffordable(graph, senders, report)) return;
     const groups = listGroups(graph);
-    const broadcasts = senders.flatMap((sender) => listBroadcasts(graph, sender, groups));
+    const broadcasts = senders.flatMap((sender) => listBroadcasts(graph, sender, { groups, work }));
     linkInputs(graph, broadcasts, report);
     linkOutputs(graph, broadcasts);
+    if (work.left >= 0) continue;
+    const msg = 'The patterns of the "Use Everywhere" nodes take too long to match: make them simpler or fewer.';
+    return refuse(report, [...graph.raw.place, 'nodes'], 'too_many_broadcasts', msg);
   }
 }
 
-const MAX_TESTS = 1_000_000;
+const MAX_TESTS = 300_000;
 
 function isAffordable(graph: EditorGraph, senders: readonly EditorNode[], report: Report): boolean {
   const inputs = graph.nodes.reduce((sum, node) => sum + 1 + node.inputs.length, graph.outputs.length);
@@ -63,8 +74,12 @@ interface Sent {
   readonly originSlot: number;
 }
 
-function listBroadcasts(graph: EditorGraph, node: EditorNode, groups: readonly NodeGroup[]): Broadcast[] {
-  const rules = readRules(node);
+function listBroadcasts(
+  graph: EditorGraph,
+  node: EditorNode,
+  { groups, work }: { groups: readonly NodeGroup[]; work: Work },
+): Broadcast[] {
+  const rules = readRules(node, work);
   const sent = listSent(graph, node, rules);
   const counts = new Map<string, number>();
   for (const { type } of sent) counts.set(type, (counts.get(type) ?? 0) + 1);
@@ -73,7 +88,8 @@ function listBroadcasts(graph: EditorGraph, node: EditorNode, groups: readonly N
   const within = restrict(graph, node, { rules, groups });
   return sent.map(({ name, ...source }) => {
     const isNamed = !rules.sendsSeeds && ((counts.get(source.type) ?? 0) > 1 || rules.isForUnrepeated);
-    return { node, rules, ...source, priority, within, name: isNamed ? name : undefined };
+    const nameRule = isNamed && rules.repeatedRule === 4 ? makeRule(name, { isInverted: false, work }) : undefined;
+    return { node, rules, ...source, priority, within, name: isNamed ? name : undefined, nameRule };
   });
 }
 
@@ -239,7 +255,7 @@ function matches(broadcast: Broadcast, node: EditorNode, input: Slot): boolean {
   );
 }
 
-function matchesName({ name, rules }: Broadcast, target: { name: string; title: string }): boolean {
+function matchesName({ name, nameRule, rules }: Broadcast, target: { name: string; title: string }): boolean {
   if (name === undefined) return true;
   const length = Math.min(name.length, target.name.length);
   switch (rules.repeatedRule) {
@@ -250,7 +266,7 @@ function matchesName({ name, rules }: Broadcast, target: { name: string; title: 
     case 3:
       return target.title === name;
     case 4:
-      return fits({ pattern: toPattern(name), isInverted: false }, target.name);
+      return fits(nameRule, target.name);
     default:
       return target.name === name;
   }
