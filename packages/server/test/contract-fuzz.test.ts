@@ -1,6 +1,6 @@
 // Every operation of the OpenAPI document under calls that fit its schemas and calls that do not: the reply's status, type
 // and body must be what the document says, to the letter, and never a 5xx.
-import { API_VERSIONS, type HttpMethod, methodsOf, type RouteId, routeOf } from '@comfleet/api';
+import { ANY_METHODS, API_VERSIONS, type HttpMethod, methodsOf, type RouteId, routeOf } from '@comfleet/api';
 import type { JsonValue } from '@comfleet/comfyui';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -16,7 +16,7 @@ const app = useTestApp(() => ({ env: { COMFLEET_ALLOW_PRIVATE_HOSTS: receiver().
 /** Of each operation, each version and each token. Another seed or more runs find more: COMFLEET_FUZZ=<seed>:<runs>. */
 const [seed = 1, numRuns = 8] = (process.env['COMFLEET_FUZZ'] ?? '').split(':').filter(Boolean).map(Number);
 
-/** What passes through is the instance's answer, and is tested where it is passed. */
+/** What passes through is the instance's answer, and has a round of its own. */
 const routes = ROUTE_IDS.filter((id) => id !== 'proxyInstance');
 const operations = routes.flatMap((id) => methodsOf(routeOf(id)).map((method) => [method, id] as const));
 
@@ -55,6 +55,30 @@ describe.each(API_VERSIONS)('%s', (version) => {
         expect(reply.status).toBeLessThan(500);
       }),
       { seed, numRuns },
+    );
+  });
+});
+
+describe("the way through to an instance answers with the document's errors, or as the instance does", () => {
+  const paths = fc.oneof(
+    fc.constantFrom('prompt', 'queue', 'history', 'view', 'system_stats', 'upload/image', 'userdata', 'free', 'ws'),
+    fc.string({ minLength: 1, maxLength: 12 }).map(encodeURIComponent).filter(isSegment),
+    fc.constantFrom('api/prompt', '%2e%2e/queue', 'view?filename=..%2fa', 'history/1', 'a//b', '%00', 'internal/logs'),
+  );
+  it.each(ANY_METHODS)('%s', async (method) => {
+    const { judge } = operationOf('proxyInstance', method);
+    const bodies = method === 'GET' || method === 'HEAD' ? fc.constant(undefined) : fc.oneof(naughty, mutated({}));
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...tokens), paths, bodies, async (token, path, body) => {
+        const start = `/deployments/${kept.deployment_id}/instances/${kept.instance_id}/proxy/`;
+        const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+        const reply = await app().call(start + path, { method, token, ...sent });
+        const isOurs = reply.text.includes('"error_code"');
+        const contentType = reply.headers.get('content-type');
+        expect(isOurs ? judge({ status: reply.status, contentType, text: reply.text }) : []).toEqual([]);
+        expect(reply.status, reply.text.slice(0, 500)).toBeLessThan(500);
+      }),
+      { seed, numRuns: numRuns * 4 },
     );
   });
 });
