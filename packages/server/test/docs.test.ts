@@ -15,3 +15,11 @@ it('the page shows every route of the document, and needs nothing from anywhere'
   expect(document.body['openapi']).toMatch(/^3\.1\./);
   for (const path of Object.keys(document.body['paths'] as object)) expect(page.text).toContain(`<code>${path}</code>`);
 });
+
+it('the page says where paths begin, how a call is allowed, and reads as text', async () => {
+  const { text } = await app().call('//docs', { token: null });
+  expect(text).toContain('/prod/{api_version}</code>');
+  expect(text).toContain('Authorization: Bearer &lt;token&gt;');
+  expect(text).toContain('<li>401: 401001 Unauthorized: The token is missing or not valid.</li>');
+  expect(text.replace(/<pre>.*?<\/pre>/gs, '')).not.toContain('`');
+});

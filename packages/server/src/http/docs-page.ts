@@ -13,6 +13,7 @@ interface Operation {
 
 interface Document {
   readonly info: { readonly title: string; readonly version: string; readonly description?: string };
+  readonly servers?: readonly { url: string }[];
   readonly tags?: readonly { name: string; description?: string }[];
   readonly paths: Record<string, Record<string, Operation>>;
   readonly components?: { readonly schemas?: Record<string, unknown> };
@@ -26,7 +27,10 @@ summary{cursor:pointer}
 code,pre{font:.85rem/1.4 ui-monospace,monospace}
 pre{overflow:auto;padding:.6rem;background:#8882;border-radius:.3rem}
 b.method{display:inline-block;min-width:4.2rem}
-td{padding:.1rem .8rem .1rem 0;vertical-align:top}`;
+td{padding:.1rem .8rem .1rem 0;vertical-align:top}
+summary code{overflow-wrap:anywhere}
+@media(max-width:40rem){td{display:block}}
+li{margin:.2rem 0}`;
 
 /** The style is allowed by its hash; nothing else is. */
 export const DOCS_HEADERS = {
@@ -36,6 +40,7 @@ export const DOCS_HEADERS = {
   'referrer-policy': 'no-referrer',
 } as const;
 
+/** A schema's id is inside its <details>: browsers open what a link leads into. */
 export function renderDocs(given: object): string {
   const document = given as Document;
   const { title, version, description } = document.info;
@@ -43,12 +48,13 @@ export function renderDocs(given: object): string {
   const links = names.map((name) => `<a href="#${escapeHtml(name)}">${escapeHtml(name)}</a>`).join(' · ');
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>
 <h1>${escapeHtml(title)} <small>${escapeHtml(version)}</small></h1>${paragraph(description)}
+<p>Paths begin with <code>${escapeHtml(document.servers?.[0]?.url ?? '')}</code> (<code>v1</code> or <code>v2</code>), those of files and service with the host alone. Send <code>Authorization: Bearer &lt;token&gt;</code>.</p>
 <p>For programs: <a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1). ${links} · <a href="#schemas">schemas</a></p>
 ${names.map((name) => renderTag(document, name)).join('\n')}
 <h2 id="schemas">schemas</h2>${Object.entries(document.components?.schemas ?? {})
     .map(
       ([name, schema]) =>
-        `<details id="schema-${escapeHtml(name)}"><summary><code>${escapeHtml(name)}</code></summary>${code(schema)}</details>`,
+        `<details><summary><code>${escapeHtml(name)}</code></summary><div id="schema-${escapeHtml(name)}">${code(schema)}</div></details>`,
     )
     .join('\n')}
 </body></html>`;
@@ -78,26 +84,43 @@ function renderRoute({ path, method, operation }: ReturnType<typeof operationsOf
     .filter(({ name }) => name !== undefined)
     .map(
       (one) =>
-        `<tr><td><code>${escapeHtml(one.name ?? '')}</code></td><td>${escapeHtml(one.in ?? '')}${one.required ? ', required' : ''}</td><td>${escapeHtml(one.description ?? '')}</td></tr>`,
+        `<tr><td><code>${escapeHtml(one.name ?? '')}</code></td><td>${escapeHtml(one.in ?? '')}${one.required ? ', required' : ''}</td><td>${withCode(one.description ?? '')}</td></tr>`,
     );
   const bodies = Object.entries(requestBody?.content ?? {}).map(
     ([type, { schema }]) => `<h4>Body, ${escapeHtml(type)}</h4>${code(schema)}`,
   );
-  const replies = Object.entries(responses).map(([status, reply]) => {
-    const schemas = Object.values(reply.content ?? {}).map(({ schema }) => code(schema));
-    return `<h4>${escapeHtml(status)}: ${escapeHtml(reply.description ?? '')}</h4>${schemas.join('')}`;
-  });
+  const all = Object.entries(responses);
+  const replies = all
+    .filter(([status]) => Number(status) < 400)
+    .map(([status, { description = '', content = {} }]) => {
+      const schemas = Object.values(content).map(({ schema }) => code(schema));
+      return `<h4>${escapeHtml(status)}: ${withCode(description)}</h4>${schemas.join('')}`;
+    });
+  const errors = all
+    .filter(([status]) => Number(status) >= 400)
+    .flatMap(([status, { description = '' }]) => description.split('\n\n').map((one) => `${status}: ${one}`))
+    .map((one) => `<li>${withCode(one)}</li>`);
+  if (errors.length > 0) {
+    replies.push(`<h4>Errors, each an <a href="#schema-Error">Error</a></h4><ul>${errors.join('')}</ul>`);
+  }
   return `<details><summary><b class="method">${method}</b> <code>${escapeHtml(path)}</code> ${escapeHtml(operation.summary ?? '')}</summary>${paragraph(operation.description)}${rows.length > 0 ? `<table>${rows.join('')}</table>` : ''}${bodies.join('')}${replies.join('')}</details>`;
 }
 
 function code(schema: unknown): string {
   if (schema === undefined) return '';
   const text = escapeHtml(JSON.stringify(schema, undefined, 2));
+  const name = /^\{\s*&quot;\$ref&quot;: &quot;#\/components\/schemas\/(\w+)&quot;\s*\}$/.exec(text)?.[1];
+  if (name !== undefined) return `<p><a href="#schema-${name}">${name}</a></p>`;
   return `<pre>${text.replace(/#\/components\/schemas\/(\w+)/g, '<a href="#schema-$1">$&</a>')}</pre>`;
 }
 
 function paragraph(text: string | undefined): string {
-  return text === undefined ? '' : `<p>${escapeHtml(text)}</p>`;
+  return text === undefined ? '' : `<p>${withCode(text)}</p>`;
+}
+
+/** Descriptions are Markdown, of which they use backticks. */
+function withCode(text: string): string {
+  return escapeHtml(text).replace(/`([^`]+)`/g, '<code>$1</code>');
 }
 
 function escapeHtml(text: string): string {
