@@ -18,16 +18,19 @@ let own: Tenant;
 let other: Tenant;
 let instance: string;
 
-beforeAll(async () => {
-  const app = getApp();
-  own = { token: app.token, deployment: await app.createDeployment() };
-  const token = await app.addAccount();
+async function makeTenant(token: string): Promise<Tenant> {
   const post = async (path: string, body: CallOptions['body']) =>
-    (await app.call(path, { method: 'POST', token, ...(body === undefined ? {} : { body }) })).body;
+    (await getApp().call(path, { method: 'POST', token, ...(body === undefined ? {} : { body }) })).body;
   const workflow = await post('/workflows', { name: 'theirs' });
   const version = await post(`/workflows/${workflow['id']}/versions`, { workflow_api_json: PICTURE });
   const fields = { name: 'theirs', workflow_id: workflow['id'] ?? '', workflow_version: version['version'] ?? '' };
-  other = { token, deployment: String((await post('/deployments', fields))['id']) };
+  return { token, deployment: String((await post('/deployments', fields))['id']) };
+}
+
+beforeAll(async () => {
+  const app = getApp();
+  own = { token: app.token, deployment: await app.createDeployment() };
+  other = await makeTenant(await app.addAccount());
   const list = (await app.call(`/deployments/${own.deployment}/instances`)).body['data'];
   instance = String((list as unknown as [{ id: string }])[0].id);
 });
@@ -159,6 +162,21 @@ describe('prompts', () => {
     });
     const poison = { ...PICTURE, '9': { class_type: 'EmptyImage' } };
     expect((await post(own, 'prompt', { prompt: poison } as never)).status).toBe(400);
+  });
+
+  it('end when their account is closed', async () => {
+    const app = getApp();
+    const account = (await app.call('/admin/accounts', { method: 'POST', body: { name: 'closing' } })).body;
+    const closing = await makeTenant(String(account['token']));
+    app.emulator.faults.merge({ serviceMs: 60_000 });
+    try {
+      const running = await promptOf(closing);
+      await until('it runs', async () => (await proxy(closing, 'queue')).text.includes(running));
+      await app.call(`/admin/accounts/${account['id']}`, { method: 'PATCH', body: { is_active: false } });
+      await until('it is interrupted', () => app.emulator.executions().at(-1)?.outcome === 'interrupted');
+    } finally {
+      app.emulator.faults.clear();
+    }
   });
 
   it('let the requests of others go before the next one of their account', async () => {

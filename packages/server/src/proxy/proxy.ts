@@ -2,7 +2,7 @@
 // Made by app.ts; routes.ts serves with it.
 import type { Authenticator } from '../accounts/authenticate.ts';
 import type { Database } from '../db/database.ts';
-import type { DeploymentDirectory } from '../deployments/directory.ts';
+import type { Deployment, DeploymentDirectory } from '../deployments/directory.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { WatchTimes } from '../execution/watch.ts';
 import type { Fleet } from '../instances/fleet.ts';
@@ -49,7 +49,7 @@ interface Deps {
 
 export interface InstanceProxy {
   readonly parts: ProxyParts;
-  /** A deployment was disabled or deleted: what was opened through it ends. */
+  /** A deployment was disabled or deleted, or its account closed: what was opened through it ends. */
   endClosed(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -106,7 +106,7 @@ export function createProxy(deps: Deps): InstanceProxy {
     async endClosed() {
       const ids = new Set([...sockets.deployments(), ...prompts.deployments()]);
       const found = await Promise.all([...ids].map((id) => directory.find(id)));
-      const open = new Set(found.filter((one) => one?.isEnabled && one.deletedAt === null).map((one) => one?.id));
+      const open = new Set(found.filter(isOpen).map((one) => one?.id));
       sockets.closeWhere(({ deploymentId }) => !open.has(deploymentId), 'the deployment is closed');
       prompts.endWhere(({ deploymentId }) => !open.has(deploymentId));
     },
@@ -117,6 +117,10 @@ export function createProxy(deps: Deps): InstanceProxy {
       await pools.stop();
     },
   };
+}
+
+function isOpen(deployment: Deployment | undefined): boolean | undefined {
+  return deployment?.isEnabled && deployment.deletedAt === null && deployment.isAccountActive;
 }
 
 function startSweep({ db, clock, log, config }: Deps): NodeJS.Timeout {
