@@ -35,6 +35,17 @@ describe('workflows', () => {
     expectError(await app().call(`/workflows/${UNKNOWN}`), 404001);
   });
 
+  it('take versions with errors only by a force that says so', async () => {
+    const path = `/workflows/${await createWorkflow('forced')}/versions`;
+    const body = { workflow_api_json: { '1': { class_type: 'NoSuchNode', inputs: {} } } };
+    const save = (query: string) => app().call(path + query, { method: 'POST', body });
+    for (const query of ['', '?force=', '?force=false']) expectError(await save(query), 422001);
+    for (const query of ['?force=-1.5', '?force=yes', '?force=true&force=true']) {
+      expect(expectError(await save(query), 422001).detail[0]?.loc, query).toEqual(['query', 'force']);
+    }
+    for (const query of ['?force=true', '?force=True', '?force=1']) expect((await save(query)).status).toBe(200);
+  });
+
   it('stay while a deployment uses one of their versions (409001)', async () => {
     const { workflowId, version } = await app().saveWorkflow(PICTURE);
     const body = { name: 'uses it', workflow_id: workflowId, workflow_version: version };

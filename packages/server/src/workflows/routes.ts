@@ -4,9 +4,9 @@ import {
   PAGE_ITEMS_DEFAULT,
   type Problem,
   read,
-  readFlag,
   readQuery,
   readVersionCreate,
+  VersionCreateQuery,
   VersionListQuery,
   validationError,
   WorkflowCreate,
@@ -80,10 +80,10 @@ function registerWorkflows<A extends Caller>(routes: RouteServer<A>, deps: Deps)
 function registerVersions<A extends Caller>(routes: RouteServer<A>, deps: Deps) {
   routes.serve('saveVersion', async (call) => {
     const workflow = await requireWorkflow(deps, call);
+    const { force = false } = requireValue(readQuery(VersionCreateQuery, call.query));
     const body = await readBody(call.request.body, MAX_VERSION_VALUES);
     const checked = readVersionCreate(body);
     if (checked.kind === 'refused') throw validationError(checked.problems);
-    const force = readFlag(String(call.query['force'] ?? 'false')) ?? false;
     const parameters = checked.value.parameters as NamedParameter[] | undefined;
     const row = await saveVersion(deps, {
       workflowId: workflow.id,
