@@ -98,7 +98,7 @@ async function runs(deploymentId: string) {
     response.writeHead(302, { location: 'http://127.0.0.1:1/?key=planted-in-a-webhooks-location' }).end();
   });
   const extra_data = { api_key_comfy_org: EXTRA };
-  const failing = { ...extra_data, emulator: { nodeError: { type: 'ValueError', message: 'no such colour' } } };
+  const failing = { ...extra_data, emulator: { nodeError: { type: 'ValueError', message: `no such key: ${EXTRA}` } } };
   const bodies: JsonObject[] = [
     { ...photo(`${files().url}/pixel?signature=planted-in-a-media-url`), extra_data, webhook: hook('/takes') },
     { ...photo(`data:image/png;base64,${PIXEL}`), extra_data, webhook: hook('/fails') },
@@ -181,16 +181,7 @@ function findIn(texts: readonly string[], secrets: readonly (string | RegExp)[])
   );
 }
 
-const secrets = () => [
-  /planted/i,
-  EXTRA,
-  PIXEL,
-  'cGxhbnRlZCBpbiBh',
-  wrongToken,
-  app().token,
-  METRICS_TOKEN,
-  ...made,
-];
+const secrets = () => [/planted/i, EXTRA, PIXEL, 'cGxhbnRlZCBpbiBh', wrongToken, app().token, METRICS_TOKEN, ...made];
 
 it('the log at its most talkative holds none', () => {
   expect(lines.length).toBeGreaterThan(5);

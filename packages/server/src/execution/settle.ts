@@ -8,6 +8,7 @@ import { writeReport } from '../requests/report.pure.ts';
 import { describeError } from '../telemetry/log.ts';
 import { traces } from '../telemetry/traces.ts';
 import type { Attempt, ExecutionDeps } from './attempt.ts';
+import { concealKeys } from './conceal-keys.pure.ts';
 import { type Cause, decideOutcome } from './outcome.pure.ts';
 
 const FIRST_PAUSE_MS = 25;
@@ -34,7 +35,7 @@ export async function settle(deps: ExecutionDeps, attempt: Attempt, settled: Set
       await finishRequest(deps, request, { kind: 'cancelled' });
       return;
     case 'fail':
-      await finishRequest(deps, request, { ...outcome, kind: 'failed' });
+      await finishRequest(deps, request, { ...concealKeys(outcome, request.payload?.extraData), kind: 'failed' });
       return;
     case 'retry':
       await giveBack(deps, attempt, outcome);

@@ -74,7 +74,7 @@ async function loadSdk({ log, load }: Deps): Promise<Sdk | undefined> {
     return Object.fromEntries(loaded) as Sdk;
   } catch (error) {
     const packages = Object.entries(SDK_PACKAGES).map(([name, version]) => `${name}@${version}`);
-    const remedy = `npm install --no-save ${packages.join(' ')}`;
+    const remedy = `npm install --no-save --omit=dev ${packages.join(' ')}`;
     const message = 'NO TRACES: the environment asks for them, and the OpenTelemetry SDK is not installed';
     log.error({ remedy, ...describeError(error) }, message);
     return undefined;
