@@ -39,8 +39,19 @@ export interface Deliverer {
 const LAST_WORD_MS = 1_000;
 const GATHER_MS = 5;
 
+/** Half of those that run at once: one account with very many hosts that hang leaves the others as many. */
+const LANES_OF_ACCOUNT = 25;
+/** What waits beyond is woken by the upkeep. */
+const WAITING_OF_ACCOUNT = 1_000;
+
+interface Share {
+  running: number;
+  readonly waiting: Set<string>;
+}
+
 export function createDeliverer(deps: DelivererDeps): Deliverer {
   const lanes = new Map<string, Lane>();
+  const shares = new Map<string, Share>();
   const running = new Set<Promise<void>>();
   const stopping = new AbortController();
   let isStopping = false;
@@ -66,6 +77,22 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
     }
   }
 
+  // The lanes that waited for this one go on in its place, so that an account never has more than its share of the workers.
+  async function runInShare(account: string, share: Share, first: string): Promise<void> {
+    share.running += 1;
+    shares.set(account, share);
+    try {
+      for (let name: string | undefined = first; name !== undefined; [name] = share.waiting) {
+        share.waiting.delete(name);
+        if (isStopping) return; // the next start wakes them
+        if (!lanes.has(name)) await run(name);
+      }
+    } finally {
+      share.running -= 1;
+      if (share.running === 0) shares.delete(account);
+    }
+  }
+
   return {
     async runLane(name) {
       // The job is done with; what it stood for is left to the next start.
@@ -75,7 +102,13 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
         known.isPoked = true;
         return;
       }
-      const whole = run(name);
+      const account = name.slice(0, name.indexOf(' '));
+      const share = shares.get(account) ?? { running: 0, waiting: new Set() };
+      if (share.running >= LANES_OF_ACCOUNT) {
+        if (share.waiting.size < WAITING_OF_ACCOUNT) share.waiting.add(name);
+        return;
+      }
+      const whole = runInShare(account, share, name);
       running.add(whole);
       await whole.finally(() => running.delete(whole));
     },
