@@ -41,7 +41,7 @@ test('a huge input is not sent back', () => {
   expect(JSON.stringify(body).length).toBeLessThan(1_000);
 });
 
-test('an entry of a result has four keys, all strings but the code', () => {
+test('an entry of a result has four keys, all strings but the code, and never an empty debugInfo', () => {
   expect(resultError(10011, 'Node 3 raised.', 'trace')).toEqual({
     error: 'ComfyUIExecutionError',
     errorCode: 10011,
@@ -52,7 +52,7 @@ test('an entry of a result has four keys, all strings but the code', () => {
     error: 'ComfyUIRequestMissing',
     errorCode: 10012,
     details: ERRORS[10012].message,
-    debugInfo: '',
+    debugInfo: ERRORS[10012].message,
   });
 });
 

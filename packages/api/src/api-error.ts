@@ -104,5 +104,6 @@ export interface ResultErrorEntry {
 
 /** An entry of a result's `error` array: four keys, all strings but the code, because strict clients decode them so. */
 export function resultError(code: ErrorCode, details: string = ERRORS[code].message, debugInfo = ''): ResultErrorEntry {
-  return { error: ERRORS[code].name, errorCode: code, details, debugInfo };
+  // Some clients show only one of the two: an empty one would leave their users without a reason.
+  return { error: ERRORS[code].name, errorCode: code, details, debugInfo: debugInfo === '' ? details : debugInfo };
 }
