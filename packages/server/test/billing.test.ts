@@ -126,6 +126,16 @@ describe('a run', () => {
     expect(detail.body).toMatchObject({ cost_microdollars: cost });
   });
 
+  it('whose graph names a file that cannot be stored costs its time all the same', async () => {
+    const customer = await addCustomer(1);
+    const body = {
+      overrides: { '2': { inputs: { filename_prefix: 'a\u0007b' } } },
+      extra_data: { emulator: { serviceMs: 50 } },
+    };
+    expectFailed(await run(customer, body), 10006);
+    expect(await balanceOf(customer)).toBeLessThan(1_000_000);
+  });
+
   it('that is cancelled costs the time it had, and what never ran costs nothing', async () => {
     const customer = await addCustomer(1);
     const { token, deploymentId } = customer;

@@ -4,12 +4,13 @@ import { type JsonObject, type JsonValue, stringifyJson } from '@comfleet/comfyu
 import type { StoredFile } from '../requests/finish.sql.ts';
 import type { EarlierOutputs } from './earlier-outputs.ts';
 import { type FetchDeps, type Fetched, fetchFile, openLocalFolders, readFileName, storeAs } from './fetch-file.ts';
-import { listFileItems, rewriteOutputs } from './rewrite-outputs.ts';
+import { listFileItems, rewriteOutputs, UnfitOutput } from './rewrite-outputs.ts';
 import { firstModelFile, type SilentOutputs } from './silent-outputs.ts';
 
 export type Collected =
   | { kind: 'ok'; outputs: string; files: StoredFile[]; missing: string[] }
-  | { kind: 'failed'; reason: string };
+  /** `isUnfit`: that is the graph's doing. */
+  | { kind: 'failed'; reason: string; isUnfit: boolean };
 
 export interface Collector {
   /** Begins with a node's files while the run goes on. */
@@ -42,7 +43,7 @@ export function createCollector(deps: FetchDeps): Collector {
 
   function fetchItem(nodeId: string | undefined, item: JsonObject): Promise<Fetched> {
     const read = readFileName(item);
-    if ('reason' in read) return Promise.resolve({ kind: 'failed', reason: read.reason });
+    if ('reason' in read) return Promise.resolve({ kind: 'failed', reason: read.reason, isUnfit: true });
     const { name } = read;
     const key = keyOf(name);
     const fetched = fetching.get(key) ?? fetchFile(deps, local, { nodeId, name });
@@ -85,7 +86,7 @@ export function createCollector(deps: FetchDeps): Collector {
     async finish(outputs, earlier) {
       try {
         if (pictureBytes > MAX_PICTURE_BYTES)
-          throw new Error(`more than ${MAX_PICTURE_BYTES} bytes of pictures were sent`);
+          throw new UnfitOutput(`more than ${MAX_PICTURE_BYTES} bytes of pictures were sent`);
         const { outputs: shown, missing } = await rewriteOutputs(outputs, (nodeId, item) =>
           earlier.cached.has(nodeId) ? fetchCached(earlier, nodeId, item) : fetchItem(nodeId, item),
         );
@@ -94,7 +95,8 @@ export function createCollector(deps: FetchDeps): Collector {
         const files = [...sent, ...(await storedFiles(fetching))];
         return { kind: 'ok', outputs: stringifyJson(shown), files, missing };
       } catch (error) {
-        return { kind: 'failed', reason: error instanceof Error ? error.message : String(error) };
+        const reason = error instanceof Error ? error.message : String(error);
+        return { kind: 'failed', reason, isUnfit: error instanceof UnfitOutput };
       }
     },
   };

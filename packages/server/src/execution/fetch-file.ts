@@ -18,7 +18,8 @@ export interface FetchDeps {
 export type Fetched =
   | { kind: 'stored'; file: StoredFile; url: string; shown: OutputName }
   | { kind: 'missing'; reason: string }
-  | { kind: 'failed'; reason: string };
+  /** `isUnfit`: the graph made a file that cannot be stored, whoever tries. */
+  | { kind: 'failed'; reason: string; isUnfit?: true };
 
 export interface OpenFolders {
   readonly output: LocalOutput;

@@ -12,7 +12,8 @@ export type Failure =
   | { kind: 'run_timeout'; afterMs: number; isOwn: boolean }
   | { kind: 'interrupted_elsewhere' }
   | { kind: 'lost'; reason: string }
-  | { kind: 'outputs_unreadable'; details: string; debugInfo: string }
+  /** `isBilled`: the run was whole, and it is the graph's doing that nothing came of it. */
+  | { kind: 'outputs_unreadable'; details: string; debugInfo: string; isBilled?: boolean }
   | { kind: 'unexpected'; details: string; debugInfo: string };
 
 export type Cause = Failure | { kind: 'cancelled' } | { kind: 'closed'; code: ErrorCode; details: string };
@@ -20,7 +21,8 @@ export type Cause = Failure | { kind: 'cancelled' } | { kind: 'closed'; code: Er
 export type Outcome =
   /** `isCounted`: the back end may have run it, so it counts against the attempts that a request has. */
   | { kind: 'retry'; because: string; isCounted: boolean }
-  | { kind: 'fail'; code: ErrorCode; details: string; debugInfo: string }
+  /** `isBilled`: whatever its code says. */
+  | { kind: 'fail'; code: ErrorCode; details: string; debugInfo: string; isBilled?: true }
   | { kind: 'cancel' };
 
 export interface AttemptHistory {
@@ -59,7 +61,7 @@ export function decideOutcome(cause: Cause, history: AttemptHistory): Outcome {
     case 'interrupted_elsewhere':
       return fail(10011, 'The run was interrupted on its instance by somebody other than this service.');
     case 'outputs_unreadable':
-      return fail(10006, cause.details, cause.debugInfo);
+      return { ...fail(10006, cause.details, cause.debugInfo), ...(cause.isBilled ? { isBilled: true } : {}) };
     case 'unexpected':
       return fail(10000, cause.details, cause.debugInfo);
     default:
@@ -85,7 +87,7 @@ function decideUnsent(reason: string, history: AttemptHistory): Outcome {
   );
 }
 
-function fail(code: ErrorCode, details: string, debugInfo = ''): Outcome {
+function fail(code: ErrorCode, details: string, debugInfo = ''): Extract<Outcome, { kind: 'fail' }> {
   return { kind: 'fail', code, details, debugInfo };
 }
 

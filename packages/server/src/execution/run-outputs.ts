@@ -57,7 +57,7 @@ async function lookAgain(
 function judge(collected: Collected, end: Success): Settled {
   if (collected.kind === 'failed') {
     const details = `The run finished, but its outputs could not be stored: ${collected.reason}.`;
-    return { kind: 'outputs_unreadable', details, debugInfo: '' };
+    return { kind: 'outputs_unreadable', details, debugInfo: '', isBilled: collected.isUnfit };
   }
   if (collected.missing.length > 0) return judgeMissing(collected, end);
   if (collected.outputs === '{}' && collected.files.length === 0) return nothingCame();
@@ -74,13 +74,13 @@ function judgeMissing(
     return { kind: 'succeeded', outputs: collected.outputs, files: collected.files, note };
   }
   const details = `The run finished, but files that node ${collected.missing.join(', ')} reported are not on the instance.`;
-  return { kind: 'outputs_unreadable', details, debugInfo: '' };
+  return { kind: 'outputs_unreadable', details, debugInfo: '', isBilled: true };
 }
 
 function nothingCame(): Settled {
   const details =
     'The run finished and no output came of it. Usual causes: no output node ran (its branch was blocked or bypassed), or virtual links ("Use Everywhere") of the editor were not made real before the workflow was exported in API format.';
-  return { kind: 'outputs_unreadable', details, debugInfo: '' };
+  return { kind: 'outputs_unreadable', details, debugInfo: '', isBilled: true };
 }
 
 // History is written a moment after execution_success. What the frames told stands in when it cannot be had any more.

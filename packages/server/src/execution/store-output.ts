@@ -28,7 +28,8 @@ export type StoredContent = Pick<StoredFile, 'sizeBytes' | 'sha256' | 'contentTy
 export type StoreResult =
   | { kind: 'stored'; stored: StoredContent }
   | { kind: 'missing'; reason: string }
-  | { kind: 'failed'; reason: string };
+  /** `isUnfit`: the file is such that it cannot be stored at all. */
+  | { kind: 'failed'; reason: string; isUnfit?: true };
 
 /** Measured: a row up to this size costs less than a file with its flush. */
 const INLINE_BYTES = 16 * 1024;
@@ -62,7 +63,7 @@ async function tryToStore(store: OutputStore, input: StoreInput, signal: AbortSi
       else return { kind: 'stored', stored: await storeOpened(store, input, opened) };
     } catch (error) {
       reason = `${input.filename}: ${error instanceof Error ? error.message : String(error)}`;
-      if (error instanceof StorageError && error.kind === 'too_large') break;
+      if (error instanceof StorageError && error.kind === 'too_large') return { kind: 'failed', reason, isUnfit: true };
     }
     await sleep(PAUSE_MS * attempt);
   }

@@ -19,7 +19,7 @@ import type { RequestWrites } from './writes.ts';
 /** How a request ends. `outputs` is the JSON text of the result's field, its urls as paths. */
 export type Ending =
   | { kind: 'succeeded'; outputs: string; files: readonly StoredFile[]; note: string | undefined }
-  | { kind: 'failed'; code: ErrorCode; details: string; debugInfo: string }
+  | { kind: 'failed'; code: ErrorCode; details: string; debugInfo: string; isBilled?: true }
   | { kind: 'cancelled' };
 
 interface Deps {
@@ -94,7 +94,8 @@ function chargeOf(
   const { hold, id, epoch } = request;
   if (hold === undefined || runMs === undefined || epoch === 0) return { runMs, charge: undefined };
   const { sku, pricePerHourMicrodollars } = hold;
-  const charged = chargeRun(runMs, { pricePerHourMicrodollars, errorCode: errorCode(ending) });
+  const isBilled = ending.kind === 'failed' && ending.isBilled === true;
+  const charged = chargeRun(runMs, { pricePerHourMicrodollars, errorCode: isBilled ? undefined : errorCode(ending) });
   if (charged === undefined) return { runMs, charge: undefined };
   const charge = {
     requestId: id,
