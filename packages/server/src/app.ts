@@ -108,11 +108,12 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   deadlines.start();
   fundsSweep?.start();
   retention.start();
-  const url = await http.listen({ port: config.port, host: config.host }).catch(async (error: unknown) => {
+  const fail = async (error: unknown): Promise<never> => {
     await stop(); // a start that fails leaves no database and no back end running
     throw error;
-  });
-  const adminUrl = await metrics.start();
+  };
+  const url = await http.listen({ port: config.port, host: config.host }).catch(fail);
+  const adminUrl = await metrics.start().catch(fail);
   isReady = true;
 
   let stopping: Promise<void> | undefined;

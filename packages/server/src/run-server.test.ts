@@ -11,11 +11,16 @@ it('a port that is taken names the setting for another one', async () => {
   const second = createServer().listen(port, '127.0.0.1');
   const error = await new Promise((resolve) => second.once('error', resolve));
   first.close();
-  expect(describeStartFailure(error, { host: '127.0.0.1', port })).toMatch(
+  expect(describeStartFailure(error, { host: '127.0.0.1', port, adminPort: undefined })).toMatch(
     new RegExp(`^port ${port} of 127.0.0.1 is in use: .* set PORT`),
+  );
+  expect(describeStartFailure(error, { host: '127.0.0.1', port: 1, adminPort: port })).toMatch(
+    'set COMFLEET_ADMIN_PORT',
   );
 });
 
 it('any other cause is told in its own words', () => {
-  expect(describeStartFailure(new Error('no room'), { host: '127.0.0.1', port: 1 })).toBe('no room');
+  expect(describeStartFailure(new Error('no room'), { host: '127.0.0.1', port: 1, adminPort: undefined })).toBe(
+    'no room',
+  );
 });

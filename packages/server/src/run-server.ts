@@ -50,10 +50,15 @@ export async function runServer(options: RunServerOptions): Promise<number> {
 }
 
 /** What kept the service from starting, and for the two usual causes the setting that changes it. */
-export function describeStartFailure(error: unknown, { host, port }: Pick<Config, 'host' | 'port'>): string {
+export function describeStartFailure(
+  error: unknown,
+  { host, port, adminPort }: Pick<Config, 'host' | 'port' | 'adminPort'>,
+): string {
   if (!(error instanceof Error)) return String(error);
-  const call = error as NodeJS.ErrnoException;
+  const call: NodeJS.ErrnoException & { port?: number } = error;
   if (call.syscall === 'listen' && call.code === 'EADDRINUSE') {
+    if (adminPort !== undefined && call.port === adminPort)
+      return `port ${adminPort} of ${host} is in use: set COMFLEET_ADMIN_PORT to another`;
     return `port ${port} of ${host} is in use: stop what listens there, perhaps another comfleet, or set PORT (0 takes a free one)`;
   }
   if (call.code === 'ENOTFOUND' || call.code === 'EADDRNOTAVAIL') return `${error.message} (HOST=${host})`;

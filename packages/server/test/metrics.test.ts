@@ -1,7 +1,8 @@
 // What Prometheus reads, and who may.
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { useTestApp } from '../testing/create-test-app.ts';
+import { createTestApp, useTestApp } from '../testing/create-test-app.ts';
 import { expectError } from '../testing/expect-error.ts';
 
 const TOKEN = 'a-token-for-the-metrics';
@@ -47,6 +48,19 @@ describe('with a token and a port of their own', () => {
     for (const path of ['healthz', 'readyz']) expect((await fetch(`${app().adminUrl}/${path}`)).status).toBe(200);
     expect((await fetch(`${app().adminUrl}/prod/v2/deployments`)).status).toBe(404);
   });
+});
+
+it('a start whose admin port is taken fails, and leaves nothing that listens', async () => {
+  const [api, taken] = [createServer(), createServer()];
+  const listen = async (server: Server) => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return String((server.address() as AddressInfo).port);
+  };
+  const env = { PORT: await listen(api), COMFLEET_ADMIN_PORT: await listen(taken) };
+  await new Promise((resolve) => api.close(resolve));
+  await expect(createTestApp({ emulator: 'none', env })).rejects.toThrow('EADDRINUSE');
+  await expect(fetch(`http://127.0.0.1:${env.PORT}/healthz`)).rejects.toThrow('fetch failed');
+  taken.close();
 });
 
 describe('without settings', () => {
