@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { until } from '../../testing/until.ts';
+import { DatabaseUnavailable } from '../db/database-unavailable.ts';
 import type { DeploymentRow } from './deployments.sql.ts';
 import { createDeploymentDirectory } from './directory.ts';
 
@@ -12,6 +14,23 @@ test('a read that began before a disable does not bring the enabled deployment b
   const reading = directory.find(ID);
   directory.learn({ ...ROW, is_enabled: false });
   answers[0]?.([ROW]);
+  await until('it is read again', () => answers.length === 2);
+  answers[1]?.([{ ...ROW, is_enabled: false }]);
   expect(await reading).toMatchObject({ isEnabled: false });
+  expect(await directory.find(ID)).toMatchObject({ isEnabled: false });
+});
+
+test('of two edits that are learned in the wrong order the later one counts', async () => {
+  const db = { query: async <Row>() => [{ ...ROW, is_enabled: false }] as Row[] };
+  const directory = createDeploymentDirectory({ db, clock: { now: () => 0 } });
+  directory.learn({ ...ROW, is_enabled: false });
+  directory.learn(ROW);
+  expect(await directory.find(ID)).toMatchObject({ isEnabled: false });
+});
+
+test('what was written last is known while the database is away', async () => {
+  const query = () => Promise.reject(new DatabaseUnavailable(false, { cause: 'away' }));
+  const directory = createDeploymentDirectory({ db: { query }, clock: { now: () => 0 } });
+  directory.learn({ ...ROW, is_enabled: false });
   expect(await directory.find(ID)).toMatchObject({ isEnabled: false });
 });

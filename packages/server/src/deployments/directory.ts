@@ -52,10 +52,10 @@ export function createDeploymentDirectory({ db, clock }: { db: Queryable; clock:
     return changes === before ? keep(row) : await find(id);
   }
 
-  function keep(row: DeploymentRow): Deployment {
+  function keep(row: DeploymentRow, loadedAt = clock.now()): Deployment {
     const deployment = toDeployment(row);
     if (kept.size >= KEPT) kept.clear();
-    kept.set(row.id, { deployment, loadedAt: clock.now() });
+    kept.set(row.id, { deployment, loadedAt });
     return deployment;
   }
 
@@ -70,7 +70,9 @@ export function createDeploymentDirectory({ db, clock }: { db: Queryable; clock:
     },
     learn(row) {
       changes += 1;
-      keep(row);
+      // Two edits may be learned in another order than they were made in: the next look reads. Until then, and while the
+      // database is away, this is the last that is known.
+      keep(row, Number.NEGATIVE_INFINITY);
     },
     forgetAccount(accountId) {
       changes += 1;
