@@ -30,6 +30,7 @@ b.method{display:inline-block;min-width:4.2rem}
 td{padding:.1rem .8rem .1rem 0;vertical-align:top}
 summary code{overflow-wrap:anywhere}
 @media(max-width:40rem){td{display:block}}
+div{scroll-margin-top:3rem}
 li{margin:.2rem 0}`;
 
 /** The style is allowed by its hash; nothing else is. */
