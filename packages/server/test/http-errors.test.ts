@@ -201,6 +201,9 @@ describe('a route that does not take the method', () => {
     ['GET', `/deployments/${NO_ID}/requests/${NO_ID}/cancel`, 'POST'],
     ['PATCH', `/workflows/${NO_ID}`, 'GET, HEAD, DELETE'],
     ['QUERY', '/deployments', 'GET, HEAD, POST'],
+    ['POST', '//healthz', 'GET, HEAD'],
+    ['POST', '/healthz', 'GET, HEAD'],
+    ['DELETE', '/docs', 'GET, HEAD'],
   ])('%s %s gets 405001 with the methods it takes', async (method, path, allow) => {
     const reply = await shared().call(path, { method });
     expectError(reply, 405001);

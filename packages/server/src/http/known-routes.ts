@@ -1,12 +1,16 @@
 // Which of our routes a path is, for 405 and for a 404 that helps. Reads the route table of the contract.
-import { API_VERSIONS, listNearest, methodsOf, ROUTES } from '@comfleet/api';
+import { API_VERSIONS, listNearest, methodsOf, ROUTES, type RouteId } from '@comfleet/api';
+
+/** Routes of the root that a client which knows only its base URL also finds below it; a load balancer looks at the root. */
+export const ALSO_VERSIONED: ReadonlySet<RouteId> = new Set(['getLiveness', 'getReadiness', 'getOpenApi', 'getDocs']);
 
 const PATTERNS = ROUTES.map((route) => {
   const body = route.path
     .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
     .replace(/:[a-z_]+/g, '[^/]+')
     .replace(/\*$/, '.*');
-  const base = route.base === 'versioned' ? `/prod/(?:${API_VERSIONS.join('|')})` : '';
+  const versioned = `/prod/(?:${API_VERSIONS.join('|')})`;
+  const base = route.base === 'versioned' ? versioned : ALSO_VERSIONED.has(route.id) ? `(?:${versioned})?` : '';
   return { methods: methodsOf(route), pattern: new RegExp(`^${base}${body}/?$`), path: route.path, base: route.base };
 });
 

@@ -3,6 +3,7 @@
 import { API_VERSIONS, ApiError, methodsOf, type RouteId, routeOf } from '@comfleet/api';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { createClientAddress } from './client-address.ts';
+import { ALSO_VERSIONED } from './known-routes.ts';
 import type { PublicUrlSettings } from './public-url.ts';
 import { createPublicUrl } from './public-url.ts';
 import { createRateLimiter, type RateLimits } from './rate-limit.ts';
@@ -55,9 +56,6 @@ interface Deps<Account extends Caller> {
   readonly publicUrl: PublicUrlSettings;
   readonly rateLimits: RateLimits;
 }
-
-/** A client that knows only its base URL finds these below it, a load balancer at the root. */
-const ALSO_VERSIONED: ReadonlySet<RouteId> = new Set(['getLiveness', 'getReadiness', 'getOpenApi']);
 
 export function createRouteServer<Account extends Caller>(deps: Deps<Account>): RouteServer<Account> {
   const { app } = deps;
