@@ -105,6 +105,7 @@ function ownBody({ maxBytes }: ForwardDeps, reply: FastifyReply, headers: Record
 
 function replaceBody(headers: Record<string, string>, body: { stream: Readable; contentType: string }): Readable {
   delete headers['content-length'];
+  delete headers['content-encoding']; // what is written anew is not encoded
   headers['content-type'] = body.contentType;
   return body.stream;
 }

@@ -15,6 +15,7 @@ import { createOwners } from './owners.ts';
 import type { Policy } from './policy.pure.ts';
 import { createPools } from './pools.ts';
 import { createPrompts, type Prompts } from './prompts.ts';
+import { createRoom, type Room } from './room.ts';
 import { createSockets, type Sockets } from './sockets.ts';
 
 export interface ProxyParts extends ForwardDeps, OwnWorkDeps {
@@ -24,6 +25,7 @@ export interface ProxyParts extends ForwardDeps, OwnWorkDeps {
   readonly prompts: Prompts;
   readonly sockets: Sockets;
   readonly bodyLimitBytes: number;
+  readonly room: Room;
   readonly isBilled: boolean;
 }
 
@@ -56,6 +58,7 @@ export interface InstanceProxy {
 
 const SWEEP_MS = 3_600_000;
 const DAY_MS = 86_400_000;
+const nothing = () => undefined;
 
 export function createProxy(deps: Deps): InstanceProxy {
   const { fleet, directory, dispatcher, config, authenticator } = deps;
@@ -79,7 +82,6 @@ export function createProxy(deps: Deps): InstanceProxy {
     reportDeadWorker: fleet.reportDeadWorker,
   });
   const sweep = startSweep(deps);
-  const nothing = () => undefined;
   fleet.listen({
     onReady: nothing,
     onLost: nothing,
@@ -95,6 +97,7 @@ export function createProxy(deps: Deps): InstanceProxy {
       directory,
       policy: config.proxyPolicy,
       bodyLimitBytes: config.bodyLimitBytes,
+      room: createRoom(config.bodyLimitBytes),
       isBilled: config.billing === 'on',
       maxBytes: config.proxyBodyLimitBytes,
       pools,

@@ -155,7 +155,12 @@ async function viewFile(deps: ProxyParts, { call, instance, reply, query }: Prox
   return await forward(deps, { instance, reply, path: `/view?${asked}` });
 }
 
-async function readJson(deps: ProxyParts, { call }: Proxied) {
+async function readJson(deps: ProxyParts, { call, reply }: Proxied) {
+  const announced = call.request.headers['content-length'];
+  const bytesHeld = announced === undefined ? deps.bodyLimitBytes : Math.min(Number(announced), deps.bodyLimitBytes);
+  const leave = deps.room.enter(call.account.id, bytesHeld);
+  if (reply.raw.closed) leave();
+  else reply.raw.once('close', leave);
   const bytes = await readStream(call.request.raw, deps.bodyLimitBytes);
   if (bytes === undefined) {
     throw new ApiError(413001, `The body is larger than this server accepts (${deps.bodyLimitBytes} bytes).`);
