@@ -15,8 +15,19 @@ interface Performance {
   readonly isResumed: boolean;
 }
 
+/** One for all attempts of a board: made for each, it would cost each two microseconds. */
+const executions = new WeakMap<Board, ExecutionDeps>();
+
+function executionOf(board: Board): ExecutionDeps {
+  const known = executions.get(board);
+  if (known) return known;
+  const made: ExecutionDeps = { ...board.deps.execution, requeue: (returned) => requeue(board, returned) };
+  executions.set(board, made);
+  return made;
+}
+
 export function perform(board: Board, { request, slots, isResumed }: Performance): void {
-  const execution: ExecutionDeps = { ...board.deps.execution, requeue: (returned) => requeue(board, returned) };
+  const execution = executionOf(board);
   const onRunOver = callOnce(() => freePlace(board, request, slots));
   const { instance, turn } = slots;
   const attempt = createAttempt({ request, instance, turn, store: execution.store, isResumed, onRunOver });

@@ -62,6 +62,12 @@ export function createRouteServer<Account extends Caller>(deps: Deps<Account>): 
   const toCall = createCallReader(deps.publicUrl);
   const door = createDoor(deps);
 
+  // Field by field: a spread would cost each poll more than a microsecond.
+  function toAccountCall(request: FastifyRequest, version: 'v1' | 'v2'): AccountCall<Account> {
+    const { params, query, base } = toCall(request, version);
+    return { request, params, query, version, base, account: door.accountOf(request) };
+  }
+
   type RawHandler = (call: AccountCall<Account>, reply: FastifyReply) => Promise<unknown>;
   const serveRaw = (id: RouteId, handle: RawHandler) => serveIn(app, id, handle);
 
@@ -73,8 +79,7 @@ export function createRouteServer<Account extends Caller>(deps: Deps<Account>): 
         url,
         ...(route.method === 'ANY' ? { exposeHeadRoute: false } : {}),
         onRequest: door.guard(id),
-        handler: async (request, reply) =>
-          await handle({ ...toCall(request, version), account: door.accountOf(request) }, reply),
+        handler: async (request, reply) => await handle(toAccountCall(request, version), reply),
       });
     }
   }
