@@ -74,18 +74,23 @@ describe('a token gives no more than it has', () => {
     const end = hoursAhead(2);
     const bound = { scopes: ['manage', 'run'], expires_at: end, spending_limit_usd: 5 };
     const { token } = await make(bound);
-    const given = await make({}, token);
-    expect(given.body).toMatchObject({ scopes: ['run', 'manage'], spending_limit_usd: 5 });
+    const given = await make({ scopes: ['manage'] }, token);
+    expect(given.body).toMatchObject({ scopes: ['manage'], spending_limit_usd: 5 });
     expect(given.body['expires_at']).toContain(end.slice(0, 19));
     for (const more of [
       { scopes: ['read'] },
       { scopes: ['admin'] },
       { expires_at: hoursAhead(3) },
       { spending_limit_usd: 5.01 },
+      // Each token's limit is its own, so that two could spend twice as much.
+      {},
+      { scopes: ['run'], spending_limit_usd: 1 },
     ]) {
       expectError(await post('/tokens', { name: 'more', ...more }, token), 403003);
     }
-    await make({ scopes: ['run'], expires_at: hoursAhead(1), spending_limit_usd: 4 }, token);
+    await make({ scopes: ['manage'], expires_at: hoursAhead(1), spending_limit_usd: 4 }, token);
+    const unlimited = await make({ scopes: ['manage', 'run'], expires_at: end });
+    expect((await make({ spending_limit_usd: 4 }, unlimited.token)).body).toMatchObject({ scopes: ['run', 'manage'] });
   });
 
   it('nor the new secret of a token that has more', async () => {
@@ -93,6 +98,10 @@ describe('a token gives no more than it has', () => {
     const strong = await make({ scopes: ['manage', 'admin'] });
     expectError(await post(`/tokens/${strong.id}/regenerate`, {}, token), 403003);
     expect(await isIn(strong.token)).toBe(true);
+    const limits = { scopes: ['manage', 'run'], spending_limit_usd: 1 };
+    const [one, two] = [await make(limits), await make(limits)];
+    expectError(await post(`/tokens/${two.id}/regenerate`, {}, one.token), 403003);
+    expect((await post(`/tokens/${one.id}/regenerate`, {}, one.token)).status).toBe(200);
   });
 
   it('and a member has no token with the scope admin', async () => {

@@ -7,6 +7,7 @@ const FULL: Grant = {
   expiresAt: undefined,
   spendingLimitMicrodollars: undefined,
 };
+const UNLIMITED: Grant = { scopes: ['run', 'manage'], expiresAt: NOW + 500, spendingLimitMicrodollars: undefined };
 const BOUND: Grant = { scopes: ['run', 'manage'], expiresAt: NOW + 500, spendingLimitMicrodollars: 2_000_000 };
 const wish = (given: Partial<GrantWish> = {}): GrantWish => ({
   scopes: undefined,
@@ -19,7 +20,8 @@ const judge = (given: Partial<GrantWish>, maker: Grant | undefined, role: 'admin
 
 it('what is left out is what the maker has, without admin', () => {
   expect(judge({}, FULL)).toMatchObject({ grant: { ...FULL, scopes: ['run', 'read', 'manage'] } });
-  expect(judge({}, BOUND)).toMatchObject({ grant: BOUND });
+  expect(judge({}, UNLIMITED)).toMatchObject({ grant: UNLIMITED });
+  expect(judge({ scopes: ['manage'] }, BOUND)).toMatchObject({ grant: { ...BOUND, scopes: ['manage'] } });
   expect(judge({}, undefined, 'member')).toMatchObject({ grant: { ...FULL, scopes: ['run', 'read', 'manage'] } });
 });
 
@@ -39,8 +41,10 @@ it.each<[string, Partial<GrantWish>, ReturnType<typeof member | typeof admin>, s
   ['admin for a member by an administrator', { scopes: ['admin'] }, member(undefined), 'invalid'],
   ['an expiry in the past', { expiresAt: NOW }, admin(FULL), 'invalid'],
   ['an expiry no calendar here reaches', { expiresAt: Date.UTC(12_000, 0, 1) }, admin(FULL), 'invalid'],
-  ['less than the maker has', { ...most, scopes: ['run'], spendingLimitMicrodollars: 0 }, member(BOUND), 'granted'],
-  ['exactly what the maker has', most, member(BOUND), 'granted'],
+  ['less than the maker has', { ...most, scopes: ['manage'], spendingLimitMicrodollars: 0 }, member(BOUND), 'granted'],
+  ['exactly what the maker has', most, member(UNLIMITED), 'granted'],
+  ["a limit beside the maker's own", { ...most, scopes: ['run'] }, member(BOUND), 'forbidden'],
+  ['a limit by a maker without one', { ...most, scopes: ['run'] }, member(UNLIMITED), 'granted'],
 ])('%s', (_what, given, { maker, role }, expected) => {
   expect(judge(given, maker, role).kind).toBe(expected);
 });

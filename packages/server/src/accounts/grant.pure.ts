@@ -48,7 +48,7 @@ export function judgeGrant(wish: GrantWish, { now, role, maker }: Circumstances)
   };
   if (role !== 'admin' && grant.scopes.includes('admin'))
     return { kind: 'forbidden', message: 'Only an administrator can have a token with the scope admin.' };
-  const excess = maker && findExcess(grant, maker);
+  const excess = maker && (findExcess(grant, maker) ?? findSecondPurse(grant, maker));
   return excess === undefined ? { kind: 'granted', grant } : { kind: 'forbidden', message: excess };
 }
 
@@ -67,4 +67,11 @@ export function findExcess(grant: Grant, maker: Grant): string | undefined {
     return `This token has a spending limit of ${limit / 1_000_000} USD and cannot give a larger one.`;
   }
   return undefined;
+}
+
+/** Each token has its limit for itself: one that could give others would have no limit at all. */
+export function findSecondPurse({ scopes }: Grant, maker: Grant): string | undefined {
+  const limit = maker.spendingLimitMicrodollars;
+  if (limit === undefined || !scopes.includes('run')) return undefined;
+  return `This token has a spending limit of ${limit / 1_000_000} USD, which another token with the scope run would go beyond.`;
 }

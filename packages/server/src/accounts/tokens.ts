@@ -7,7 +7,7 @@ import { recordEvent } from '../events/events.sql.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { isUuid } from '../telemetry/new-id.ts';
 import { type Account, hashToken } from './authenticate.ts';
-import { findExcess, type Grant, type GrantWish, judgeGrant } from './grant.pure.ts';
+import { findExcess, findSecondPurse, type Grant, type GrantWish, judgeGrant } from './grant.pure.ts';
 import { makeToken } from './token.pure.ts';
 import { insertToken, keepReplacedSecret, lockToken, replaceSecret, revokeToken, type TokenRow } from './tokens.sql.ts';
 
@@ -93,7 +93,9 @@ export async function regenerateToken(
     if (before.expires_at !== null && before.expires_at <= now)
       throw new ApiError(409001, `Token ${before.id} has expired; make a new one with POST /tokens.`);
     // Its new secret would be a way to what the caller's own token is denied.
-    const excess = findExcess(grantOfRow(before), grantOf(account));
+    const [given, own] = [grantOfRow(before), grantOf(account)];
+    const isItself = before.id === account.token.id;
+    const excess = findExcess(given, own) ?? (isItself ? undefined : findSecondPurse(given, own));
     if (excess !== undefined) throw new ApiError(403003, excess, { hint: 'Use a token that has at least as much.' });
     await keepReplacedSecret(tx, before.id, oldValidUntil);
     const after = await replaceSecret(tx, { id: before.id, ...hashed(secret) });
