@@ -68,7 +68,7 @@ async function requireDelivery({ db }: Deps, { params, account }: AccountCall<Ca
 }
 
 function requireCursor(cursor: string): { createdAt: number; id: string } {
-  const [, createdAt, id] = /^(\d{1,16}(?:\.\d{1,6})?)_([0-9a-f-]{36})$/.exec(cursor) ?? [];
+  const [, createdAt, id] = /^(\d{1,15}(?:\.\d{1,6})?)_([0-9a-f-]{36})$/.exec(cursor) ?? [];
   if (createdAt !== undefined && id !== undefined && isUuid(id)) return { createdAt: Number(createdAt), id };
   const msg = 'This cursor is not one that a list of this kind returned.';
   throw validationError([{ loc: ['query', 'cursor'], msg, type: 'invalid_cursor', input: cursor.slice(0, 100) }]);
