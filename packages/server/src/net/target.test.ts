@@ -147,6 +147,9 @@ const NOTHING_ALLOWED = allowedHosts([]);
 describe('judgeTarget', () => {
   it.each([
     'https://127.0.0.1/',
+    'https://localhost/',
+    'https://LOCALHOST./',
+    'https://a.localhost/',
     'https://127.1/',
     'https://127.0.1/',
     'https://2130706433/',
@@ -240,6 +243,8 @@ describe('judgeTarget', () => {
     'https://8.8.8.8/',
     'https://[2606:4700::1111]/',
     'HTTPS://Example.COM',
+    'https://localhost.example.com/',
+    'https://mylocalhost/',
     'https://bücher.example/',
   ])('%s may be tried', (text) => {
     expect(judgeTarget(text, NOTHING_ALLOWED).kind).toBe('ok');

@@ -14,6 +14,8 @@ export interface Target {
 export type TargetVerdict = { kind: 'ok'; target: Target } | { kind: 'refused'; message: string };
 
 const MAX_URL_CHARACTERS = 8_192;
+/** Never anybody else's, so no resolver has to be asked. */
+const LOOPBACK_NAME = /(?:^|\.)localhost\.?$/i;
 const NO_PUBLIC_ADDRESS = 'does not lead to a public address (its host is private, or has no address)';
 
 // What may be shown or logged of a URL: userinfo and query carry credentials (signed URLs, tokens).
@@ -58,8 +60,8 @@ export function judgeTarget(text: string, allowPrivateHosts: ReadonlySet<string>
   if (!isAllowListed && port !== 443 && port !== 80) return refuse(`${describeUrl(url)} uses a port that is not open`);
   const hostname = url.hostname.replace(/^\[|\]$/g, '');
   const address = isIP(hostname) === 0 ? undefined : hostname;
-  if (address !== undefined && !isAllowListed && judgeAddress(address).kind === 'refused')
-    return refuse(refuseHost(url));
+  const isPrivate = address === undefined ? LOOPBACK_NAME.test(hostname) : judgeAddress(address).kind === 'refused';
+  if (isPrivate && !isAllowListed) return refuse(refuseHost(url));
   return { kind: 'ok', target: { url, hostname, port, isAllowListed, address } };
 }
 
