@@ -89,6 +89,11 @@ describe('a refusal', () => {
     expect(refuse(workflow)).toMatchObject([{ type: 'invalid_workflow' }]);
   });
 
+  it('a graph of the API format, saying where it belongs', () => {
+    const graph = { '1': { class_type: 'EmptyImage', inputs: {} } };
+    expect(refuse(graph)).toMatchObject([{ msg: expect.stringContaining('workflow_api_json') }]);
+  });
+
   it('stops a circle of reroutes', () => {
     const reroute = (id: number, link: number) => ({ id, type: 'Reroute', inputs: [slot('', '*', link)] });
     const workflow = file(

@@ -38,11 +38,17 @@ const MAX_NODES = 20_000;
 /** Reroutes, notes, muted nodes: they are in the file and not in the graph. */
 const UNSENT_SHARE = 4;
 
+function isApiFormat(workflow: JsonValue): boolean {
+  return isJsonObject(workflow) && Object.values(workflow).some((node) => isJsonObject(node) && 'class_type' in node);
+}
+
 /** `loc` of problems and warnings is relative to the workflow. */
 export function convertWorkflow(workflow: JsonValue, info: ObjectInfo, options: ConvertOptions = {}): Conversion {
   const report = createReport();
   if (!isJsonObject(workflow) || !Array.isArray(workflow['nodes'])) {
-    refuse(report, [], 'invalid_workflow', 'A workflow of ComfyUI\'s editor is an object with a list "nodes".');
+    const what = 'A workflow of ComfyUI\'s editor is an object with a list "nodes".';
+    const hint = isApiFormat(workflow) ? ' This one is in the API format: send it as workflow_api_json.' : '';
+    refuse(report, [], 'invalid_workflow', `${what}${hint}`);
     return { kind: 'refused', problems: report.problems };
   }
   const maxNodes = options.maxNodes ?? MAX_NODES;
