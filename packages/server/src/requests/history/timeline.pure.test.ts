@@ -79,3 +79,10 @@ it('has no gap and no overlap, whatever the clocks said', () => {
   expect(listed.at(-1)?.until).toBe(400);
   for (const [index, { from }] of listed.entries()) if (index > 0) expect(from).toBe(listed[index - 1]?.until);
 });
+
+it('says in one sentence that a run found nobody before it', () => {
+  const alone = attempt({ report: report({ leasedAt: 150, because: 'only one waiting', waiting: 0 }) });
+  expect(explain({ createdAt: 100, finishedAt: undefined, attempts: [alone], now: 200 })).toEqual([
+    expect.stringMatching(/: nobody else waited\.$/),
+  ]);
+});

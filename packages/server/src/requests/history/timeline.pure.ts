@@ -84,7 +84,9 @@ function explainChoice({ number, instanceId }: SeenAttempt, report: Report, wait
       break;
     case 'only one waiting':
       sentences.push(
-        `${what} ${waited}: it was the next of its deployment, and no other deployment waited; ${others}.`,
+        waiting === 0
+          ? `${what} ${waited}: nobody else waited.`
+          : `${what} ${waited}: it was the next of its deployment, and no other deployment waited; ${others}.`,
       );
       break;
     case 'least used account':
