@@ -14,7 +14,7 @@ const FADE = 0.99;
 /** Below this weight nothing is known, and the rule that never costs more than twice the best is kept: rent as long as buying costs. */
 const LEAST_WEIGHT = 5;
 /** A start is billed, and the one whose request needs it waits for it: sparing one is worth so many times its price. */
-const START_WORTH = 3;
+const START_WORTH = 5;
 const FORGET_MS = 3_600_000;
 const MAX_STOPPED = 60;
 
@@ -53,7 +53,7 @@ export function learnStart(memory: KeepWarmMemory, now: number): KeepWarmMemory 
 
 /**
  * How long to keep a surplus instance: the length for which idle time plus the starts that it does not spare cost least.
- * E.g. gaps of 5 s (9 of 10) and of an hour, a start worth 180 s: 5 s costs 9×5 + 5 + 180 = 230, none 10×180 = 1,800.
+ * E.g. gaps of 5 s (9 of 10) and of an hour, a start worth 300 s: 5 s costs 9×5 + 5 + 300 = 350, none 10×300 = 3,000.
  */
 export function chooseSurplusMs(memory: KeepWarmMemory, coldStartMs: number, keepWarmMs: number): number {
   const total = memory.gapWeights.reduce((sum, weight) => sum + weight, 0);
