@@ -7,6 +7,8 @@ const WAIT_MS = 30_000;
 export interface BodyBudget {
   /** Resolves with the function that gives the bytes back; 503001 when there was no room in half a minute. */
   take(bytes: number): Promise<() => void>;
+  /** True while somebody waits for room. */
+  isCrowded(): boolean;
 }
 
 export function createBodyBudget(maxBytes: number): BodyBudget {
@@ -23,6 +25,7 @@ export function createBodyBudget(maxBytes: number): BodyBudget {
   }
 
   return {
+    isCrowded: () => waiting.length > 0,
     take: (bytes) =>
       new Promise((resolve, reject) => {
         const giveUp = setTimeout(() => {

@@ -12,10 +12,13 @@ import { concatInSteps } from './turns.ts';
 const LARGE_BYTES = 1024 * 1024;
 /** How many bodies at the limit may be in memory at once. */
 const BODIES_AT_ONCE = 4;
+/** While others wait for room, a large body has to come this quickly: 64 KiB a second. */
+const PACE_BYTES = 320 * 1024;
+const PACE_MS = 5_000;
 
 type Done = (error: Error | null, body?: Buffer) => void;
 
-export function createBodyReceiver(limitBytes: number) {
+export function createBodyReceiver(limitBytes: number, paceMs = PACE_MS) {
   const budget = createBodyBudget(limitBytes * BODIES_AT_ONCE);
   const responses = new WeakMap<FastifyRequest, ServerResponse>();
 
@@ -53,7 +56,9 @@ export function createBodyReceiver(limitBytes: number) {
       await room;
     }
     const growth = { limitBytes, largeBytes: LARGE_BYTES, onLarge };
-    const body = announced === undefined ? await gather(payload, growth) : await fill(payload, announced);
+    const pace = watchPace(payload, () => room !== undefined && budget.isCrowded(), paceMs);
+    const read = announced === undefined ? gather(payload, growth, pace) : fill(payload, announced, pace);
+    const body = await read.finally(pace.stop);
     if (body === undefined) throw tooLarge();
     return undo === undefined ? body : await decompress(undo, body, growth);
   }
@@ -72,6 +77,27 @@ export function createBodyReceiver(limitBytes: number) {
   };
 }
 
+// A sender that announces much and sends little would hold everybody's room. There is no answer for it: its body is not
+// there, and its connection ends.
+function watchPace(payload: Readable, isInTheWay: () => boolean, paceMs: number): Pace {
+  let arrivedBytes = 0;
+  const timer = setInterval(() => {
+    if (isInTheWay() && arrivedBytes < PACE_BYTES) payload.destroy(new Error('the body came too slowly'));
+    arrivedBytes = 0;
+  }, paceMs);
+  return {
+    count(bytes) {
+      arrivedBytes += bytes;
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+interface Pace {
+  count(bytes: number): void;
+  stop(): void;
+}
+
 // The usual body, of a few chunks. Node's parser has the length kept, so there is nothing to count.
 function collect(payload: Readable, done: Done): void {
   const chunks: Buffer[] = [];
@@ -80,11 +106,14 @@ function collect(payload: Readable, done: Done): void {
   payload.once('error', (error) => done(brokenOff(error)));
 }
 
-async function fill(payload: Readable, announced: number): Promise<Buffer> {
+async function fill(payload: Readable, announced: number, pace: Pace): Promise<Buffer> {
   const body = Buffer.allocUnsafeSlow(announced);
   let size = 0;
   try {
-    for await (const chunk of payload) size += (chunk as Buffer).copy(body, size);
+    for await (const chunk of payload) {
+      size += (chunk as Buffer).copy(body, size);
+      pace.count((chunk as Buffer).length);
+    }
   } catch (error) {
     throw brokenOff(error);
   }
@@ -92,12 +121,13 @@ async function fill(payload: Readable, announced: number): Promise<Buffer> {
 }
 
 /** Undefined when there is more than the limit. */
-async function gather(payload: Readable, growth: Growth): Promise<Buffer | undefined> {
+async function gather(payload: Readable, growth: Growth, pace: Pace): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
     for await (const chunk of payload.iterator({ destroyOnReturn: false })) {
       size += (chunk as Buffer).length;
+      pace.count((chunk as Buffer).length);
       if (size > growth.limitBytes) return undefined;
       if (size > growth.largeBytes) await growth.onLarge();
       chunks.push(chunk as Buffer);
