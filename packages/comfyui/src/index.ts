@@ -27,7 +27,7 @@ export { type Problem, prefixProblem } from './graph/problem.ts';
 export { pruneGraph } from './graph/prune.ts';
 export { holdsNonFinite } from './graph/python-value.ts';
 export { listSavePrefixes, type SavePrefix } from './graph/save-prefixes.ts';
-export { type Verdict, validateGraph } from './graph/validate.ts';
+export { TOO_MANY_INPUTS, type Verdict, validateGraph } from './graph/validate.ts';
 export { decodeHistoryEntry, type HistoryEntry, type HistoryMessage, type Terminal } from './history.ts';
 export type { Timeouts } from './http.ts';
 export {

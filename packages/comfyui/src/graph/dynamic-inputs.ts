@@ -33,6 +33,38 @@ export function hasDynamicInputs(info: NodeInfo): boolean {
   return isDynamic;
 }
 
+// An object_info may be a caller's own.
+const mostOfInfo = new WeakMap<NodeInfo, number>();
+
+/** How many inputs a node of this class can have at most. */
+export function countInputs(info: NodeInfo): number {
+  let most = mostOfInfo.get(info);
+  if (most === undefined) {
+    most = countSpecs(listInputs(info), 0);
+    mostOfInfo.set(info, most);
+  }
+  return most;
+}
+
+function countSpecs(specs: readonly InputSpec[], nesting: number): number {
+  let sum = 0;
+  for (const { type, opts } of specs) {
+    sum += 1;
+    if (nesting >= MAX_NESTING) continue;
+    const [template, options] = [opts['template'], opts['options']];
+    if (type === 'COMFY_AUTOGROW_V3' && isJsonObject(template)) sum += grownNames(template).length;
+    else if (type === 'COMFY_DYNAMICSLOT_V3') sum += countSpecs(listNested(opts['inputs']), nesting + 1);
+    else if (type === 'COMFY_DYNAMICCOMBO_V3' && Array.isArray(options)) {
+      sum += options.reduce<number>(
+        (most, option) =>
+          isJsonObject(option) ? Math.max(most, countSpecs(listNested(option['inputs']), nesting + 1)) : most,
+        0,
+      );
+    }
+  }
+  return sum;
+}
+
 /** The inputs of this class for a node with these values. */
 export function resolveInputs(info: NodeInfo, live: JsonObject): NodeInputs {
   const declared = listInputs(info);

@@ -30,7 +30,7 @@ export function reachFrom(roots: readonly string[], sourcesOf: (nodeId: string) 
 }
 
 export interface Walk {
-  /** Each found cycle as its node ids, in the direction of the links. */
+  /** The first cycles that were found, as their node ids in the direction of the links. */
   cycles: string[][];
   /** Nodes on the longest chain of links. */
   depth: number;
@@ -53,6 +53,9 @@ export function walkLinks(nodeIds: Iterable<string>, sourcesOf: SourcesOf): Walk
   return { cycles, depth: [...done.values()].reduce((a, b) => Math.max(a, b), 0) };
 }
 
+/** A dense graph has as many as it has links, each as long as it has nodes. */
+const MAX_CYCLES = 100;
+
 function walkFrom(root: string, sourcesOf: SourcesOf, found: { done: Map<string, number>; cycles: string[][] }): void {
   const path: Step[] = [{ nodeId: root, sources: sourcesOf(root), next: 0, depth: 1 }];
   const onPath = new Map([[root, 0]]);
@@ -67,8 +70,9 @@ function walkFrom(root: string, sourcesOf: SourcesOf, found: { done: Map<string,
     }
     const start = onPath.get(source);
     const depth = found.done.get(source);
-    if (start !== undefined) found.cycles.push(path.slice(start).map(({ nodeId }) => nodeId));
-    else if (depth !== undefined) deepen(top, depth);
+    if (start !== undefined) {
+      if (found.cycles.length < MAX_CYCLES) found.cycles.push(path.slice(start).map(({ nodeId }) => nodeId));
+    } else if (depth !== undefined) deepen(top, depth);
     else {
       onPath.set(source, path.length);
       path.push({ nodeId: source, sources: sourcesOf(source), next: 0, depth: 1 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { makeImageGraph, readFixtureInfo, readFixtureText } from '../../testing/fixture-info.ts';
-import { type JsonValue, LosslessNumber, parseJson } from '../json.ts';
+import { type JsonObject, type JsonValue, LosslessNumber, parseJson } from '../json.ts';
+import type { ObjectInfo } from '../object-info.ts';
 import { type Graph, parseGraph } from './parse.ts';
 import type { Problem } from './problem.ts';
 import { validateGraph } from './validate.ts';
@@ -268,4 +269,42 @@ test('a value of megabytes is not sent back whole', () => {
   );
   expect(problems.map(({ type }) => type)).toEqual(['invalid_input_type', 'bad_linked_input']);
   expect(JSON.stringify(problems).length).toBeLessThan(4_000);
+});
+
+describe('a graph made to hurt', () => {
+  const inputs = (count: number, entry: JsonValue) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`i${index}`, entry]));
+  const nodes = (count: number): Graph =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [String(index), { class_type: 'X', inputs: {} }]));
+  const grown = [
+    'COMFY_AUTOGROW_V3',
+    { template: { input: { required: { a: ['INT', {}] } }, prefix: 'x', max: 1000 } },
+  ];
+
+  test.each<[string, JsonObject]>([
+    ['declares', inputs(5_000, ['INT', {}])],
+    ['grows', inputs(30, grown)],
+    [
+      'may choose',
+      { a: ['COMFY_DYNAMICCOMBO_V3', { options: [{ key: 'b', inputs: { required: inputs(5_000, ['INT', {}]) } }] }] },
+    ],
+  ])('whose class %s very many inputs is refused before they are judged', (_what, required) => {
+    const info: ObjectInfo = { X: { input: { required }, output: [], output_node: true } };
+    const start = performance.now();
+    expect(validateGraph(nodes(5_000), info)).toMatchObject({ problems: [{ type: 'too_many_inputs' }] });
+    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(validateGraph(nodes(3), info).problems).not.toMatchObject([{ type: 'too_many_inputs' }]);
+  });
+
+  test('of cycles without number is refused with some of them', () => {
+    const chain = nodes(2_000);
+    for (const [id, node] of Object.entries(chain)) if (id !== '0') node.inputs['in'] = [String(Number(id) - 1), 0];
+    const first = chain['0'];
+    for (let index = 0; index < 20_000; index += 1)
+      if (first) first.inputs[`b${index}`] = [String(1_000 + (index % 1_000)), 0];
+    const info: ObjectInfo = { X: { input: {}, output: ['*'], output_node: true } };
+    const found = validateGraph(chain, info).problems.filter(({ type }) => type === 'dependency_cycle');
+    expect(found.length).toBeGreaterThan(0);
+    expect(JSON.stringify(found).length).toBeLessThan(1_000_000);
+  });
 });

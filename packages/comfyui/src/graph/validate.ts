@@ -2,7 +2,7 @@
 // Stricter than ComfyUI on purpose where it would drop a faulty output, store NaN, or lose its worker thread.
 
 import { findNodeInfo, type ObjectInfo } from '../object-info.ts';
-import { type NodeInputs, resolveInputs } from './dynamic-inputs.ts';
+import { countInputs, type NodeInputs, resolveInputs } from './dynamic-inputs.ts';
 import { judgeNode } from './judge-node.ts';
 import { linkedNode } from './links.ts';
 import { nearestFor } from './nearest.ts';
@@ -22,6 +22,8 @@ const FATAL_DEPTH = 900;
 
 /** Judges a graph (shape already checked by parseGraph) against a back end's object_info. All problems at once. */
 export function validateGraph(graph: Graph, info: ObjectInfo): Verdict {
+  const excess = findExcess(graph, info);
+  if (excess !== undefined) return { verdict: 'refuse', problems: [excess], doubts: [] };
   const found: Findings = { problems: listUnknownClasses(graph, info), doubts: [] };
   const outputs = listOutputNodes(graph, info);
   if (outputs.length === 0 && found.problems.length === 0) {
@@ -32,6 +34,24 @@ export function validateGraph(graph: Graph, info: ObjectInfo): Verdict {
   if (found.problems.length > 0) return { verdict: 'refuse', ...found };
   return { verdict: found.doubts.length > 0 ? 'ask' : 'pass', graph, problems: [], doubts: found.doubts };
 }
+
+/** Of all nodes together, whether they are set or not. A large workflow has some ten thousand. */
+const MAX_INPUTS = 100_000;
+
+/** Every input of every node is judged by itself: a small object_info can ask for very many. */
+function findExcess(graph: Graph, info: ObjectInfo): Problem | undefined {
+  let count = 0;
+  for (const { class_type: classType } of Object.values(graph)) {
+    const nodeInfo = findNodeInfo(info, classType);
+    if (nodeInfo !== undefined) count += countInputs(nodeInfo);
+  }
+  if (count <= MAX_INPUTS) return undefined;
+  const msg = `The nodes of the graph can have ${count} inputs in all, by their object_info; at most ${MAX_INPUTS} are judged.`;
+  return { loc: [], msg, type: TOO_MANY_INPUTS };
+}
+
+/** Such a graph is not even looked into, so nothing can be done with it. */
+export const TOO_MANY_INPUTS = 'too_many_inputs';
 
 function listUnknownClasses(graph: Graph, info: ObjectInfo): Problem[] {
   const problems: Problem[] = [];
@@ -113,11 +133,15 @@ function linksNowhere(graph: Graph, { input }: Problem): boolean {
   return target !== undefined && !Object.hasOwn(graph, target);
 }
 
+/** Of a cycle, in its message. */
+const SHOWN_NODES = 50;
+
 function judgeWalk(graph: Graph, found: Findings, { cycles, depth }: ReturnType<typeof walkLinks>): void {
   for (const cycle of cycles) {
     const [first] = cycle;
     if (first === undefined) continue;
-    const path = [...cycle, first].map((nodeId) => `${nodeId} (${graph[nodeId]?.class_type})`).join(' -> ');
+    const shown = cycle.length > SHOWN_NODES ? [...cycle.slice(0, SHOWN_NODES), '…', first] : [...cycle, first];
+    const path = shown.map((id) => (id === '…' ? id : `${id} (${graph[id]?.class_type})`)).join(' -> ');
     found.problems.push({ loc: [first], msg: `Dependency cycle detected: ${path}.`, type: 'dependency_cycle' });
   }
   if (depth <= SURE_DEPTH) return;

@@ -8,6 +8,7 @@ import {
   type ObjectInfo,
   parseGraph,
   stringifyJson,
+  TOO_MANY_INPUTS,
   validateGraph,
 } from '@comfleet/comfyui';
 import type { Database } from '../db/database.ts';
@@ -57,7 +58,9 @@ export async function saveVersion(deps: Deps, input: SaveVersionInput): Promise<
   requireFit(input, parsed, info ?? {});
   const findings = judge(parsed, { info, converted });
   const errors = findings.filter((finding) => finding.severity === 'error');
-  if (errors.length > 0 && !input.force) throw validationError(errors.map(({ severity: _, ...problem }) => problem));
+  const isHopeless = errors.some(({ type }) => type === TOO_MANY_INPUTS);
+  if (errors.length > 0 && (isHopeless || !input.force))
+    throw validationError(errors.map(({ severity: _, ...problem }) => problem));
   return await deps.db.transaction(async (tx) => {
     const number = await takeVersionNumber(tx, input.workflowId);
     if (number === undefined) throw new ApiError(404001, `There is no workflow ${input.workflowId}.`);
@@ -70,7 +73,9 @@ export async function saveVersion(deps: Deps, input: SaveVersionInput): Promise<
       environment: jsonText(input.body['environment']),
       readme: typeof input.body['readme'] === 'string' ? input.body['readme'] : undefined,
       // An exact number in a value that is shown is none that JSON.stringify writes.
-      findings: JSON.stringify(findings.map((finding) => ({ ...finding, ...shownInput(finding) }))),
+      findings: JSON.stringify(
+        findings.slice(0, MAX_FINDINGS).map((finding) => ({ ...finding, ...shownInput(finding) })),
+      ),
       ...describeParameters(parsed, info ?? {}, input.parameters),
       isSuggested: input.parameters === undefined,
       workflowJson: jsonText(editor?.workflow ?? input.body['workflow_json']),
@@ -84,6 +89,9 @@ export async function saveVersion(deps: Deps, input: SaveVersionInput): Promise<
     return row;
   });
 }
+
+/** As many as a refusal lists. */
+const MAX_FINDINGS = 1_000;
 
 function shownInput({ input }: Finding): { input?: unknown } {
   return input === undefined ? {} : { input: echo(input) };
