@@ -26,7 +26,13 @@ function problemsOf(env: Record<string, string>, args: StartArgs = {}): string[]
 describe('settings', () => {
   it('that are not served yet are named, so that nobody relies on them', () => {
     expect(listWithoutEffect({ STORAGE_URL: 's3://pictures', COMFLEET_PUBLIC_URL: '', PORT: '1' })).toEqual([
-      'STORAGE_URL',
+      'STORAGE_URL is set and has no effect yet in this version.',
+    ]);
+  });
+
+  it('that are none are named with the nearest one', () => {
+    expect(listWithoutEffect({ COMFLEET_RETENTION_DAY: '3', COMFLEET_URL: 'http://127.0.0.1', HOME: '/' })).toEqual([
+      'COMFLEET_RETENTION_DAY is set and is no setting. Did you mean COMFLEET_RETENTION_DAYS?',
     ]);
   });
 
@@ -128,10 +134,10 @@ describe('settings', () => {
   });
 
   it('may bring SKUs, whose problems are listed with the others', () => {
-    writeFileSync(join(cwd, 'comfleet.config.json'), '{"hardware": [{"sku": "TURING_16", "price_usd_per_hour": -1}]}');
+    writeFileSync(join(cwd, 'comfleet.config.json'), '{"hardware": [{"sku": "TURING_16", "price_per_hour_usd": -1}]}');
     expect(problemsOf({ COMFLEET_BILLING: 'maybe' })).toEqual([
       'COMFLEET_BILLING=maybe: expected one of on, off',
-      expect.stringContaining('hardware[0].price_usd_per_hour: -1'),
+      expect.stringContaining('hardware[0].price_per_hour_usd: -1'),
     ]);
   });
 

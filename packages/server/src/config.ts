@@ -1,7 +1,7 @@
 // Environment, configuration file and command line → one frozen Config. The only reader of process.env.
 // Every bad value is reported at once; SETTINGS is also the source of .env.example and the README table.
 import { isAbsolute, resolve } from 'node:path';
-import type { HardwareCatalogue } from '@comfleet/api';
+import { type HardwareCatalogue, listNearest } from '@comfleet/api';
 import { createReader, isAddressBlock, isHostPort, readConfigFile } from './config-reader.ts';
 import { readCatalogue } from './hardware-catalogue.ts';
 import { isPolicyEntry, type Policy, readPolicy } from './proxy/policy.pure.ts';
@@ -148,9 +148,23 @@ export const SETTINGS: readonly Setting[] = [
 
 /** Settings of the contract that this version does not serve yet: said at the start, so that nobody relies on them. */
 const NOT_SERVED_YET: readonly string[] = ['STORAGE_URL'];
+/** Ours, and read elsewhere: by the example clients, the tests and the fuzzer. */
+const OTHERS: ReadonlySet<string> = new Set(['COMFLEET_URL', 'COMFLEET_TOKEN', 'COMFLEET_TEST_LOG', 'COMFLEET_FUZZ']);
 
+/** What is set and does nothing, in words: settings of a later version, and names that are none. */
 export function listWithoutEffect(env: Env): string[] {
-  return NOT_SERVED_YET.filter((name) => (env[name] ?? '') !== '');
+  const names = SETTINGS.map(({ name }) => name);
+  const unserved = NOT_SERVED_YET.filter((name) => (env[name] ?? '') !== '');
+  const unknown = Object.keys(env).filter(
+    (name) => name.startsWith('COMFLEET_') && !names.includes(name) && !OTHERS.has(name),
+  );
+  return [
+    ...unserved.map((name) => `${name} is set and has no effect yet in this version.`),
+    ...unknown.map((name) => {
+      const [nearest] = listNearest(name, names, 1);
+      return `${name} is set and is no setting.${nearest === undefined ? '' : ` Did you mean ${nearest}?`}`;
+    }),
+  ];
 }
 
 export interface Config {

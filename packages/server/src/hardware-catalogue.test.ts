@@ -8,7 +8,7 @@ function read(entries: unknown, settings: Partial<CatalogueSettings> = {}) {
   return { catalogue: readCatalogue(all, problems), problems };
 }
 
-const NEW = { sku: 'MY_GPU', gpu: 'RTX 4090', vram_gb: 24, ram_gb: 64, vcpu: 16, price_usd_per_hour: 0.45 };
+const NEW = { sku: 'MY_GPU', gpu: 'RTX 4090', vram_gb: 24, ram_gb: 64, vcpus: 16, price_per_hour_usd: 0.45 };
 
 it('without configuration the default catalogue holds', () => {
   const { catalogue, problems } = read(undefined);
@@ -20,7 +20,7 @@ it('without configuration the default catalogue holds', () => {
 it('an entry adds a SKU, changes what it names of a known one, or takes one off', () => {
   const { catalogue, problems } = read([
     { ...NEW, default: true },
-    { sku: 'TURING_16', price_usd_per_hour: 0.123456, provider: 'static' },
+    { sku: 'TURING_16', price_per_hour_usd: 0.123456, provider: 'static' },
     { sku: 'HOPPER_141', is_offered: false },
   ]);
   expect(problems).toEqual([]);
@@ -60,11 +60,11 @@ it.each<[string, unknown, RegExp[]]>([
   ['an entry that is no object', ['TURING_16'], [/hardware\[0\]: expected an object/]],
   ['no name', [{ gpu: 'A' }], [/hardware\[0\]\.sku: is missing/]],
   ['a bad name', [{ sku: 'a b' }], [/hardware\[0\]\.sku: "a b": expected a name/]],
-  ['a new SKU that is not whole', [{ sku: 'X', gpu: 'A' }], [/also needs vram_gb, ram_gb, vcpu, price_usd_per_hour/]],
+  ['a new SKU that is not whole', [{ sku: 'X', gpu: 'A' }], [/also needs vram_gb, ram_gb, vcpus, price_per_hour_usd/]],
   [
     'a misspelt key',
-    [{ ...NEW, price_usd_per_hours: 1 }],
-    [/unknown key "price_usd_per_hours" \(did you mean "price_usd_per_hour"\?\)/],
+    [{ ...NEW, price_per_hour_usds: 1 }],
+    [/unknown key "price_per_hour_usds" \(did you mean "price_per_hour_usd"\?\)/],
   ],
   ['one SKU twice', [NEW, NEW], [/hardware\[1\]\.sku: "MY_GPU" is there twice/]],
   [
@@ -83,13 +83,13 @@ it.each<[string, unknown, RegExp[]]>([
         sku: 'TURING_16',
         vram_gb: -1,
         ram_gb: '16',
-        vcpu: 1.5,
-        price_usd_per_hour: 0.1234567,
+        vcpus: 1.5,
+        price_per_hour_usd: 0.1234567,
         gpu: '',
         default: 'yes',
       },
     ],
-    [/gpu: ""/, /vram_gb: -1/, /ram_gb: "16"/, /vcpu: 1.5: expected a whole/, /at most 6 decimals/, /default: "yes"/],
+    [/gpu: ""/, /vram_gb: -1/, /ram_gb: "16"/, /vcpus: 1.5: expected a whole/, /at most 6 decimals/, /default: "yes"/],
   ],
 ])('%s is a problem', (_what, entries, expected) => {
   const { problems } = read(entries);

@@ -5,12 +5,12 @@ import { type CatalogueSku, DEFAULT_HARDWARE, DEFAULT_SKU, type HardwareCatalogu
 /** What the default pool can be: fixed URLs, or the embedded back end. */
 const PROVIDERS = ['static', 'process'];
 const MAX_PRICE_USD = 1_000_000;
-const NUMBERS = ['vram_gb', 'ram_gb', 'vcpu', 'price_usd_per_hour'] as const;
+const NUMBERS = ['vram_gb', 'ram_gb', 'vcpus', 'price_per_hour_usd'] as const;
 const EXPECTED = {
   vram_gb: 'a number of at least 0',
   ram_gb: 'a number of at least 0',
-  vcpu: 'a whole number of at least 0',
-  price_usd_per_hour: `dollars from 0 to ${MAX_PRICE_USD} with at most 6 decimals`,
+  vcpus: 'a whole number of at least 0',
+  price_per_hour_usd: `dollars from 0 to ${MAX_PRICE_USD} with at most 6 decimals`,
 } as const;
 const KEYS = ['sku', 'gpu', ...NUMBERS, 'provider', 'default', 'is_offered'];
 
@@ -52,7 +52,7 @@ export function readCatalogue(settings: CatalogueSettings, problems: string[]): 
 function listEntries(entries: unknown, problems: string[]): unknown[] {
   if (entries === undefined) return [];
   if (Array.isArray(entries)) return entries;
-  problems.push('hardware in comfleet.config.json: expected a list of SKUs, [{"sku": …, "price_usd_per_hour": …}, …]');
+  problems.push('hardware in comfleet.config.json: expected a list of SKUs, [{"sku": …, "price_per_hour_usd": …}, …]');
   return [];
 }
 
@@ -77,7 +77,7 @@ function tip(name: string, candidates: readonly string[]): string {
 
 function createEntryReader(entry: unknown, where: string, problems: string[]) {
   if (entry === null || typeof entry !== 'object' || Array.isArray(entry)) {
-    problems.push(`${where}: expected an object such as {"sku": "MY_GPU", "price_usd_per_hour": 0.5}`);
+    problems.push(`${where}: expected an object such as {"sku": "MY_GPU", "price_per_hour_usd": 0.5}`);
     return undefined;
   }
   const values = new Map<string, unknown>(Object.entries(entry));
@@ -98,8 +98,8 @@ function createEntryReader(entry: unknown, where: string, problems: string[]) {
     const value = values.get(key);
     if (value === undefined) return undefined;
     const isFit = typeof value === 'number' && Number.isFinite(value) && value >= 0;
-    if (key === 'price_usd_per_hour') return (isFit ? readPrice(value) : undefined) ?? refuse();
-    return isFit && (key !== 'vcpu' || Number.isInteger(value)) ? value : refuse();
+    if (key === 'price_per_hour_usd') return (isFit ? readPrice(value) : undefined) ?? refuse();
+    return isFit && (key !== 'vcpus' || Number.isInteger(value)) ? value : refuse();
 
     function refuse(): undefined {
       problems.push(`${where}.${key}: ${JSON.stringify(value)}: expected ${EXPECTED[key]}`);
@@ -130,8 +130,8 @@ function createEntryReader(entry: unknown, where: string, problems: string[]) {
         gpu: text('gpu', /^[^\p{Cc}]{1,200}$/u, 'a text of 1 to 200 characters') ?? base.gpu,
         vramGb: number('vram_gb') ?? base.vramGb,
         ramGb: number('ram_gb') ?? base.ramGb,
-        vcpus: number('vcpu') ?? base.vcpus,
-        pricePerHourMicrodollars: number('price_usd_per_hour') ?? base.pricePerHourMicrodollars,
+        vcpus: number('vcpus') ?? base.vcpus,
+        pricePerHourMicrodollars: number('price_per_hour_usd') ?? base.pricePerHourMicrodollars,
         provider: provider ?? known?.provider,
       };
     },

@@ -16,7 +16,7 @@ export async function runServer(options: RunServerOptions): Promise<number> {
     complain(['comfleet cannot start with this configuration:', ...read.problems.map((p) => `  - ${p}`)].join('\n'));
     return 2;
   }
-  for (const name of listWithoutEffect(options.env)) complain(`${name} is set and has no effect yet in this version.`);
+  for (const problem of listWithoutEffect(options.env)) complain(problem);
   const { config } = read;
   let end: (code: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => {

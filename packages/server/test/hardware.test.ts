@@ -7,12 +7,12 @@ import { PICTURE } from '../testing/caller.ts';
 import { useTestApp } from '../testing/create-test-app.ts';
 import { expectError, expectFailed } from '../testing/expect-error.ts';
 
-const FAST = { sku: 'FAST', gpu: 'RTX 5090', vram_gb: 32, ram_gb: 64, vcpu: 16 };
+const FAST = { sku: 'FAST', gpu: 'RTX 5090', vram_gb: 32, ram_gb: 64, vcpus: 16 };
 
 describe('a catalogue of the configuration', () => {
   const app = useTestApp({
     env: { COMFLEET_SKU_WITHOUT_PROVIDER: 'error' },
-    configFile: { hardware: [{ ...FAST, price_usd_per_hour: 0.5, provider: 'static' }] },
+    configFile: { hardware: [{ ...FAST, price_per_hour_usd: 0.5, provider: 'static' }] },
   });
 
   it('is what GET /hardware shows', async () => {
@@ -78,7 +78,7 @@ describe('a run that outlasts what it reserved', () => {
   // So dear that a second costs $100: a reservation is at least a second.
   const app = useTestApp({
     env: { COMFLEET_BILLING: 'on', COMFLEET_RUN_TIMEOUT_SECONDS: '60' },
-    configFile: { hardware: [{ ...FAST, price_usd_per_hour: 360_000, default: true }] },
+    configFile: { hardware: [{ ...FAST, price_per_hour_usd: 360_000, default: true }] },
   });
 
   it('goes on while the balance pays for it, and is stopped with 10001 when it no longer does', async () => {
