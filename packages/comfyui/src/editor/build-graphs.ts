@@ -1,7 +1,8 @@
 // Builds the model of a whole file: definitions from the innermost out, then the root, each with its links placed and
 // its instances' promoted values settled. Called by convert.ts.
 
-import type { ObjectInfo } from '../object-info.ts';
+import { countInputs } from '../graph/dynamic-inputs.ts';
+import { findNodeInfo, type ObjectInfo } from '../object-info.ts';
 import { type EditorGraph, type EditorNode, type Slot, widgetNamed } from './graph-model.ts';
 import { applyStoredValues } from './host-values.ts';
 import { makeNode } from './node-model.ts';
@@ -20,7 +21,7 @@ export interface Model {
 /** Undefined when a definition contains itself. */
 export function buildGraphs(file: RawFile, info: ObjectInfo, report: Report): Model | undefined {
   const order = sortInnermostFirst(file, report);
-  if (order === undefined || !isAffordable(file, report)) return undefined;
+  if (order === undefined || !isAffordable(file, info, report)) return undefined;
   const definitions = new Map<string, EditorGraph>();
   for (const raw of order) definitions.set(raw.id, buildGraph(raw, { info, definitions }));
   const root = buildGraph(file.root, { info, definitions });
@@ -56,11 +57,13 @@ function buildGraph(
 }
 
 /** Every instance has every input of its definition: a small file can ask for very many. */
-function isAffordable({ root, definitions }: RawFile, report: Report): boolean {
+function isAffordable({ root, definitions }: RawFile, info: ObjectInfo, report: Report): boolean {
   let cost = 0;
   for (const { nodes } of [root, ...definitions.values()]) {
     for (const { type, properties } of nodes) {
       const definition = definitions.get(type);
+      const nodeInfo = definition === undefined ? findNodeInfo(info, type) : undefined;
+      if (nodeInfo !== undefined) cost += countInputs(nodeInfo) * COST_OF_INPUT;
       if (definition === undefined) continue;
       const proxies = listOf(own(properties, 'proxyWidgets')).length;
       const size = definition.inputs.length + proxies;
@@ -68,12 +71,14 @@ function isAffordable({ root, definitions }: RawFile, report: Report): boolean {
     }
   }
   if (cost <= MAX_COST) return true;
-  const msg = 'The subgraphs of this workflow have too many inputs, for the number of places where they stand.';
+  const msg =
+    'The nodes or subgraphs of this workflow have too many inputs, for the number of places where they stand.';
   refuse(report, ['definitions', 'subgraphs'], 'too_many_inputs', msg);
   return false;
 }
 
 const MAX_COST = 20_000_000;
+const COST_OF_INPUT = 100;
 
 function boundarySlot({ name, label, type }: RawBoundary): Slot {
   return { name, label, type, widget: undefined };

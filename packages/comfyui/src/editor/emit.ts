@@ -34,10 +34,13 @@ export interface Emitted {
 
 /** The nodes of a deeply nested file would have ids that are longer than all the rest of them together. */
 const MAX_PREFIX = 4_000;
+/** Once subgraphs are expanded. */
+const MAX_INPUTS = 200_000;
 
 export function emitGraph(root: EditorGraph, deps: Deps): Emitted {
   const emitted: Emitted = { graph: {}, places: new Map() };
   let count = 0;
+  let inputs = 0;
   const stack: Frame[] = [{ scope: createScope(root), isOff: false, at: 0 }];
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
     const node = top.scope.graph.nodes[top.at];
@@ -56,6 +59,11 @@ export function emitGraph(root: EditorGraph, deps: Deps): Emitted {
     else if (!isOff(node)) emitOne(emitted, { node, frame: top }, deps);
     // Instances count too: nested definitions can multiply without a single node.
     count += 1;
+    inputs += node.widgets.length + node.inputs.length;
+    if (inputs > MAX_INPUTS) {
+      refuse(deps.report, ['nodes'], 'too_many_inputs', `The nodes have more than ${MAX_INPUTS} inputs in all.`);
+      return emitted;
+    }
     if (count > deps.maxNodes) {
       const msg = `The workflow has more than ${deps.maxNodes} nodes once its subgraphs are expanded.`;
       refuse(deps.report, ['nodes'], 'too_many_nodes', msg);

@@ -83,6 +83,25 @@ describe('a file of a size', () => {
   });
 });
 
+describe('an object_info made to hurt', () => {
+  const required = Object.fromEntries(range(5_000).map((index) => [`i${index}`, ['INT', {}] as JsonValue]));
+  const own = { ...info, X: { input: { required }, output: [], output_node: true } };
+
+  it('whose class has very many inputs is refused where it stands very often', () => {
+    const nodes = range(5_000).map((id) => ({ id, type: 'X' }));
+    const conversion = timed(() => convertWorkflow({ nodes }, own));
+    expect(conversion).toMatchObject({ kind: 'refused', problems: [{ type: 'too_many_inputs' }] });
+    expect(convertWorkflow({ nodes: nodes.slice(0, 3) }, own).kind).toBe('ok');
+  });
+
+  it('is refused as well where a subgraph multiplies the node', () => {
+    const nodes = range(5_000).map((id) => ({ id, type: 's' }));
+    const definitions = { subgraphs: [{ id: 's', nodes: [{ id: 1, type: 'X' }] }] };
+    const conversion = timed(() => convertWorkflow({ nodes, definitions }, own));
+    expect(conversion).toMatchObject({ kind: 'refused', problems: [{ type: 'too_many_inputs' }] });
+  });
+});
+
 describe('a file of names that were made for it', () => {
   it('numbers nodes of one id anew, although the names for that are taken', () => {
     const taken = range(8_000).map((index) => ({ id: `1_${8_001 + index}`, type: 'EmptyImage' }));

@@ -36,7 +36,7 @@ export function hasDynamicInputs(info: NodeInfo): boolean {
 // An object_info may be a caller's own.
 const mostOfInfo = new WeakMap<NodeInfo, number>();
 
-/** How many inputs a node of this class can have at most. */
+/** How many inputs a node of this class can have at most; a long list of choices counts as several. */
 export function countInputs(info: NodeInfo): number {
   let most = mostOfInfo.get(info);
   if (most === undefined) {
@@ -46,15 +46,25 @@ export function countInputs(info: NodeInfo): number {
   return most;
 }
 
+/** A value is compared with each of them. */
+const CHOICES_AS_INPUT = 500;
+
+function weigh(choices: readonly JsonValue[] | undefined): number {
+  return Math.floor((choices?.length ?? 0) / CHOICES_AS_INPUT);
+}
+
 function countSpecs(specs: readonly InputSpec[], nesting: number): number {
   let sum = 0;
-  for (const { type, opts } of specs) {
-    sum += 1;
+  for (const { type, opts, options: choices } of specs) {
+    sum += 1 + weigh(choices);
     if (nesting >= MAX_NESTING) continue;
     const [template, options] = [opts['template'], opts['options']];
-    if (type === 'COMFY_AUTOGROW_V3' && isJsonObject(template)) sum += grownNames(template).length;
-    else if (type === 'COMFY_DYNAMICSLOT_V3') sum += countSpecs(listNested(opts['inputs']), nesting + 1);
+    if (type === 'COMFY_AUTOGROW_V3' && isJsonObject(template)) {
+      sum += grownNames(template).length * (1 + weigh(listNested(template['input'])[0]?.options));
+    }
+    if (type === 'COMFY_DYNAMICSLOT_V3') sum += countSpecs(listNested(opts['inputs']), nesting + 1);
     else if (type === 'COMFY_DYNAMICCOMBO_V3' && Array.isArray(options)) {
+      sum += weigh(options);
       sum += options.reduce<number>(
         (most, option) =>
           isJsonObject(option) ? Math.max(most, countSpecs(listNested(option['inputs']), nesting + 1)) : most,

@@ -284,6 +284,7 @@ describe('a graph made to hurt', () => {
   test.each<[string, JsonObject]>([
     ['declares', inputs(5_000, ['INT', {}])],
     ['grows', inputs(30, grown)],
+    ['offers', { a: [Array.from({ length: 20_000 }, (_, index) => `m${index}`), {}] }],
     [
       'may choose',
       { a: ['COMFY_DYNAMICCOMBO_V3', { options: [{ key: 'b', inputs: { required: inputs(5_000, ['INT', {}]) } }] }] },
