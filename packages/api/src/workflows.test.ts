@@ -57,3 +57,11 @@ test('a graph sent as the whole body is told how to be wrapped', () => {
   const result = readVersionCreate({ '3': { class_type: 'EmptyImage', inputs: {} } });
   expect(result).toMatchObject({ problems: [{ msg: expect.stringContaining('{"workflow_api_json": <the graph>}') }] });
 });
+
+test('a version has so many parameters', () => {
+  const list = Array.from({ length: 501 }, (_, index) => ({ name: `p${index}`, node: '1', input: `i${index}` }));
+  expect(readVersionCreate({ workflow_api_json: GRAPH, parameters: list.slice(1) })).toMatchObject({ kind: 'ok' });
+  expect(readVersionCreate({ workflow_api_json: GRAPH, parameters: list })).toMatchObject({
+    problems: [{ loc: ['body', 'parameters'], type: 'too_long' }],
+  });
+});

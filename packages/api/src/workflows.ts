@@ -127,8 +127,13 @@ export function readVersionCreate(body: unknown): Read<VersionInput> {
   const list = Array.isArray(parameters)
     ? parameters
     : Object.entries(parameters).map(([name, target]) => ({ name, ...target }));
-  return { kind: 'ok', value: { ...given, parameters: list } };
+  if (list.length <= MAX_PARAMETERS) return { kind: 'ok', value: { ...given, parameters: list } };
+  const msg = `parameters has ${list.length} entries; a version has at most ${MAX_PARAMETERS}.`;
+  return { kind: 'refused', problems: [{ loc: ['body', 'parameters'], msg, type: 'too_long' }] };
 }
+
+/** Each is looked for in the graph and among the others. */
+const MAX_PARAMETERS = 500;
 
 function checkHasGraph(body: Record<string, unknown>): Problem[] {
   if (isGiven(body['workflow_api_json']) || isGiven(body['workflow_json'])) return [];

@@ -24,7 +24,8 @@ export function applyNamedValues(parameters: ReadonlyMap<string, NamedParameter>
   for (const [name, value] of Object.entries(given)) {
     if (value === null || value === undefined) continue;
     const parameter = parameters.get(name);
-    if (parameter === undefined) problems.push(describeUnknown(name, parameters));
+    if (parameter === undefined)
+      problems.push(describeUnknown(name, problems.length < MOST_HINTS ? parameters : undefined));
     else {
       names.set(inputKey(parameter.node, parameter.input), name);
       merged[parameter.node] = withInput(merged[parameter.node], parameter.input, value);
@@ -39,16 +40,21 @@ function withInput(node: JsonValue | undefined, input: string, value: JsonValue)
   return { ...own, inputs: { ...inputs, [input]: value } };
 }
 
-function describeUnknown(name: string, parameters: ReadonlyMap<string, NamedParameter>): Problem {
-  const known = [...parameters.keys()];
+/** Names like a wrong one are looked for so often: a body may have thousands. */
+const MOST_HINTS = 20;
+
+function describeUnknown(name: string, parameters: ReadonlyMap<string, NamedParameter> | undefined): Problem {
+  const known = [...(parameters?.keys() ?? [])];
   const near = nearestNames(name, known).slice(0, 2);
   const hint =
     near.length > 0
       ? `Did you mean ${near.map((one) => `"${one}"`).join(' or ')}?`
       : known.length > 0
         ? `It has ${known.slice(0, 20).join(', ')}${known.length > 20 ? ', …' : ''}.`
-        : 'It declares none: send the value as an override, {"<node id>": {"inputs": {"<name>": value}}}.';
-  const msg = `This deployment's version has no parameter "${name.slice(0, 100)}". ${hint}`;
+        : parameters === undefined
+          ? ''
+          : 'It declares none: send the value as an override, {"<node id>": {"inputs": {"<name>": value}}}.';
+  const msg = `This deployment's version has no parameter "${name.slice(0, 100)}". ${hint}`.trimEnd();
   return { loc: ['body', 'parameters', name], msg, type: 'unknown_parameter' };
 }
 
