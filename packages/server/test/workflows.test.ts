@@ -2,6 +2,7 @@
 // routes: listWorkflows, createWorkflow, getWorkflow, deleteWorkflow, listVersions, getVersion, deleteVersion, getObjectInfo
 import type { JsonObject } from '@comfleet/comfyui';
 import { describe, expect, it } from 'vitest';
+import { sql } from '../src/db/sql.ts';
 import { PICTURE } from '../testing/caller.ts';
 import { useTestApp } from '../testing/create-test-app.ts';
 import { expectError } from '../testing/expect-error.ts';
@@ -87,4 +88,15 @@ describe('versions', () => {
     expect(info.body).toHaveProperty('SaveImage');
     expectError(await app().call(`//object_info/${'0'.repeat(40)}.json`, { token: null }), 404001);
   });
+});
+
+it('the object_info of a version that is refused is not kept', async () => {
+  const count = async () =>
+    (await app().db.query<{ count: number }>(sql`select count(*)::int as count from object_infos`))[0]?.count;
+  const { workflowId } = await app().saveWorkflow(PICTURE);
+  const before = await count();
+  const save = (body: JsonObject) =>
+    app().call(`/workflows/${workflowId}/versions`, { method: 'POST', body: { workflow_api_json: PICTURE, ...body } });
+  expectError(await save({ object_info: { Other: {} } }), 422001);
+  expect(await count()).toBe(before);
 });

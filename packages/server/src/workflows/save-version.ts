@@ -50,8 +50,7 @@ export async function saveVersion(deps: Deps, input: SaveVersionInput): Promise<
   const editor = findEditorWorkflow(input.body);
   // What is wrong with a graph is told before anything is stored.
   const given = editor === undefined ? readGraph(input.body) : undefined;
-  const objectInfoSha256 = await storeObjectInfo(deps, input.body['object_info']);
-  const info = objectInfoSha256 === undefined ? undefined : await deps.objectInfos.load(objectInfoSha256);
+  const { info, store } = await openObjectInfo(deps, input.body['object_info']);
   const converted = editor === undefined ? undefined : convert(editor, info);
   const graph = converted === undefined ? (given ?? {}) : (converted.graph as unknown as JsonValue);
   const parsed = readNodes(graph);
@@ -61,6 +60,7 @@ export async function saveVersion(deps: Deps, input: SaveVersionInput): Promise<
   const isHopeless = errors.some(({ type }) => type === TOO_MANY_INPUTS);
   if (errors.length > 0 && (isHopeless || !input.force))
     throw validationError(errors.map(({ severity: _, ...problem }) => problem));
+  const objectInfoSha256 = await store();
   return await deps.db.transaction(async (tx) => {
     const number = await takeVersionNumber(tx, input.workflowId);
     if (number === undefined) throw new ApiError(404001, `There is no workflow ${input.workflowId}.`);
@@ -133,10 +133,17 @@ function readGraph(body: SaveVersionInput['body']): JsonValue {
   return graph;
 }
 
-async function storeObjectInfo(deps: Deps, given: JsonValue | undefined): Promise<string | undefined> {
+interface OpenedInfo {
+  readonly info: ObjectInfo | undefined;
+  /** Gives its SHA-256. What a caller brings is stored once its version is sure to be saved: refusals fill no database. */
+  store(): Promise<string | undefined>;
+}
+
+async function openObjectInfo(deps: Deps, given: JsonValue | undefined): Promise<OpenedInfo> {
   if (given === undefined || given === null) {
     const captured = await deps.captureObjectInfo();
-    return captured === undefined ? undefined : await deps.objectInfos.save(captured);
+    const sha256 = captured === undefined ? undefined : await deps.objectInfos.save(captured);
+    return { info: sha256 === undefined ? undefined : await deps.objectInfos.load(sha256), store: async () => sha256 };
   }
   if (!isJsonObject(given)) {
     throw validationError([
@@ -147,8 +154,8 @@ async function storeObjectInfo(deps: Deps, given: JsonValue | undefined): Promis
       },
     ]);
   }
-  const text = stringifyJson(given as JsonValue);
-  return await deps.objectInfos.save(text);
+  const info = given as unknown as ObjectInfo;
+  return { info, store: () => deps.objectInfos.save(stringifyJson(given as JsonValue)) };
 }
 
 // What was read before can only lack nodes.
