@@ -1,6 +1,7 @@
 // Receivers of row 16, ten ports in one process: each counts its calls and how long after the request's end they came.
 // Run as a process: webhook-receivers.ts <port>. GET / gives ports, arrivals and delays since the last POST /reset, which
-// may say which port hangs from now on; POST anywhere else is a call of its own port.
+// may say which port hangs from now on; GET /counts only how many came to each, so that asking costs nothing. POST
+// anywhere else is a call of its own port.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -49,5 +50,6 @@ createServer((request, response) => {
     for (const receiver of receivers) Object.assign(receiver, { delaysMs: [], arrivedAt: [] });
   }
   request.resume();
-  response.end(JSON.stringify({ receivers }));
+  const counts = receivers.map(({ arrivedAt }) => arrivedAt.length);
+  response.end(JSON.stringify(request.url === '/counts' ? counts : { receivers }));
 }).listen(Number(process.argv[2]), '127.0.0.1');

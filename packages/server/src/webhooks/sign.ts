@@ -1,7 +1,6 @@
 // The headers of a delivery as Standard Webhooks wants them, and the secrets behind the signature. Called by deliver.ts
 // for each try, and by routes.ts for new secrets.
-import { randomBytes } from 'node:crypto';
-import { Webhook } from 'standardwebhooks';
+import { createHmac, randomBytes } from 'node:crypto';
 
 /** Both sign while a rotation is young, so that a receiver may change over in its own time. */
 export interface SigningKeys {
@@ -10,9 +9,10 @@ export interface SigningKeys {
 }
 
 const SECRET_BYTES = 32;
+const PREFIX = 'whsec_';
 
 export function makeWebhookSecret(): string {
-  return `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
+  return `${PREFIX}${randomBytes(SECRET_BYTES).toString('base64')}`;
 }
 
 /** The same over every try and replay of a delivery, so that a receiver can tell a repetition. */
@@ -25,12 +25,18 @@ export function signedHeaders(
   message: { readonly deliveryId: string; readonly body: string; readonly atMs: number },
 ): Record<string, string> {
   const id = messageId(message.deliveryId);
-  const at = new Date(message.atMs);
+  const at = String(Math.floor(message.atMs / 1000));
   const secrets = keys.previousKey === undefined ? [keys.key] : [keys.key, keys.previousKey];
   return {
     'content-type': 'application/json',
     'webhook-id': id,
-    'webhook-timestamp': String(Math.floor(message.atMs / 1000)),
-    'webhook-signature': secrets.map((secret) => new Webhook(secret).sign(id, at, message.body)).join(' '),
+    'webhook-timestamp': at,
+    'webhook-signature': secrets.map((secret) => sign(secret, `${id}.${at}.${message.body}`)).join(' '),
   };
+}
+
+// Node's own digest: the specification's library computes it in JavaScript, which costs a delivery several times as much.
+function sign(secret: string, text: string): string {
+  const key = Buffer.from(secret.slice(PREFIX.length), 'base64');
+  return `v1,${createHmac('sha256', key).update(text).digest('base64')}`;
 }
