@@ -25,9 +25,10 @@ const CONNECT_TIMEOUT_MS = 5_000;
 
 // Every statement of ours goes by keys. A plan that is made and kept while a table is small would scan or hash it whole,
 // and go on doing so at 100,000 rows until the next analyze: measured, the cost of a finish grew by the thousand.
+// And none compiled: a statement that does have to scan would look dear enough to spend a quarter of a second on that.
 // One plan a statement, too: the length of an array parameter would have each call planned anew, dearer than running it.
 const PLANS =
-  '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off';
+  '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off';
 
 export interface SessionSettings {
   readonly applicationName: string;

@@ -314,6 +314,7 @@ CREATE INDEX webhook_deliveries_by_account ON public.webhook_deliveries USING bt
 CREATE INDEX webhook_deliveries_by_age ON public.webhook_deliveries USING brin (created_at);
 CREATE INDEX webhook_deliveries_by_request ON public.webhook_deliveries USING btree (request_id);
 CREATE INDEX webhook_deliveries_due ON public.webhook_deliveries USING btree (lane, next_at) WHERE (status = 'pending'::text);
+CREATE INDEX webhook_deliveries_states ON public.webhook_deliveries USING btree (request_id) WHERE ((event <> 'ended'::text) AND (status = 'pending'::text));
 
 create table webhook_disabled_urls (
   account_id uuid not null,

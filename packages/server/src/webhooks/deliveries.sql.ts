@@ -35,7 +35,7 @@ export async function claimDue(
         -- A state never overtakes an earlier one.
         and (d.event = 'queued' or not exists (
           select from webhook_deliveries s
-          where s.request_id = d.request_id and s.status = 'pending'
+          where s.request_id = d.request_id and s.event <> 'ended' and s.status = 'pending'
             and (s.event = 'queued' or s.event = 'started' and d.event = 'ended')))
       order by d.next_at limit ${wish.limit} for update skip locked),
     claimed as (
