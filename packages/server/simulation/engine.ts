@@ -42,6 +42,7 @@ export interface Engine {
   readonly byIndex: SimInstance[];
   readonly startedAt: Float64Array;
   readonly endedAt: Float64Array;
+  readonly attemptsOf: Uint8Array;
   loads: number;
   attempts: number;
   done: number;
@@ -61,6 +62,7 @@ export function createEngine(options: PlayOptions): Engine {
     byIndex: [],
     startedAt: new Float64Array(count).fill(Number.NaN),
     endedAt: new Float64Array(count).fill(Number.NaN),
+    attemptsOf: new Uint8Array(count),
     loads: 0,
     attempts: 0,
     done: 0,

@@ -108,6 +108,10 @@ export function makeIdle(fleet: Fleet, instance: SimInstance): void {
 /** Price of an A100 in microdollars an hour; only that it adds up matters here. */
 const PRICE = 4_990_000;
 
+export function priceOf(ms: number): number {
+  return (ms * PRICE) / 3_600_000;
+}
+
 export function removeInstance(fleet: Fleet, instance: SimInstance): void {
   instance.isGone = true;
   drop(fleet.instances, instance);

@@ -10,6 +10,8 @@ export interface Measured {
   readonly figure: number;
   /** What must never be, and was. */
   readonly violations: readonly string[];
+  /** What else the moonshot asks for, and the figure does not tell. */
+  readonly missesMoonshot?: string | undefined;
   /** The figures behind the figure. */
   readonly detail: Readonly<Record<string, number | string | boolean>>;
 }

@@ -48,6 +48,7 @@ function everyTick(tickMs: number, desire: (fleet: Fleet, current: number) => nu
 }
 
 function differ(current: readonly SimInstance[], target: number): Omit<Orders, 'checkAt'> {
+  if (current.length === target) return { start: 0, stop: [] };
   const order = (each: SimInstance) => (each.phase === 'starting' ? 0 : each.running === 0 ? 1 : 2);
   const removable = [...current].sort((a, b) => order(a) - order(b) || b.since - a.since);
   return {

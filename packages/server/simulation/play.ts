@@ -12,6 +12,7 @@ import {
   type Lane,
   laneOf,
   makeIdle,
+  priceOf,
   removeInstance,
   type SimInstance,
 } from './fleet.ts';
@@ -110,6 +111,9 @@ function dispatch(engine: Engine, onGiven?: (instance: SimInstance) => void): vo
   }
 }
 
+/** The product gives a request up after so many. */
+const MAX_ATTEMPTS = 3;
+
 function begin(engine: Engine, instance: SimInstance, index: number): void {
   const { fleet, options } = engine;
   const job = fleet.jobs[index];
@@ -120,6 +124,9 @@ function begin(engine: Engine, instance: SimInstance, index: number): void {
   instance.running = 1;
   instance.hasRun = true;
   engine.attempts += 1;
+  const attempts = (engine.attemptsOf[index] ?? 0) + 1;
+  engine.attemptsOf[index] = attempts;
+  if (attempts > MAX_ATTEMPTS) engine.violations.push(`job ${index} was tried ${attempts} times`);
   engine.startedAt[index] = fleet.now;
   if (!Number.isNaN(engine.endedAt[index] ?? 0)) engine.violations.push(`job ${index} ran again after it had ended`);
   schedule(engine, instance.jobSince + job.serviceMs, { instance, kind: EVENT.end });
@@ -189,9 +196,21 @@ function stop(fleet: Fleet, instance: SimInstance): void {
 function finish(engine: Engine): Played {
   const { fleet, options, violations } = engine;
   for (const instance of [...fleet.instances]) removeInstance(fleet, instance);
-  const isWhole = options.stopAt === undefined;
-  if (isWhole && engine.done !== options.jobs.length) {
-    violations.push(`${options.jobs.length - engine.done} of ${options.jobs.length} requests never ended`);
-  }
+  const left = options.jobs.length - engine.done;
+  if (options.stopAt === undefined && left > 0) violations.push(`${left} of ${options.jobs.length} never ended`);
+  violations.push(...checkBill(engine));
   return { ...engine };
+}
+
+/** Every instance's life is billed once: the sums may differ by what each life is rounded down. */
+function checkBill({ fleet, instanceMs }: Engine): string[] {
+  const { billedMs, microdollars, starts } = fleet;
+  const problems: string[] = [];
+  if (Math.abs(instanceMs - billedMs) > starts + 1e-6 * instanceMs) {
+    problems.push(`instances lived for ${instanceMs} ms, and ${billedMs} ms were billed`);
+  }
+  if (Math.abs(priceOf(billedMs) - microdollars) > starts) {
+    problems.push(`${billedMs} ms cost ${priceOf(billedMs)} microdollars, and ${microdollars} were charged`);
+  }
+  return problems;
 }

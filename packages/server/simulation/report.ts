@@ -37,7 +37,7 @@ export function measureGoal(goal: Goal, { seed, tries, jobs, clock }: Round): Go
     figure,
     bar: goal.bar,
     moonshot: goal.moonshot,
-    reaches: judge(goal, figure),
+    reaches: judge(goal, figure, runs.find(({ missesMoonshot }) => missesMoonshot)?.missesMoonshot),
     seed,
     tries,
     seconds: clock() - startedAt,
@@ -46,9 +46,9 @@ export function measureGoal(goal: Goal, { seed, tries, jobs, clock }: Round): Go
   };
 }
 
-function judge({ bar, moonshot, isLowerBetter }: Goal, figure: number): GoalReport['reaches'] {
+function judge({ bar, moonshot, isLowerBetter }: Goal, figure: number, misses?: string): GoalReport['reaches'] {
   const isWithin = (limit: number) => (isLowerBetter ? figure <= limit : figure >= limit);
-  if (isWithin(moonshot)) return 'moonshot';
+  if (isWithin(moonshot) && misses === undefined) return 'moonshot';
   return isWithin(bar) ? 'bar' : 'neither';
 }
 

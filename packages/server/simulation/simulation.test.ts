@@ -16,6 +16,7 @@ const SHORT: Readonly<Record<string, number>> = {
   A2: 12_000,
   A3: 10_000,
   A4: 10_000,
+  A6: 400,
   A7: 2_000,
   A9: 100_000,
   A10: 20_000,
@@ -57,4 +58,12 @@ function expectClose({ name, figures, published }: Baseline, share: number) {
 it('Belady drops what is needed last', () => {
   expect(countBeladyLoads([1, 2, 3, 1, 2, 3], 2)).toBe(4);
   expect(countBeladyLoads([1, 2, 1, 2], 2)).toBe(2);
+});
+
+it('a moonshot that asks for more than its figure is not reached by the figure alone', () => {
+  const goal = { id: 'A0', what: '', bar: 2, moonshot: 1, isLowerBetter: true };
+  const measure = (missesMoonshot?: string) => () => ({ figure: 0.5, violations: [], missesMoonshot, detail: {} });
+  const round = { seed: 1, tries: 1, jobs: undefined, clock: () => 0 };
+  expect(measureGoal({ ...goal, measure: measure() }, round).reaches).toBe('moonshot');
+  expect(measureGoal({ ...goal, measure: measure('p99 too') }, round).reaches).toBe('bar');
 });

@@ -52,7 +52,7 @@ const ARRIVALS: Record<TraceName, (random: Random) => number[]> = {
     return times;
   },
   'azure-like': (random) => azureLike(random),
-  /** Each a second after an instance kept for a minute has gone. */
+  /** Each when the instance kept for a minute after the last one has just gone. */
   adversarial: () => {
     const times: number[] = [];
     for (let at = 60; at < DAY_S; at += 172) times.push(at);

@@ -1,4 +1,4 @@
-// All goals of simulated fleets, in the order of goals.md's table. Used by main.ts and the short round of the tests.
+// All goals of simulated fleets, in the order of their numbers. Used by main.ts and the short round of the tests.
 import type { Goal } from '../goal.ts';
 import { AFFINITY_GOALS } from './affinity.ts';
 import { ETA_GOALS } from './eta.ts';

@@ -1,7 +1,7 @@
 // A5, A6, A12: what the autoscaler costs and how long requests wait for it, on six traces, against a bound that knows the
 // future and against the rules of others.
 import { chooseFair } from '../choose.ts';
-import type { Goal } from '../goal.ts';
+import type { Goal, Trial } from '../goal.ts';
 import { boundBilledMs, runFixedKeepWarm } from '../keep-warm-bounds.ts';
 import { MOST_INSTANCES, OTHER_SCALERS } from '../other-scalers.ts';
 import { type Played, play } from '../play.ts';
@@ -72,12 +72,12 @@ const front: Goal = {
   bar: 1,
   moonshot: 1.001,
   isLowerBetter: false,
-  measure({ seed }) {
+  measure(trial) {
     const detail: Record<string, string> = {};
     const violations: string[] = [];
     let least = Number.POSITIVE_INFINITY;
     for (const name of SCALE_TRACES) {
-      const { ours, others } = compareOn(name, seed, violations);
+      const { ours, others } = compareOn(name, trial, violations);
       const margin = marginOf(ours, others);
       least = Math.min(least, margin);
       detail[name] = `${show(ours)}, margin ${margin.toFixed(2)}`;
@@ -86,8 +86,8 @@ const front: Goal = {
   },
 };
 
-function compareOn(name: TraceName, seed: number, violations: string[]): { ours: Point; others: Point[] } {
-  const jobs = makeTrace(name, seed);
+function compareOn(name: TraceName, trial: Trial, violations: string[]): { ours: Point; others: Point[] } {
+  const jobs = makeTrace(name, trial.seed).slice(0, trial.jobs);
   const boundMs = boundBilledMs(jobs, COLD_START_MS);
   const run = (scaler: Scaler) => {
     const played = playScaling(jobs, scaler);

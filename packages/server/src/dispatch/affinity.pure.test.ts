@@ -87,9 +87,26 @@ it('an account that does better to wait leaves the instance to the next', () => 
   expect(placed({ lanes, free: [free('i1', 'sdxl')], used: { flood: 60_000 } })?.deploymentId).toBe('sdxl');
 });
 
+it("another account's flood does not make anybody wait for models", () => {
+  const flood = lane('sdxl', { accountId: 'flood', waiting: 5_000 });
+  const quiet = lane('flux', { accountId: 'quiet', warmBusyMs: [30_000] });
+  const given = { free: [free('i1', 'sdxl')], used: { flood: 60_000 } };
+  expect(placed({ lanes: [flood, quiet], ...given })?.deploymentId).toBe('flux');
+});
+
 it('priority goes before age inside an account', () => {
   const lanes = [lane('a', { headCreatedAt: 0 + NOW - 10 }), lane('b', { headPriority: 1 })];
   expect(placed({ lanes, free: [free('i1', 'a'), free('i2', 'b')] })?.deploymentId).toBe('b');
+});
+
+it('age lifts nobody above a higher priority', () => {
+  const lanes = [lane('old', { headPriority: -1, headCreatedAt: 0 }), lane('new')];
+  expect(placed({ lanes, free: [free('i1', 'old')] })?.deploymentId).toBe('new');
+});
+
+it('a lower priority takes what a higher one does better to leave', () => {
+  const lanes = [lane('high', { headPriority: 1, warmBusyMs: [1_000] }), lane('low', { headPriority: -1 })];
+  expect(placed({ lanes, free: [free('i1', 'low')] })?.deploymentId).toBe('low');
 });
 
 it('a deployment that is on as many instances as it may be has to wait', () => {

@@ -3,8 +3,8 @@
 //
 // A request runs at once where its models are. Where only busy instances have them, waiting for one is compared with
 // loading on a free one: loading wins when the last request of the lane would wait longer than its patience. Patience is
-// the time a load takes, and more where what is dropped must be loaded again soon, or where much waits, for a load then
-// delays everybody behind it. Whoever has waited for longer than the age bound runs next on whatever is free.
+// the time a load takes, and more where what is dropped must be loaded again soon, or where much of the account waits,
+// for a load then delays everybody behind it. Whoever has waited for longer than the age bound runs next on whatever is free.
 import type { AccountUsage, LaneView } from './assign.pure.ts';
 
 export interface ModelLane extends LaneView {
@@ -52,8 +52,8 @@ export interface Placement {
 export function placeNext(pool: Pool, now: number): Placement | undefined {
   if (pool.free.length === 0) return undefined;
   const waiting = pool.lanes.filter((lane) => lane.waiting > 0 && lane.otherInstances < lane.maxInstances);
-  const backlogMs = waiting.reduce((sum, lane) => sum + lane.waiting * lane.runMs, 0) / Math.max(1, pool.instances);
-  for (const lanes of byAccount(waiting, pool.usage)) {
+  for (const lanes of inTurn(waiting, pool.usage)) {
+    const backlogMs = backlogOf(lanes[0]?.accountId, waiting) / Math.max(1, pool.instances);
     const placement =
       placeAged(lanes, pool, { now, backlogMs }) ?? placeWarm(lanes, pool) ?? placeCold(lanes, pool, backlogMs);
     if (placement) return placement;
@@ -61,24 +61,35 @@ export function placeNext(pool: Pool, now: number): Placement | undefined {
   return undefined;
 }
 
-/** The account that used least first; within it priority, then age. */
-function byAccount(lanes: readonly ModelLane[], usage: AccountUsage): ModelLane[][] {
+/** What waits of this account, in run time. The flood of another is no reason to wait for one's models. */
+function backlogOf(accountId: string | undefined, waiting: readonly ModelLane[]): number {
+  const own = waiting.filter((lane) => lane.accountId === accountId);
+  return own.reduce((sum, lane) => sum + lane.waiting * lane.runMs, 0);
+}
+
+/** Lanes that are alike but for models and age, oldest first: of the account that used least, of its highest priority. */
+function inTurn(lanes: readonly ModelLane[], usage: AccountUsage): ModelLane[][] {
   const accounts = new Map<string, ModelLane[]>();
   for (const lane of lanes) {
     const list = accounts.get(lane.accountId);
     if (list) list.push(lane);
     else accounts.set(lane.accountId, [lane]);
   }
-  const ordered = [...accounts.values()];
-  for (const list of ordered) list.sort(byPriorityAndAge);
-  if (ordered.length === 1) return ordered;
-  const oldest = (list: ModelLane[]) => list[0]?.headCreatedAt ?? 0;
+  const oldest = (list: ModelLane[]) => Math.min(...list.map(({ headCreatedAt }) => headCreatedAt));
   const used = (list: ModelLane[]) => usage.usedMs(list[0]?.accountId ?? '');
-  return ordered.sort((a, b) => used(a) - used(b) || oldest(a) - oldest(b));
+  const ordered = [...accounts.values()];
+  if (ordered.length > 1) ordered.sort((a, b) => used(a) - used(b) || oldest(a) - oldest(b));
+  return ordered.flatMap(byPriority);
 }
 
-function byPriorityAndAge(a: ModelLane, b: ModelLane): number {
-  return b.headPriority - a.headPriority || a.headCreatedAt - b.headCreatedAt;
+function byPriority(lanes: ModelLane[]): ModelLane[][] {
+  const levels: ModelLane[][] = [];
+  for (const lane of lanes.sort((a, b) => b.headPriority - a.headPriority || a.headCreatedAt - b.headCreatedAt)) {
+    const level = levels.at(-1);
+    if (level?.[0]?.headPriority === lane.headPriority) level.push(lane);
+    else levels.push([lane]);
+  }
+  return levels;
 }
 
 const AGE_BOUND_LOADS = 4;

@@ -122,9 +122,11 @@ it('a disabled deployment drains everything', () => {
   expect(drained({ isEnabled: false, instances })).toEqual(['a', 'b']);
 });
 
-it('a lowered maximum takes idle instances at their time, never a running request', () => {
-  const limits = { maxInstances: 1 };
-  expect(drained({ instances: many(3, busy), limits })).toEqual([]);
+it('a lowered maximum acts at once: idle ones go first, busy ones take no more', () => {
+  const instances = [busy('a'), instance('b'), starting('c'), busy('d')];
+  expect(drained({ instances, limits: { maxInstances: 2 } })).toEqual(['c', 'b']);
+  expect(decide({ instances, waiting: 9, limits: { maxInstances: 1 } })).toMatchObject({ start: 0, target: 1 });
+  expect(drained({ instances, waiting: 9, limits: { maxInstances: 1 } })).toEqual(['c', 'b', 'a']);
 });
 
 it('a new version starts beside the running work, and takes over once it is ready', () => {

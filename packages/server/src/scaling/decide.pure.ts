@@ -66,7 +66,9 @@ export interface ScaleDecision {
 export function decideScale(state: ScaleState, now: number): ScaleDecision {
   if (!state.isEnabled) return drainAll(state);
   const { limits } = state;
-  const current = state.instances.filter((each) => each.isCurrent && each.phase !== 'draining');
+  const all = state.instances.filter((each) => each.isCurrent && each.phase !== 'draining');
+  const over = dropOverMaximum(all, limits.maxInstances);
+  const current = all.filter(({ id }) => !over.some((drain) => drain.id === id));
   const wanted = countWanted(state, current, now);
   const rollOver = replaceOutdated(state.instances, { wanted: wanted.count, limits });
   const surplus = current.length - Math.min(limits.maxInstances, wanted.count);
@@ -79,8 +81,13 @@ export function decideScale(state: ScaleState, now: number): ScaleDecision {
   return {
     target: current.length - idle.drain.length + start.count,
     start: start.count,
-    drain: [...rollOver.drain, ...idle.drain],
-    reasons: [...wanted.reasons, ...rollOver.reasons, ...start.reasons, ...idle.drain.map(({ because }) => because)],
+    drain: [...rollOver.drain, ...over, ...idle.drain],
+    reasons: [
+      ...wanted.reasons,
+      ...rollOver.reasons,
+      ...start.reasons,
+      ...[...over, ...idle.drain].map(({ because }) => because),
+    ],
     checkAt: checks.length === 0 ? undefined : Math.min(...checks),
   };
 }
@@ -90,6 +97,15 @@ function drainAll(state: ScaleState): ScaleDecision {
   const alive = state.instances.filter(({ phase }) => phase !== 'draining');
   const drain = alive.map(({ id }) => ({ id, because }));
   return { target: 0, start: 0, drain, reasons: [because], checkAt: undefined };
+}
+
+/** A lowered maximum acts at once: what is idle goes, what runs takes no more. */
+function dropOverMaximum(current: readonly ScaledInstance[], maxInstances: number): Drain[] {
+  const over = current.length - maxInstances;
+  if (over <= 0) return [];
+  const leastNeeded = (each: ScaledInstance) => (each.running > 0 ? 2 : each.phase === 'ready' ? 1 : 0);
+  const ordered = [...current].sort((a, b) => leastNeeded(a) - leastNeeded(b) || a.idleSince - b.idleSince);
+  return ordered.slice(0, over).map(({ id }) => ({ id, because: `max_instances is ${maxInstances}` }));
 }
 
 interface Wanted {
