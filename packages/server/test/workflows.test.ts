@@ -100,3 +100,11 @@ it('the object_info of a version that is refused is not kept', async () => {
   expectError(await save({ object_info: { Other: {} } }), 422001);
   expect(await count()).toBe(before);
 });
+
+it.each(['/workflows', '/webhooks/deliveries', '/tokens'])('%s takes no cursor that it did not give', async (path) => {
+  for (const cursor of ['1', `1_${'-'.repeat(36)}`, `9999999999999999_${UNKNOWN}x`, 'v1']) {
+    const reply = await app().call(`${path}?cursor=${cursor}`);
+    expectError(reply, 422001);
+    expect(reply.body['detail']).toMatchObject([{ loc: ['query', 'cursor'], type: 'invalid_cursor' }]);
+  }
+});

@@ -17,7 +17,8 @@ import {
   validationError,
   viewHardware,
 } from '@comfleet/api';
-import { type Cursor, readCursor, writeCursor } from '../db/cursor.pure.ts';
+import { type Cursor, writeCursor } from '../db/cursor.pure.ts';
+import { requireCursor } from '../http/page-cursor.ts';
 import { readBody } from '../http/read-body.ts';
 import type { AccountCall, RouteServer } from '../http/serve-route.ts';
 import { isUuid } from '../telemetry/new-id.ts';
@@ -148,11 +149,7 @@ interface Page {
 
 function readPage(schema: typeof TokenListQuery, query: Readonly<Record<string, unknown>>): Page {
   const { limit = PAGE_ITEMS_DEFAULT, cursor } = requireValue(readQuery(schema, query));
-  if (cursor === undefined) return { limit, before: undefined };
-  const before = readCursor(cursor);
-  if (before !== undefined && isUuid(before.id)) return { limit, before };
-  const msg = 'This cursor is not one that a list of this kind returned.';
-  throw validationError([{ loc: ['query', 'cursor'], msg, type: 'invalid_cursor', input: cursor.slice(0, 100) }]);
+  return { limit, before: requireCursor(cursor) };
 }
 
 /** `rows` holds one more than a page when there is another page. */

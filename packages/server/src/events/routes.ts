@@ -3,6 +3,7 @@
 import { ApiError, EventListQuery, PAGE_ITEMS_DEFAULT, readQuery, validationError } from '@comfleet/api';
 import { type Cursor, readCursor, toMicros, writeCursor } from '../db/cursor.pure.ts';
 import type { Database } from '../db/database.ts';
+import { cursorProblem } from '../http/page-cursor.ts';
 import type { AccountCall, Caller, RouteServer } from '../http/serve-route.ts';
 import { listTimeline, type TimelineWish } from './timeline.sql.ts';
 import { viewEvent } from './view.pure.ts';
@@ -68,6 +69,5 @@ function readInstant(text: string | undefined): number | undefined {
 function requireCursor(text: string): Cursor {
   const cursor = readCursor(text);
   if (cursor !== undefined && cursor.micros <= LAST_MICROS) return cursor;
-  const msg = 'This cursor is not one that a list of events returned.';
-  throw validationError([{ loc: ['query', 'cursor'], msg, type: 'invalid_cursor', input: text.slice(0, 100) }]);
+  throw validationError([cursorProblem(text)]);
 }

@@ -1,5 +1,6 @@
 // Statements of what the owner sees and does: lists, one delivery with its tries, replay, and the secret.
 
+import type { Cursor } from '../db/cursor.pure.ts';
 import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
 import type { DeliveryEvent } from './schedule.pure.ts';
@@ -35,7 +36,7 @@ export async function listDeliveries(
     accountId: string;
     filter: DeliveryFilter;
     limit: number;
-    before: { createdAt: number; id: string } | undefined;
+    before: Cursor | undefined;
   },
 ): Promise<DeliveryRow[]> {
   const { requestId, deploymentId, status } = page.filter;
@@ -46,7 +47,9 @@ export async function listDeliveries(
     ...(status === undefined ? [] : [sql`status = ${status}`]),
     ...(page.before === undefined
       ? []
-      : [sql`(created_at, id) < (to_timestamp(${page.before.createdAt}::float8 / 1000), ${page.before.id}::uuid)`]),
+      : [
+          sql`(created_at, id) < (timestamptz 'epoch' + ${page.before.micros}::float8 * interval '1 microsecond', ${page.before.id}::uuid)`,
+        ]),
   ];
   return await db.query<DeliveryRow>(sql`
     select ${COLUMNS} from webhook_deliveries where ${sql.join(wanted, ' and ')}

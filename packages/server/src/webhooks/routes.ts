@@ -1,6 +1,8 @@
 // HTTP in and out of webhook deliveries and the secret that signs them.
 import { ApiError, DeliveryListQuery, PAGE_ITEMS_DEFAULT, readQuery, validationError } from '@comfleet/api';
+import { writeCursor } from '../db/cursor.pure.ts';
 import type { Database } from '../db/database.ts';
+import { requireCursor } from '../http/page-cursor.ts';
 import type { AccountCall, Caller, RouteServer } from '../http/serve-route.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { isUuid } from '../telemetry/new-id.ts';
@@ -30,12 +32,12 @@ export function registerWebhookRoutes<A extends Caller>(routes: RouteServer<A>, 
     if (page.kind === 'refused') throw validationError(page.problems);
     const { limit = PAGE_ITEMS_DEFAULT, cursor, request_id, deployment_id, status } = page.value;
     const filter = { requestId: request_id, deploymentId: deployment_id, status };
-    const before = cursor === undefined ? undefined : requireCursor(cursor);
+    const before = requireCursor(cursor);
     // An id that is none names nothing.
     const isNothing = [request_id, deployment_id].some((id) => id !== undefined && !isUuid(id));
     const rows = isNothing ? [] : await listDeliveries(db, { accountId: account.id, filter, limit: limit + 1, before });
     const last = rows[limit - 1];
-    const next = rows.length > limit && last ? { next_cursor: `${last.created_at}_${last.id}` } : {};
+    const next = rows.length > limit && last ? { next_cursor: writeCursor(last) } : {};
     return { body: { data: rows.slice(0, limit).map(viewDelivery), ...next } };
   });
   routes.serve('getDelivery', async (call) => {
@@ -65,11 +67,4 @@ async function requireDelivery({ db }: Deps, { params, account }: AccountCall<Ca
   if (row === undefined) throw new ApiError(404001, `There is no webhook delivery ${id.slice(0, 100)}.`);
   if (row.account_id !== account.id) throw new ApiError(403003, `The token's account does not own delivery ${id}.`);
   return row;
-}
-
-function requireCursor(cursor: string): { createdAt: number; id: string } {
-  const [, createdAt, id] = /^(\d{1,15}(?:\.\d{1,6})?)_([0-9a-f-]{36})$/.exec(cursor) ?? [];
-  if (createdAt !== undefined && id !== undefined && isUuid(id)) return { createdAt: Number(createdAt), id };
-  const msg = 'This cursor is not one that a list of this kind returned.';
-  throw validationError([{ loc: ['query', 'cursor'], msg, type: 'invalid_cursor', input: cursor.slice(0, 100) }]);
 }

@@ -13,12 +13,13 @@ import {
   WorkflowListQuery,
 } from '@comfleet/api';
 import { type JsonObject, parseJson } from '@comfleet/comfyui';
+import { writeCursor } from '../db/cursor.pure.ts';
 import type { Database } from '../db/database.ts';
+import { cursorProblem, requireCursor } from '../http/page-cursor.ts';
 import { MAX_VERSION_VALUES, readBody } from '../http/read-body.ts';
 import type { AccountCall, Caller, RouteServer } from '../http/serve-route.ts';
 import { isUuid } from '../telemetry/new-id.ts';
 import { createWorkflow, removeVersion, removeWorkflow } from './change-workflow.ts';
-import { readCursor, writeCursor } from './cursor.pure.ts';
 import type { ObjectInfos } from './object-infos.ts';
 import type { NamedParameter } from './parameters.pure.ts';
 import { saveVersion } from './save-version.ts';
@@ -62,7 +63,7 @@ function registerWorkflows<A extends Caller>(routes: RouteServer<A>, deps: Deps)
   routes.serve('listWorkflows', async ({ query, account }) => {
     const page = requireValue(readQuery(WorkflowListQuery, query));
     const limit = page.limit ?? PAGE_ITEMS_DEFAULT;
-    const before = page.cursor === undefined ? undefined : requireCursor(readCursor(page.cursor), page.cursor);
+    const before = requireCursor(page.cursor);
     const rows = await listWorkflows(deps.db, { accountId: account.id, limit: limit + 1, before });
     const last = rows[limit - 1];
     const next = rows.length > limit && last ? { next_cursor: writeCursor(last) } : {};
@@ -98,7 +99,7 @@ function registerVersions<A extends Caller>(routes: RouteServer<A>, deps: Deps) 
     const workflow = await requireWorkflow(deps, call);
     const page = requireValue(readQuery(VersionListQuery, call.query));
     const limit = page.limit ?? PAGE_ITEMS_DEFAULT;
-    const below = page.cursor === undefined ? undefined : requireCursor(readNumber(page.cursor), page.cursor);
+    const below = page.cursor === undefined ? undefined : requireNumber(page.cursor);
     const rows = await listVersions(deps.db, { workflowId: workflow.id, limit: limit + 1, below });
     const last = rows[limit - 1];
     const next = rows.length > limit && last ? { next_cursor: `v${last.number}` } : {};
@@ -167,8 +168,9 @@ function requireValue<T>(result: { kind: 'ok'; value: T } | { kind: 'refused'; p
   return result.value;
 }
 
-function requireCursor<T>(cursor: T | undefined, given: string): T {
-  if (cursor !== undefined) return cursor;
-  const msg = 'This cursor is not one that a list of this kind returned.';
-  throw validationError([{ loc: ['query', 'cursor'], msg, type: 'invalid_cursor', input: given.slice(0, 100) }]);
+/** A list of versions goes by their numbers. */
+function requireNumber(cursor: string): number {
+  const number = readNumber(cursor);
+  if (number === undefined) throw validationError([cursorProblem(cursor)]);
+  return number;
 }

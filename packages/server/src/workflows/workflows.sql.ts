@@ -1,5 +1,6 @@
 // reads: deployments
 // Statements about workflows, their versions and the object_info documents.
+import type { Cursor } from '../db/cursor.pure.ts';
 import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
 
@@ -45,10 +46,10 @@ export async function findWorkflow(db: Queryable, id: string): Promise<WorkflowR
 
 export async function listWorkflows(
   db: Queryable,
-  page: { accountId: string; limit: number; before: { createdAt: number; id: string } | undefined },
+  page: { accountId: string; limit: number; before: Cursor | undefined },
 ): Promise<WorkflowRow[]> {
   const before = page.before
-    ? sql`and (created_at, id) < (to_timestamp(${page.before.createdAt}::float8 / 1000), ${page.before.id}::uuid)`
+    ? sql`and (created_at, id) < (timestamptz 'epoch' + ${page.before.micros}::float8 * interval '1 microsecond', ${page.before.id}::uuid)`
     : sql``;
   return await db.query<WorkflowRow>(sql`
     select id, account_id, name, last_version, created_at from workflows

@@ -8,10 +8,10 @@ import {
   readQuery,
   validationError,
 } from '@comfleet/api';
+import { writeCursor } from '../../db/cursor.pure.ts';
 import type { DeploymentDirectory } from '../../deployments/directory.ts';
+import { cursorProblem, readRowCursor } from '../../http/page-cursor.ts';
 import type { AccountCall, Caller, RouteServer } from '../../http/serve-route.ts';
-import { isUuid } from '../../telemetry/new-id.ts';
-import { readCursor, writeCursor } from '../../workflows/cursor.pure.ts';
 import { isTerminal } from '../lifecycle.pure.ts';
 import type { RequestLookup } from '../lookup.ts';
 import { liveStatusWord, resultWord, type ViewContext } from '../view.pure.ts';
@@ -72,11 +72,8 @@ function readListQuery(deploymentId: string, given: Record<string, unknown>): Li
   };
   const createdAfter = instantOf('created_after');
   const createdBefore = instantOf('created_before');
-  const before = value.cursor === undefined ? undefined : readCursor(value.cursor);
-  if (value.cursor !== undefined && (before === undefined || !isUuid(before.id))) {
-    const msg = 'This cursor is not one that a list of requests returned.';
-    problems.push({ loc: ['query', 'cursor'], msg, type: 'invalid_cursor', input: value.cursor.slice(0, 100) });
-  }
+  const cursor = value.cursor === undefined ? undefined : readRowCursor(value.cursor);
+  if (value.cursor !== undefined && cursor === undefined) problems.push(cursorProblem(value.cursor));
   if (problems.length > 0) throw validationError(problems);
   const { status } = value;
   return {
@@ -87,7 +84,7 @@ function readListQuery(deploymentId: string, given: Record<string, unknown>): Li
     createdAfter,
     createdBefore,
     labels,
-    before,
+    before: cursor && { createdAt: cursor.micros / 1000, id: cursor.id },
     limit: value.limit ?? PAGE_ITEMS_DEFAULT,
   };
 }
