@@ -1,6 +1,6 @@
-// Writes .env.example and the README's table of settings from SETTINGS in packages/server/src/config.ts.
+// Writes .env.example and the README's table of settings from SETTINGS in packages/server/src/settings.ts.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { SETTINGS, type Setting } from '../packages/server/src/config.ts';
+import { SETTINGS, type Setting } from '../packages/server/src/settings.ts';
 
 // A default that is a sentence ("embedded PostgreSQL") says what happens without a value; it is no value itself.
 const isValue = (text: string) => /^\S+$/.test(text) && text !== 'none' && text !== 'loopback';

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Config, listWithoutEffect, readConfig, SETTINGS, type StartArgs } from './config.ts';
+import { type Config, listWithoutEffect, readConfig, type StartArgs } from './config.ts';
+import { SETTINGS } from './settings.ts';
 
 let cwd = '';
 

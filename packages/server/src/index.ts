@@ -1,3 +1,4 @@
 // The package's door: the process for the command line, the settings for the docs.
-export { SETTINGS, type Setting, type StartArgs } from './config.ts';
+export type { StartArgs } from './config.ts';
 export { type RunServerOptions, runServer } from './run-server.ts';
+export { SETTINGS, type Setting } from './settings.ts';
