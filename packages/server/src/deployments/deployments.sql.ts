@@ -80,6 +80,13 @@ export async function listDeployments(
     order by created_at desc, id desc`);
 }
 
+/** Those that keep a minimum of instances, and those named, whatever became of them. */
+export async function listScalable(db: Queryable, ids: readonly string[]): Promise<DeploymentRow[]> {
+  return await db.query<DeploymentRow>(sql`
+    select ${columns} from deployments
+    where id = any(${uuidArray(ids)}::uuid[]) or (min_instances > 0 and is_enabled and deleted_at is null)`);
+}
+
 export async function updateDeployment(tx: Queryable, row: { id: string; fields: DeploymentFields }) {
   const f = row.fields;
   const rows = await tx.query<DeploymentRow>(sql`

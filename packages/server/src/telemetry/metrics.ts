@@ -49,6 +49,12 @@ function createInstruments() {
       help: 'From the wish for an instance to its first answer.',
       buckets: WAIT_SECONDS,
     }),
+    starts: new Counter({
+      ...common,
+      name: 'comfleet_instance_starts_total',
+      help: 'Instances that were asked for (asked), and those of them that never came up (failed).',
+      labelNames: ['result'],
+    }),
     submits: new Counter({
       ...common,
       name: 'comfleet_submits_total',
@@ -61,6 +67,12 @@ function createInstruments() {
       help: 'HTTP calls, by route template and class of the status.',
       labelNames: ['method', 'route', 'status'],
     }),
+    ...createWebhookInstruments(common),
+  };
+}
+
+function createWebhookInstruments(common: { registers: Registry[] }) {
+  return {
     deliveries: new Counter({
       ...common,
       name: 'comfleet_webhook_attempts_total',
@@ -96,6 +108,12 @@ export const metrics = {
   },
   instanceStarted(ms: number): void {
     instruments?.coldStart.observe(ms / 1000);
+  },
+  startsAsked(count: number): void {
+    instruments?.starts.inc({ result: 'asked' }, count);
+  },
+  startFailed(): void {
+    instruments?.starts.inc({ result: 'failed' });
   },
   deliveryTried(result: 'delivered' | 'failed', lagMs: number): void {
     if (instruments === undefined) return;
