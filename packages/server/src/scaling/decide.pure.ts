@@ -33,10 +33,14 @@ export interface FailedStarts {
   readonly count: number;
   readonly lastAt: number;
   readonly cause: string;
+  /** Somebody asked for another try now, whatever the pause. */
+  readonly isDue?: boolean;
 }
 
 export interface ScaleState {
   readonly isEnabled: boolean;
+  /** Why it has no instances when it is not enabled, in words. */
+  readonly whyDisabled?: string | undefined;
   readonly limits: ScaleLimits;
   /** Requests that no instance has taken yet. */
   readonly waiting: number;
@@ -93,7 +97,7 @@ export function decideScale(state: ScaleState, now: number): ScaleDecision {
 }
 
 function drainAll(state: ScaleState): ScaleDecision {
-  const because = 'the deployment is disabled';
+  const because = state.whyDisabled ?? 'the deployment is disabled';
   const alive = state.instances.filter(({ phase }) => phase !== 'draining');
   const drain = alive.map(({ id }) => ({ id, because }));
   return { target: 0, start: 0, drain, reasons: [because], checkAt: undefined };
@@ -197,7 +201,7 @@ function limitStarts({ failedStarts: failed }: ScaleState, { missing, current, n
   const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failed.count - 1));
   const until = failed.lastAt + pauseMs;
   const why = `${failed.count} failed ${failed.count === 1 ? 'start' : 'starts'} in a row (${failed.cause})`;
-  if (now < until) {
+  if (now < until && failed.isDue !== true) {
     const seconds = Math.ceil((until - now) / 1_000);
     return { count: 0, reasons: [`${why}: next attempt in ${seconds} s`], checkAt: until };
   }

@@ -1,0 +1,94 @@
+// Does what was decided for a pool: asks the fleet for instances, takes them out of use, removes those with nothing left
+// to do, and tells the timeline why. Called by loop.ts.
+import type { Clock } from '../telemetry/clock.ts';
+import { describeError, type Log } from '../telemetry/log.ts';
+import { metrics } from '../telemetry/metrics.ts';
+import type { Drain, ScaleDecision } from './decide.pure.ts';
+import type { MemberDemand, SeenInstance } from './gather.pure.ts';
+import type { PoolRecord } from './members.ts';
+import type { PoolView, ScaledFleet } from './see-pool.ts';
+
+export interface ScaleEvent {
+  readonly accountId: string;
+  readonly deploymentId: string;
+  readonly message: string;
+}
+
+export interface ActDeps {
+  readonly fleet: ScaledFleet;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly log: Log;
+  readonly record: (event: ScaleEvent) => void;
+}
+
+export function act(
+  deps: ActDeps,
+  pool: PoolRecord,
+  { decision, seen }: { decision: ScaleDecision; seen: PoolView },
+): void {
+  const { instances, members } = seen;
+  for (const drain of decision.drain) takeAway(deps, instances, drain);
+  for (const { id, phase, pending } of instances) {
+    if (phase === 'draining' && pending === 0) end(deps, id, 'nothing is left to do on it');
+  }
+  const owner = chooseOwner(members);
+  if (owner !== undefined && decision.start > 0) startInstances(deps, pool, { owner, count: decision.start });
+  if (decision.start > 0 || decision.drain.length > 0) tell(deps, decision, owner ?? members[0]);
+}
+
+function takeAway(deps: ActDeps, instances: readonly SeenInstance[], { id, because }: Drain): void {
+  const instance = instances.find((each) => each.id === id);
+  if (instance === undefined) return;
+  if (instance.pending > 0) guard(deps, () => deps.fleet.drain(id, because));
+  else end(deps, id, because);
+}
+
+function end(deps: ActDeps, id: string, because: string): void {
+  guard(deps, () => deps.fleet.remove(id, because));
+}
+
+function startInstances(deps: ActDeps, pool: PoolRecord, of: { owner: MemberDemand; count: number }): void {
+  const { accountId, id: deploymentId, sku, fingerprint } = of.owner;
+  metrics.startsAsked(of.count);
+  for (let count = 0; count < of.count; count += 1) {
+    const spec = { id: deps.newId(), pool: pool.key, accountId, deploymentId, sku, fingerprint };
+    const begun = { askedAt: deps.clock.now(), fingerprint, isTaken: false };
+    pool.starts.set(spec.id, begun);
+    guard(deps, async () => {
+      await deps.fleet.create(spec).catch((error) => {
+        pool.starts.delete(spec.id);
+        throw error;
+      });
+      begun.isTaken = true;
+    });
+  }
+}
+
+/** Of several deployments in a pool: for the one that most waits for. */
+function chooseOwner(members: readonly MemberDemand[]): MemberDemand | undefined {
+  const open = members.filter(({ closedBecause }) => closedBecause === undefined);
+  return [...open].sort((a, b) => b.waiting - a.waiting || b.limits.minInstances - a.limits.minInstances)[0];
+}
+
+function tell({ record }: ActDeps, { start, drain, reasons }: ScaleDecision, member: MemberDemand | undefined): void {
+  if (member === undefined) return;
+  const starts = start === 0 ? [] : [`starts ${count(start)}`];
+  const ends = drain.length === 0 ? [] : [`takes ${count(drain.length)} out of use`];
+  const because = [...new Set(reasons)].join('; ');
+  const message = `Deployment "${member.name}" ${[...starts, ...ends].join(' and ')}: ${because}.`;
+  record({ accountId: member.accountId, deploymentId: member.id, message });
+}
+
+function count(instances: number): string {
+  return instances === 1 ? '1 instance' : `${instances} instances`;
+}
+
+/** Trouble with a provider comes back as an event of the fleet; what is thrown is a fault of ours. */
+function guard({ log }: ActDeps, call: () => unknown): void {
+  try {
+    Promise.resolve(call()).catch((error) => log.error(describeError(error), 'the fleet did not do what was decided'));
+  } catch (error) {
+    log.error(describeError(error), 'the fleet did not do what was decided');
+  }
+}

@@ -1,0 +1,95 @@
+// What decideScale is asked, made from what is known of a pool: the deployments that use it, its instances, what waits.
+// Pure; called by pools.ts. A pool that several deployments share has the sum of their wishes.
+import type { ScaledInstance, ScaleLimits, ScaleState } from './decide.pure.ts';
+
+/** A deployment that uses the pool. */
+export interface Member {
+  readonly id: string;
+  readonly accountId: string;
+  readonly name: string;
+  readonly sku: string;
+  /** What its instances are made from now: those with another one are outdated. */
+  readonly fingerprint: string;
+  readonly limits: ScaleLimits;
+  /** Why it has no instances: disabled, deleted; undefined while it may have some. */
+  readonly closedBecause: string | undefined;
+  /** Its funds are used up: what was accepted still runs (it has its funds reserved), and nothing is kept for later. */
+  readonly isUnfunded: boolean;
+}
+
+export interface MemberDemand extends Member {
+  /** Its requests that no instance has taken. */
+  readonly waiting: number;
+}
+
+/** An instance of the pool, whatever is known of it. */
+export interface SeenInstance {
+  readonly id: string;
+  readonly phase: 'asked' | 'starting' | 'ready' | 'lost' | 'draining' | 'gone';
+  readonly since: number;
+  readonly fingerprint: string;
+  /** Requests given to it and not over there. */
+  readonly pending: number;
+  /** When its last run ended; undefined when none did. */
+  readonly lastUsedAt: number | undefined;
+}
+
+type Rest = Pick<ScaleState, 'coldStartMs' | 'memory' | 'failedStarts' | 'warmUp'>;
+
+export function gatherState(members: readonly MemberDemand[], seen: readonly SeenInstance[], rest: Rest): ScaleState {
+  const isBusy = seen.some(({ pending }) => pending > 0);
+  const open = members.filter((member) => isOpen(member, isBusy));
+  const fingerprints = new Set(open.map(({ fingerprint }) => fingerprint));
+  const instances = seen.filter(({ phase }) => phase !== 'gone').map((each) => view(each, fingerprints));
+  // Given ahead to a busy instance is waiting still: it could run elsewhere.
+  const ahead = seen.reduce((sum, { pending }) => sum + Math.max(0, pending - 1), 0);
+  const whyDisabled =
+    members.map(({ closedBecause }) => closedBecause).find((because) => because !== undefined) ??
+    (members.some(({ isUnfunded }) => isUnfunded) ? UNFUNDED : undefined) ??
+    'no deployment uses it any more';
+  return {
+    ...rest,
+    isEnabled: open.length > 0,
+    whyDisabled,
+    limits: sumLimits(open),
+    waiting: open.reduce((sum, member) => sum + usableWaiting(member, open.length), 0) + ahead,
+    instances,
+  };
+}
+
+const UNFUNDED = 'the funds do not allow new runs';
+
+/** What is left of an unfunded one is finished. */
+function isOpen({ closedBecause, isUnfunded, waiting }: MemberDemand, isBusy: boolean): boolean {
+  return closedBecause === undefined && (!isUnfunded || waiting > 0 || isBusy);
+}
+
+function view(seen: SeenInstance, fingerprints: ReadonlySet<string>): ScaledInstance {
+  const { id, phase, since, pending, lastUsedAt, fingerprint } = seen;
+  return {
+    id,
+    // One that was lost is expected to come back, or its provider says that it is gone.
+    phase: phase === 'ready' || phase === 'draining' ? phase : 'starting',
+    since,
+    running: pending,
+    idleSince: Math.max(since, lastUsedAt ?? since),
+    isCurrent: fingerprints.has(fingerprint),
+  };
+}
+
+function sumLimits(open: readonly MemberDemand[]): ScaleLimits {
+  const funded = open.filter(({ isUnfunded }) => !isUnfunded);
+  const sizes = open.filter(({ waiting }) => waiting > 0).map(({ limits }) => limits.queueSize);
+  const ordered = sizes.length > 0 ? sizes : open.map(({ limits }) => limits.queueSize);
+  return {
+    queueSize: ordered.length === 0 ? 1 : Math.min(...ordered),
+    minInstances: funded.reduce((sum, { limits }) => sum + limits.minInstances, 0),
+    maxInstances: open.reduce((sum, { limits }) => sum + limits.maxInstances, 0),
+    keepWarmMs: Math.max(0, ...funded.map(({ limits }) => limits.keepWarmMs)),
+  };
+}
+
+/** Of several in a pool, none causes more instances than it may use itself. */
+function usableWaiting({ waiting, limits }: MemberDemand, members: number): number {
+  return members === 1 ? waiting : Math.min(waiting, limits.maxInstances * Math.max(1, limits.queueSize));
+}

@@ -1,0 +1,73 @@
+// What there is of a pool now: its deployments with what waits for them, its instances with what they do. Read by loop.ts
+// before each decision, and for what is told (explain.ts).
+import type { GoneKind, InstanceSpec } from '../instances/provider.ts';
+import type { MemberDemand, SeenInstance } from './gather.pure.ts';
+import type { PoolRecord } from './members.ts';
+
+/** What the scaler uses of the fleet (instances/fleet.ts). */
+export interface ScaledFleet {
+  asked(): readonly {
+    readonly id: string;
+    readonly spec: InstanceSpec;
+    readonly askedAt: number;
+    readonly words?: string | undefined;
+  }[];
+  all(): readonly ScaledFleetInstance[];
+  create(spec: InstanceSpec): Promise<void>;
+  drain(id: string, because: string): unknown;
+  remove(id: string, because: string): unknown;
+}
+
+export interface ScaledFleetListener {
+  onReady(instance: ScaledFleetInstance): void;
+  onLost(instance: ScaledFleetInstance): void;
+  onDraining(instance: ScaledFleetInstance): void;
+  onGone(instance: ScaledFleetInstance): void;
+  /** It never came up: refused, out of time, ended before it answered. */
+  onStartFailed(spec: InstanceSpec, cause: string, kind: GoneKind): void;
+}
+
+export interface ScaledFleetInstance {
+  readonly id: string;
+  readonly spec: InstanceSpec | undefined;
+  readonly phase: SeenInstance['phase'];
+  readonly since: number;
+  readonly reason: string | undefined;
+}
+
+/** What the scaler uses of dispatch (dispatch/demand.ts). */
+export interface Demand {
+  waitingOf(deploymentId: string): number;
+  pendingOn(instanceId: string): { readonly count: number; readonly idleSince: number | undefined };
+}
+
+export interface SeamDeps {
+  readonly fleet: ScaledFleet;
+  readonly demand: Demand;
+}
+
+export interface PoolView {
+  readonly members: readonly MemberDemand[];
+  readonly instances: readonly SeenInstance[];
+}
+
+export function seePool({ fleet, demand }: SeamDeps, pool: PoolRecord): PoolView {
+  const members = [...pool.members.values()].map((member) => ({ ...member, waiting: demand.waitingOf(member.id) }));
+  const instances: SeenInstance[] = [];
+  for (const [id, { isTaken, askedAt, fingerprint }] of pool.starts) {
+    if (!isTaken)
+      instances.push({ id, phase: 'asked', since: askedAt, fingerprint, pending: 0, lastUsedAt: undefined });
+  }
+  const isBeginning = (id: string) => pool.starts.get(id)?.isTaken === false;
+  for (const { id, spec, askedAt } of fleet.asked()) {
+    if (spec.pool !== pool.key || isBeginning(id)) continue;
+    const { fingerprint } = spec;
+    instances.push({ id, phase: 'asked', since: askedAt, fingerprint, pending: 0, lastUsedAt: undefined });
+  }
+  for (const { id, spec, phase, since } of fleet.all()) {
+    if (spec?.pool !== pool.key || isBeginning(id)) continue;
+    const { count, idleSince } = demand.pendingOn(id);
+    instances.push({ id, phase, since, fingerprint: spec.fingerprint, pending: count, lastUsedAt: idleSince });
+  }
+  return { members, instances };
+}
