@@ -18,6 +18,7 @@ export interface ScaledFleetRig {
   readonly reads: { count: number };
   setNow(now: number): void;
   deploy(fields?: Partial<Deployment['row']>): Deployment;
+  deploymentOf(instanceId: string): Deployment;
   setWaiting(deployment: Deployment, count: number): void;
   setPending(instanceId: string, count: number): void;
   becomeReady(id: string): void;
@@ -148,6 +149,11 @@ export function createScaledFleetRig(options: Partial<ScalerDeps> = {}): ScaledF
         row,
       };
       deployments.set(row.id, deployment);
+      return deployment;
+    },
+    deploymentOf(instanceId) {
+      const deployment = deployments.get(instances.get(instanceId)?.spec.deploymentId ?? '');
+      if (deployment === undefined) throw new Error(`${instanceId} belongs to no deployment`);
       return deployment;
     },
     setWaiting({ id }, count) {
