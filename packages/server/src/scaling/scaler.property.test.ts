@@ -60,7 +60,7 @@ function touchInstance(rig: ScaledFleetRig, step: Extract<Step, { at: number }>)
   if (step.kind === 'ready') rig.becomeReady(id);
   else if (step.kind === 'fail') rig.failStart(id, 'no GPU');
   else if (step.kind === 'remove') rig.scaler.remove(rig.deploymentOf(id), id);
-  else rig.setPending(id, step.count);
+  else if ('count' in step) rig.setPending(id, step.count);
 }
 
 async function change(game: Game, step: Exclude<Step, { at: number }>): Promise<void> {
