@@ -28,7 +28,38 @@ export const Instance = Type.Object({
 });
 export type Instance = Static<typeof Instance>;
 
-export const InstanceList = Type.Object({ data: Type.Array(Instance) });
+export const Scaling = Type.Object(
+  {
+    status: Type.Enum(['standby', 'starting', 'running', 'disabled', 'error'], {
+      description: "The deployment's `status`.",
+    }),
+    reason: Type.Optional(
+      Type.String({
+        description: 'Why it is not running: what is being waited for, or what failed, why and for how long.',
+      }),
+    ),
+    target: Type.Integer({ description: 'How many instances there are to be.' }),
+    reasons: Type.Array(Type.String(), { description: 'Why so many: of the last decision.' }),
+    decided_at: Type.Optional(Instant),
+    failed_starts: Type.Optional(
+      Type.Object(
+        {
+          count: Type.Integer(),
+          since: Instant,
+          cause: Type.String({ description: 'Of the last one.' }),
+        },
+        { description: 'Starts in a row that came to nothing; gone once one succeeds or the deployment is edited.' },
+      ),
+    ),
+    start_seconds: Type.Optional(
+      Type.Number({ description: 'How long its instances took lately from being asked for to being ready.' }),
+    ),
+  },
+  { description: 'Present where instances are started and stopped for the deployment.' },
+);
+export type Scaling = Static<typeof Scaling>;
+
+export const InstanceList = Type.Object({ data: Type.Array(Instance), scaling: Type.Optional(Scaling) });
 
 export const WarmUp = Type.Object({
   count: Type.Optional(

@@ -6,7 +6,7 @@ import { Deployment, DeploymentCreate, DeploymentPatch, DeploymentPayload } from
 import { ErrorBodySchema, ProblemSchema } from './error-schema.ts';
 import { Event } from './events.ts';
 import { Hardware } from './hardware.ts';
-import { Instance, WarmUp } from './instances.ts';
+import { Instance, Scaling, WarmUp } from './instances.ts';
 import { Preflight, PreflightCheck } from './preflight.ts';
 import { EndEvent, LogEvent, OutputEvent, PreviewEvent, ProgressEvent, StatusEvent } from './request-events.ts';
 import { RequestDetail, RequestListItem } from './request-history.ts';
@@ -63,6 +63,7 @@ export const COMPONENTS: ReadonlyMap<TSchema, string> = new Map<TSchema, string>
   [RequestResult, 'RequestResult'],
   [RequestStatus, 'RequestStatus'],
   [ResultErrorSchema, 'ResultError'],
+  [Scaling, 'Scaling'],
   [StatusEvent, 'StatusEvent'],
   [SubmitAndResult, 'SubmitAndResult'],
   [SubmitBody, 'SubmitBody'],

@@ -11,7 +11,7 @@ export interface TopicDeps {
   readonly start: string;
   readonly position: (request: LiveRequest) => number | undefined;
   /** Why a waiting request cannot be given out now; undefined when it can. */
-  readonly whyWaiting: () => string | undefined;
+  readonly whyWaiting: (request: LiveRequest) => string | undefined;
 }
 
 /** The ids of all events, in one row. */
@@ -123,7 +123,7 @@ export class Topic {
   }
 
   #whyNow(): string | undefined {
-    return this.request.phase === 'queued' ? this.#deps.whyWaiting() : undefined;
+    return this.request.phase === 'queued' ? this.#deps.whyWaiting(this.request) : undefined;
   }
 
   #viewStatus(): StatusEvent {
