@@ -1,0 +1,134 @@
+// The Pods of a fleet in one namespace: listed once, then watched from there on. A watch that ends goes on where it was; one
+// whose place is no longer kept by the server (410 Gone), or that breaks, begins with a new list. Called by kubernetes-pods.ts.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describeError, type Log } from '../../telemetry/log.ts';
+import type { KubernetesApi, PodEvent } from './kubernetes-api.ts';
+import { isExpired, pauseMs, readFailure } from './kubernetes-error.pure.ts';
+import type { SeenPod } from './kubernetes-pod.pure.ts';
+
+export interface PodListener {
+  /** All that there are, as of a moment after the list with that number began. */
+  onListed(pods: readonly SeenPod[], listing: number): void;
+  onChanged(pod: SeenPod): void;
+  onDeleted(pod: SeenPod): void;
+}
+
+interface Deps {
+  readonly api: KubernetesApi;
+  readonly selector: string;
+  readonly log: Log;
+  readonly listener: PodListener;
+  /** How long the server keeps a watch open: a dead connection is noticed by that. */
+  readonly watchSeconds: number;
+}
+
+export interface PodWatch {
+  /** Resolves after the first list, or when that takes so long that the service should start without. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** The number of the latest list that has begun. */
+  listing(): number;
+}
+
+const FIRST_LIST_MS = 10_000;
+/** A watch that lived so long was a good one. */
+const GOOD_MS = 5_000;
+
+interface State {
+  readonly deps: Deps;
+  readonly stopping: AbortController;
+  listing: number;
+  /** Failures since something went well. */
+  failures: number;
+}
+
+export function createPodWatch(deps: Deps): PodWatch {
+  const state: State = { deps, stopping: new AbortController(), listing: 0, failures: 0 };
+  let loop: Promise<void> | undefined;
+  return {
+    async start() {
+      let listed: () => void = () => undefined;
+      const first = new Promise<void>((resolve) => {
+        listed = resolve;
+      });
+      loop = follow(state, listed);
+      const tooLate = new AbortController();
+      await Promise.race([first, pause(FIRST_LIST_MS, tooLate.signal)]);
+      tooLate.abort();
+    },
+    async stop() {
+      state.stopping.abort();
+      await loop;
+    },
+    listing: () => state.listing,
+  };
+}
+
+async function follow(state: State, listed: () => void): Promise<void> {
+  const { deps, stopping } = state;
+  while (!stopping.signal.aborted) {
+    try {
+      const from = await list(state);
+      listed();
+      await watchFrom(state, from);
+    } catch (error) {
+      if (stopping.signal.aborted) return;
+      const failure = readFailure(error);
+      const { namespace } = deps.api;
+      state.failures += 1;
+      // One is nothing special: API servers are restarted, and balancers cut connections.
+      if (state.failures > 1)
+        deps.log.warn({ namespace, ...describeError(error) }, `the Pods cannot be watched: ${failure.message}`);
+      await pause(pauseMs(failure, state.failures, Math.random()), stopping.signal);
+    }
+  }
+}
+
+async function list(state: State): Promise<string> {
+  const { api, selector, listener } = state.deps;
+  state.listing += 1;
+  const { listing } = state;
+  const { pods, resourceVersion } = await api.listPods(selector);
+  if (!state.stopping.signal.aborted) listener.onListed(pods, listing);
+  return resourceVersion;
+}
+
+/** Returns when a new list is needed. */
+async function watchFrom(state: State, from: string): Promise<void> {
+  const { api, selector, watchSeconds } = state.deps;
+  const { signal } = state.stopping;
+  const place = { resourceVersion: from };
+  let isExpiredNow = false;
+  while (!signal.aborted && !isExpiredNow) {
+    const startedAt = performance.now();
+    const onEvent = (event: PodEvent) => hear(state, event, place);
+    // Not all clients at the same moment, after an API server was restarted.
+    const timeoutSeconds = Math.ceil(watchSeconds * (1 + Math.random() / 2));
+    try {
+      await api.watchPods({ selector, resourceVersion: place.resourceVersion, timeoutSeconds, signal, onEvent });
+    } catch (error) {
+      if (!isExpired(readFailure(error))) throw error;
+      isExpiredNow = true;
+    }
+    if (performance.now() - startedAt > GOOD_MS) state.failures = 0;
+    // One short watch is nothing; many would be a storm.
+    else if (state.failures > 0) await pause(pauseMs(readFailure(undefined), state.failures, Math.random()), signal);
+    state.failures += 1;
+  }
+}
+
+function hear(state: State, { type, object }: PodEvent, place: { resourceVersion: string }): void {
+  const { listener } = state.deps;
+  if (state.stopping.signal.aborted) return;
+  // An error in the stream is a Status, as it would be the body of an answer.
+  if (type === 'ERROR') throw Object.assign(new Error('the watch was ended'), { body: object });
+  const pod = object as SeenPod;
+  place.resourceVersion = pod.metadata?.resourceVersion ?? place.resourceVersion;
+  state.failures = 0;
+  if (type === 'DELETED') listener.onDeleted(pod);
+  else if (type === 'ADDED' || type === 'MODIFIED') listener.onChanged(pod);
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}
