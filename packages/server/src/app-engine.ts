@@ -9,7 +9,7 @@ import type { OpenedDatabase } from './db/open-database.ts';
 import { createWaker } from './db/wake.ts';
 import { createDeploymentDirectory } from './deployments/directory.ts';
 import { disableForFunds } from './deployments/disable-for-funds.ts';
-import { createDeadlines } from './dispatch/deadlines.ts';
+import { createDeadlines, describeFleet } from './dispatch/deadlines.ts';
 import { createDispatcher } from './dispatch/dispatcher.ts';
 import { WATCH_TIMES } from './execution/watch.ts';
 import { createInputCache } from './files/input-cache.ts';
@@ -115,7 +115,15 @@ export function createEngine(base: AppBase) {
     retentionDays: config.retentionDays,
   });
   const { stopRequest } = dispatcher;
-  const deadlines = createDeadlines({ clock, live, fleet, dispatcher, startTimeoutMs: config.startTimeoutMs });
+  const deadlines = createDeadlines({
+    clock,
+    live,
+    dispatcher,
+    startTimeoutMs: config.startTimeoutMs,
+    waitingDeployments: dispatcher.demand.waitingDeployments,
+    hasReady: () => fleet.ready().length > 0,
+    whyWaiting: () => describeFleet(fleet),
+  });
   const { retentionDays, requestRetentionDays } = config;
   const keptDays = { retentionDays, requestRetentionDays: Math.max(retentionDays, requestRetentionDays) };
   const retention = createRetention({ db, clock, storage, inputCache, log, ...keptDays });

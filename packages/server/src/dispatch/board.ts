@@ -7,7 +7,7 @@ import type { LiveRequest } from '../requests/live.ts';
 import { type Because, startTrace } from '../requests/report.pure.ts';
 import { createPayloadBudget } from './payload-budget.ts';
 import { createRunTimes, type RunTimes } from './run-times.ts';
-import { createSlots, enter, leave, type Slots } from './slots.ts';
+import { createSlots, enter, leave, type Slots, type SlotsWatch } from './slots.ts';
 import { createUsage, type Usage } from './usage.ts';
 import { createWaiting, type Waiting } from './waiting.ts';
 
@@ -25,6 +25,9 @@ export interface Board {
   readonly runTimes: RunTimes;
   readonly budget: ReturnType<typeof createPayloadBudget>;
   readonly slotsById: Map<string, Slots>;
+  /** Hear of every change of what waits and of what instances have to do (demand.ts). */
+  readonly demandListeners: ((deploymentId: string) => void)[];
+  readonly slotsWatch: SlotsWatch;
   /** max_instances of the deployments that were asked for lately. */
   readonly limits: Map<string, number>;
   /** Requests whose lease is being written. */
@@ -38,9 +41,15 @@ export interface Board {
 }
 
 export function createBoard(deps: DispatchDeps, pump: (board: Board) => void): Board {
+  const demandListeners: Board['demandListeners'] = [];
+  const onChange = (deploymentId: string) => {
+    for (const listener of demandListeners) listener(deploymentId);
+  };
   const board: Board = {
     deps,
-    waiting: createWaiting(),
+    waiting: createWaiting(onChange),
+    demandListeners,
+    slotsWatch: { now: () => deps.execution.clock.now(), onChange },
     usage: createUsage(() => deps.execution.clock.now()),
     runTimes: createRunTimes(),
     budget: createPayloadBudget(),
@@ -55,7 +64,7 @@ export function createBoard(deps: DispatchDeps, pump: (board: Board) => void): B
 }
 
 export function slotsOf(board: Board, instance: Instance): Slots {
-  const known = board.slotsById.get(instance.id) ?? createSlots(instance);
+  const known = board.slotsById.get(instance.id) ?? createSlots(instance, board.slotsWatch);
   board.slotsById.set(instance.id, known);
   return known;
 }

@@ -1,6 +1,8 @@
 // Ends requests that waited too long: past their own start_within_seconds, or past the start time-out while no instance
-// can be reached. A slow sweep; started by app.ts.
+// that may run them is ready. A slow sweep; started by app.ts.
+
 import type { Fleet } from '../instances/fleet.ts';
+import { withoutAddresses } from '../instances/record-events.ts';
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -8,31 +10,43 @@ import type { Dispatcher } from './dispatcher.ts';
 interface Deps {
   readonly clock: Clock;
   readonly live: LiveIndex;
-  readonly fleet: Fleet;
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: Pick<Dispatcher, 'stopRequest'>;
   readonly startTimeoutMs: number;
+  /** Deployments with requests that wait. */
+  readonly waitingDeployments: () => Iterable<string>;
+  /** Whether an instance that may run the deployment's requests is ready. */
+  readonly hasReady: (deploymentId: string) => boolean;
+  /** Why its requests wait, with the cause, for a person who owns no more than the deployment. */
+  readonly whyWaiting: (deploymentId: string) => string;
 }
 
 const EVERY_MS = 250;
 
 export function createDeadlines(deps: Deps) {
   let timer: NodeJS.Timeout | undefined;
-  let noInstanceSince: number | undefined;
+  /** Of deployments with waiting requests and no ready instance: since when. */
+  let unservedSince = new Map<string, number>();
 
   function sweep() {
     const now = deps.clock.now();
-    const isReachable = deps.fleet.ready().length > 0;
-    noInstanceSince = isReachable ? undefined : (noInstanceSince ?? now);
     for (const request of deps.live.timed()) {
       if (isWaiting(request) && isDue(request, now))
         expire(request, { name: 'its start_within_seconds', ms: (request.startBy ?? now) - request.createdAt });
     }
-    if (noInstanceSince !== undefined && now - noInstanceSince > deps.startTimeoutMs) expireOld(now);
+    unservedSince = lookAtUnserved(now);
+    const late = [...unservedSince].filter(([, since]) => now - since > deps.startTimeoutMs).map(([id]) => id);
+    if (late.length > 0) expireOf(new Set(late), now);
   }
 
-  function expireOld(now: number) {
+  function lookAtUnserved(now: number): Map<string, number> {
+    const unserved = [...deps.waitingDeployments()].filter((id) => !deps.hasReady(id));
+    return new Map(unserved.map((id) => [id, unservedSince.get(id) ?? now]));
+  }
+
+  function expireOf(deployments: ReadonlySet<string>, now: number) {
     for (const request of deps.live.all()) {
-      if (isWaiting(request) && now - request.createdAt > deps.startTimeoutMs)
+      if (!isWaiting(request) || now - request.createdAt <= deps.startTimeoutMs) continue;
+      if (deployments.has(request.deploymentId))
         expire(request, { name: 'the start time-out', ms: deps.startTimeoutMs });
     }
   }
@@ -40,7 +54,7 @@ export function createDeadlines(deps: Deps) {
   function expire(request: LiveRequest, limit: { name: string; ms: number }) {
     if (request.stop) return;
     const waited = seconds(deps.clock.now() - request.createdAt);
-    const details = `Not started within ${limit.name} (${seconds(limit.ms)}): it waited ${waited} in the queue. ${describeFleet(deps.fleet)}`;
+    const details = `Not started within ${limit.name} (${seconds(limit.ms)}): it waited ${waited} in the queue. ${deps.whyWaiting(request.deploymentId)}`;
     deps.dispatcher.stopRequest(request, { kind: 'fail', code: 10007, details });
   }
 
@@ -67,14 +81,14 @@ function isWaiting(request: LiveRequest): boolean {
   return request.phase === 'queued' || request.phase === 'leased';
 }
 
-/** Why nothing is given out, for a person. */
+/** Why nothing is given out, for a person: accounts share these instances, and where they stand is the operator's business. */
 export function describeFleet(fleet: Fleet): string {
   const instances = fleet.all();
   if (instances.length === 0) return 'There is no instance.';
   const ready = instances.filter((instance) => instance.phase === 'ready').length;
   if (ready > 0) return `${ready} of ${instances.length} instances are ready and busy.`;
   const causes = instances.map(
-    (i) => `${i.id} (${i.phase}): ${i.reason ?? i.connection.lastCause() ?? 'no answer yet'}`,
+    (i) => `${i.id} (${i.phase}): ${withoutAddresses(i.reason ?? i.connection.lastCause() ?? 'no answer yet')}`,
   );
   return `No instance could be reached. ${causes.slice(0, 3).join('; ')}`;
 }

@@ -4,6 +4,7 @@ import { type LiveRequest, type StopWish, wishStop } from '../requests/live.ts';
 import type { RequestQueue } from '../requests/submit.ts';
 import { accept, release, reserve, restoreWaiting } from './accept.ts';
 import { type Board, createBoard, type DispatchDeps, refreshLimit, slotsOf } from './board.ts';
+import { createDemand, type Demand } from './demand.ts';
 import type { EtaMs } from './eta.pure.ts';
 import { type GuestPlace, type InstanceWork, takeGuestPlace, workOn } from './guests.ts';
 import { pump } from './loop.ts';
@@ -27,6 +28,7 @@ export interface Dispatcher extends RequestQueue {
   /** For a prompt of the instance proxy: its turn on the instance, behind what is assigned there. */
   takeGuestPlace(instance: Instance, given: { guest: Guest; signal: AbortSignal }): Promise<GuestPlace | undefined>;
   workOn(instanceId: string): InstanceWork;
+  readonly demand: Demand;
   start(): void;
   /** Nothing new is given out; resolves when the attempts under way have ended, or after the time. */
   drain(graceMs: number): Promise<void>;
@@ -62,6 +64,7 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
     },
     takeGuestPlace: (instance, given) => takeGuestPlace(board, instance, given),
     workOn: (instanceId) => workOn(board, instanceId),
+    demand: createDemand(board),
     start() {
       board.isOpen = true;
       board.pump();

@@ -16,6 +16,15 @@ export interface Slots {
   /** Live requests of each deployment here. */
   readonly deployments: Map<string, number>;
   meanRunMs: number;
+  /** When its last work ended; undefined when it never had any. */
+  idleSince: number | undefined;
+  readonly watch: SlotsWatch;
+}
+
+/** Whoever decides how many instances there are hears of what each has to do (demand.ts). */
+export interface SlotsWatch {
+  now(): number;
+  onChange(deploymentId: string): void;
 }
 
 /** A prompt that is no request of ours and takes its turn among them (guests.ts). */
@@ -30,7 +39,7 @@ const WEIGHT = 0.1;
 /** Above this, one prompt waiting inside the instance gains nothing worth its price for cancel and fairness. */
 const SHORT_RUN_MS = 100;
 
-export function createSlots(instance: Instance): Slots {
+export function createSlots(instance: Instance, watch: SlotsWatch): Slots {
   return {
     instance,
     turn: createTurn(1),
@@ -40,6 +49,8 @@ export function createSlots(instance: Instance): Slots {
     pending: 0,
     deployments: new Map(),
     meanRunMs: UNKNOWN_RUN_MS,
+    idleSince: undefined,
+    watch,
   };
 }
 
@@ -60,6 +71,7 @@ export function room(slots: Slots): number {
 export function enter(slots: Slots, deploymentId: string) {
   slots.pending += 1;
   slots.deployments.set(deploymentId, (slots.deployments.get(deploymentId) ?? 0) + 1);
+  slots.watch.onChange(deploymentId);
 }
 
 export function leave(slots: Slots, deploymentId: string) {
@@ -67,6 +79,8 @@ export function leave(slots: Slots, deploymentId: string) {
   const count = (slots.deployments.get(deploymentId) ?? 1) - 1;
   if (count === 0) slots.deployments.delete(deploymentId);
   else slots.deployments.set(deploymentId, count);
+  if (slots.pending === 0) slots.idleSince = slots.watch.now();
+  slots.watch.onChange(deploymentId);
 }
 
 export function learnRun(slots: Slots, runMs: number) {

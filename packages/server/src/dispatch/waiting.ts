@@ -14,7 +14,8 @@ export interface Waiting {
   rank(request: LiveRequest): number | undefined;
 }
 
-export function createWaiting(): Waiting {
+/** `onChange`: the deployment's queue grew or shrank. */
+export function createWaiting(onChange: (deploymentId: string) => void = () => undefined): Waiting {
   const lanes = new Map<string, Lane>();
   let size = 0;
 
@@ -27,6 +28,7 @@ export function createWaiting(): Waiting {
   function taken(lane: Lane) {
     size -= 1;
     if (lane.size === 0) lanes.delete(lane.deploymentId);
+    onChange(lane.deploymentId);
   }
 
   return {
@@ -41,10 +43,12 @@ export function createWaiting(): Waiting {
     push(request) {
       laneOf(request).push(request);
       size += 1;
+      onChange(request.deploymentId);
     },
     pushFront(request) {
       laneOf(request).pushFront(request);
       size += 1;
+      onChange(request.deploymentId);
     },
     shift(deploymentId) {
       const lane = lanes.get(deploymentId);

@@ -1,0 +1,27 @@
+// What dispatch has to give out, for those who decide how many instances there are: what waits, what each instance has to
+// do. Told whenever that changes, in the turn it changes in.
+import type { Board } from './board.ts';
+
+export interface Demand {
+  /** Requests of the deployment that no instance was given. */
+  waitingOf(deploymentId: string): number;
+  /** Deployments with such requests. */
+  waitingDeployments(): Iterable<string>;
+  /** Given to the instance and not over there; `idleSince`: when its last work ended. */
+  pendingOn(instanceId: string): { readonly count: number; readonly idleSince: number | undefined };
+  onChange(listener: (deploymentId: string) => void): void;
+}
+
+export function createDemand(board: Board): Demand {
+  return {
+    waitingOf: (deploymentId) => board.waiting.lane(deploymentId)?.size ?? 0,
+    *waitingDeployments() {
+      for (const lane of board.waiting.lanes()) yield lane.deploymentId;
+    },
+    pendingOn(instanceId) {
+      const slots = board.slotsById.get(instanceId);
+      return { count: slots?.pending ?? 0, idleSince: slots?.idleSince };
+    },
+    onChange: (listener) => void board.demandListeners.push(listener),
+  };
+}
