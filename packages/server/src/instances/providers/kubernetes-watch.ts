@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError, type Log } from '../../telemetry/log.ts';
 import type { KubernetesApi, PodEvent } from './kubernetes-api.ts';
-import { isExpired, pauseMs, readFailure } from './kubernetes-error.pure.ts';
+import { isExpired, isPassing, pauseMs, readFailure } from './kubernetes-error.pure.ts';
 import type { SeenPod } from './kubernetes-pod.pure.ts';
 
 export interface PodListener {
@@ -76,8 +76,11 @@ async function follow(state: State, listed: () => void): Promise<void> {
       const failure = readFailure(error);
       const { namespace } = deps.api;
       state.failures += 1;
+      // No permission, no such namespace: the start need not wait for what only a person can change.
+      const isHopeless = !isPassing(failure) && !isExpired(failure);
+      if (isHopeless) listed();
       // One is nothing special: API servers are restarted, and balancers cut connections.
-      if (state.failures > 1)
+      if (isHopeless || state.failures > 1)
         deps.log.warn({ namespace, ...describeError(error) }, `the Pods cannot be watched: ${failure.message}`);
       await pause(pauseMs(failure, state.failures, Math.random()), stopping.signal);
     }
