@@ -2,6 +2,7 @@
 // answers at once (peers/fake-comfyui.ts). Also asks it what it really executed.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 import { pidListeningOn } from './process-cost.ts';
 import { answers, freePort, startNode, waitUntil } from './processes.ts';
 
@@ -29,6 +30,33 @@ export async function startFake(given: { dir: string; serviceMs?: number }): Pro
   const file = fileURLToPath(new URL('./peers/fake-comfyui.ts', import.meta.url));
   const args = ['--import', 'tsx', file, String(port), String(given.serviceMs ?? 0)];
   return await startBackEnd({ name: 'F', port, dir: given.dir, args });
+}
+
+export interface Fakes {
+  readonly urls: readonly string[];
+  stop(): Promise<void>;
+}
+
+interface FakesInput {
+  readonly buildDir: string;
+  readonly dir: string;
+  /** Chosen before, where somebody has to know them first. */
+  readonly ports: readonly number[];
+  readonly serviceMs: number;
+}
+
+/** Several F, a thread each: threads take no loader, so it is bundled first. */
+export async function startFakes({ buildDir, dir, ports, serviceMs }: FakesInput): Promise<Fakes> {
+  const file = fileURLToPath(new URL('./peers/fake-comfyui.ts', import.meta.url));
+  const outfile = join(buildDir, 'fake-comfyui.mjs');
+  buildSync({ entryPoints: [file], outfile, bundle: true, platform: 'node', format: 'esm', packages: 'external' });
+  const logPath = join(dir, 'F.log');
+  const child = startNode({ args: [outfile, ports.join(','), String(serviceMs)], cwd: dir, logPath });
+  const urls = ports.map((port) => `http://127.0.0.1:${port}`);
+  for (const url of urls) {
+    await waitUntil(() => answers(`${url}/system_stats`), { what: 'F', withinMs: 60_000, child, logPath });
+  }
+  return { urls, stop: () => child.stop() };
 }
 
 async function startBackEnd(given: { name: string; port: number; dir: string; args: string[] }): Promise<BackEnd> {

@@ -1,5 +1,5 @@
 // The built service as an operator runs it: its own data directory, embedded PostgreSQL, default settings. Used by rows.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { answers, type Child, freePort, startNode, waitUntil } from './processes.ts';
@@ -12,7 +12,10 @@ export interface ServiceOptions {
   /** The folder with the built bundle. */
   readonly buildDir: string;
   readonly dataDir: string;
-  readonly comfyuiUrl: string;
+  /** A comma list for several; undefined: the configuration file says where instances come from. */
+  readonly comfyuiUrl: string | undefined;
+  /** What comfleet.config.json holds. */
+  readonly configFile?: object | undefined;
   readonly env?: Readonly<Record<string, string>>;
   /** node writes a CPU profile there when the service stops. */
   readonly profileDir?: string | undefined;
@@ -36,7 +39,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const logPath = join(dataDir, 'service.log');
   const profile = options.profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profileDir}`];
   const main = join(options.buildDir, 'comfleet.js');
-  const flags = ['--host', '127.0.0.1', '--port', String(port), '--data', dataDir, '--comfyui', options.comfyuiUrl];
+  if (options.configFile) writeFileSync(join(dataDir, 'comfleet.config.json'), JSON.stringify(options.configFile));
+  const flags = ['--host', '127.0.0.1', '--port', String(port), '--data', dataDir];
+  for (const each of options.comfyuiUrl?.split(',') ?? []) flags.push('--comfyui', each);
   const child = startNode({
     args: [...profile, main, 'start', ...flags],
     cwd: dataDir,

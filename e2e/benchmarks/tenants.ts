@@ -31,6 +31,16 @@ export async function createTenants(service: Service): Promise<Tenant[]> {
   return await Promise.all(tokens.map((token) => createDeployment(service, token)));
 }
 
+/** Lets each tenant's deployment use so many instances. */
+export async function widen(service: Service, tenants: readonly Tenant[], instances: number): Promise<void> {
+  for (const { headers, path } of tenants) {
+    const body = JSON.stringify({ max_instances: instances });
+    const reply = await fetch(service.url + path, { method: 'PATCH', headers: { ...headers }, body });
+    if (!reply.ok) throw new Error(`PATCH ${path} answered ${reply.status}: ${await reply.text()}`);
+    await reply.arrayBuffer();
+  }
+}
+
 async function createDeployment(service: Service, token: string): Promise<Tenant> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   const post = async (path: string, body: unknown): Promise<Record<string, string>> => {

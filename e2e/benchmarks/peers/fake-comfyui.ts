@@ -1,7 +1,8 @@
 // F: a back end that answers at once, so that what stands in front of it is what is measured. Speaks as much of ComfyUI as
 // the gateway uses, runs one prompt at a time for a settable service time, and stamps what came when (GET /bench/stamps).
-// Run as a process: fake-comfyui.ts <port> <service ms>.
+// Run as a process: fake-comfyui.ts <port> <service ms>. With a comma list of ports each has a thread and a life of its own.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Worker } from 'node:worker_threads';
 import { deflateSync } from 'node:zlib';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { nowMs } from '../statistics.ts';
@@ -15,7 +16,7 @@ interface Prompt {
 /** Monotonic milliseconds: received, begun, ended. */
 type Stamp = [receivedAt: number, startedAt: number, endedAt: number];
 
-const port = Number(process.argv[2]);
+const [port = 0, ...otherPorts] = (process.argv[2] ?? '').split(',').map(Number);
 let serviceMs = Number(process.argv[3] ?? 0);
 const sockets = new Map<string, WebSocket>();
 const pending: Prompt[] = [];
@@ -234,3 +235,4 @@ new WebSocketServer({ server, path: '/ws' }).on('connection', (socket, request) 
 });
 server.keepAliveTimeout = 75_000;
 server.listen(port, '127.0.0.1');
+for (const other of otherPorts) new Worker(new URL(import.meta.url), { argv: [String(other), String(serviceMs)] });

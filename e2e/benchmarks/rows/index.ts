@@ -1,6 +1,7 @@
 // The rows that exist, in the order they run. A new row is a file here and a line below.
 import type { Row } from '../row.ts';
 import { throughputRow } from './row-01-throughput.ts';
+import { manyInstancesRow } from './row-03-many-instances.ts';
 import { addedLatencyRow } from './row-04-added-latency.ts';
 import { dispatchLatencyRow } from './row-05-dispatch-latency.ts';
 import { idleGapRow } from './row-06-idle-gap.ts';
@@ -10,6 +11,8 @@ import { statusPollsRow } from './row-09-status-polls.ts';
 import { storedRequestsRow } from './row-10-stored-requests.ts';
 import { queuePositionRow } from './row-11-queue-position.ts';
 import { enqueueRateRow } from './row-12-enqueue-rate.ts';
+import { drainRow } from './row-13-drain.ts';
+import { queuedMemoryRow } from './row-14-queued-memory.ts';
 import { eventStreamsRow } from './row-15-event-streams.ts';
 import { webhooksRow } from './row-16-webhooks.ts';
 import { largeOutputRow } from './row-17-large-output.ts';
@@ -18,6 +21,7 @@ import { instanceProxyRow } from './row-19-instance-proxy.ts';
 
 export const ROWS: readonly Row[] = [
   throughputRow,
+  manyInstancesRow,
   addedLatencyRow,
   dispatchLatencyRow,
   idleGapRow,
@@ -27,6 +31,8 @@ export const ROWS: readonly Row[] = [
   storedRequestsRow,
   queuePositionRow,
   enqueueRateRow,
+  drainRow,
+  queuedMemoryRow,
   eventStreamsRow,
   webhooksRow,
   largeOutputRow,

@@ -1,0 +1,33 @@
+// The peer of row 13: graphile-worker drains jobs that do nothing. Run as a process: graphile-drain.ts <socket folder>
+// <user> <database> <count>; says {"perSecond": …}.
+import { run, runMigrations } from 'graphile-worker';
+import pg from 'pg';
+import { nowMs } from '../statistics.ts';
+
+const [host = '', user = '', database = '', countText = '0'] = process.argv.slice(2);
+const count = Number(countText);
+const pgPool = new pg.Pool({ host, user, database, port: 5432, max: 30 });
+await runMigrations({ pgPool });
+await pgPool.query(
+  `select graphile_worker.add_job('trivial', json_build_object('number', n)) from generate_series(1, $1) n`,
+  [count],
+);
+let done = 0;
+let firstAt = 0;
+const drained = new Promise<number>((resolve) => {
+  void run({
+    pgPool,
+    concurrency: 24,
+    noHandleSignals: true,
+    taskList: {
+      trivial() {
+        if (done === 0) firstAt = nowMs();
+        done += 1;
+        if (done === count) resolve(nowMs());
+      },
+    },
+  });
+});
+const lastAt = await drained;
+console.log(JSON.stringify({ perSecond: count / ((lastAt - firstAt) / 1_000) }));
+process.exit(0);

@@ -1,0 +1,114 @@
+// Row 13: a backlog of 100,000 drained through 32 back ends that answer at once, against graphile-worker's drain of as
+// many plain jobs on the same PostgreSQL.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { listExecuted, startFakes } from '../back-end.ts';
+import { openGatewayArm } from '../gateway-arm.ts';
+import { freePort, waitUntil } from '../processes.ts';
+import type { Row, RowResult, RunContext } from '../row.ts';
+import { type Service, startService, withDatabase } from '../service.ts';
+import { judgeExecuted } from '../sweep.ts';
+import { createTenants, type Tenant, widen } from '../tenants.ts';
+import { runWorkers } from '../workers.ts';
+
+const INSTANCES = 32;
+const WITHIN_MS = 600_000;
+
+export const drainRow: Row = {
+  number: 13,
+  title: `drain of 100,000 through ${INSTANCES} back ends of 0 ms`,
+  peer: 'graphile-worker, drain of as many plain jobs',
+  wantsReal: false,
+  run,
+};
+
+async function run(context: RunContext): Promise<RowResult> {
+  const count = context.isQuick ? 10_000 : 100_000;
+  const problems: string[] = [];
+  const figures = { ours: [] as number[], peer: [] as number[] };
+  for (let round = 0; round < context.rounds; round += 1) {
+    const { ours, peer } = await runRound(context, { count, round, problems });
+    figures.ours.push(ours);
+    figures.peer.push(peer);
+    context.log(`  round ${round + 1}: ${Math.round(ours)}/s, graphile-worker ${Math.round(peer)}/s`);
+  }
+  const goals = { bar: 0.3, moonshot: 1 };
+  return {
+    backEnd: 'F',
+    measures: [{ name: 'drained', unit: '/s', compare: 'ratio', isMoreBetter: true, ...figures, ...goals }],
+    problems,
+    notes: [`${count} requests; from the first end to the last, by the ends that are committed`],
+  };
+}
+
+interface Round {
+  readonly count: number;
+  readonly round: number;
+  readonly problems: string[];
+}
+
+async function runRound(context: RunContext, { count, round, problems }: Round) {
+  const { buildDir, profileDir } = context;
+  const ports = await Promise.all(Array.from({ length: INSTANCES }, freePort));
+  const comfyuiUrl = ports.map((port) => `http://127.0.0.1:${port}`).join(',');
+  // The graph is validated against an object_info: the back ends are there for the set-up, away while the queue fills.
+  const dir = context.makeDir(`row13-fakes-${round}`);
+  const first = await startFakes({ buildDir, dir, ports, serviceMs: 0 });
+  const dataDir = context.makeDir(`row13-${round}`);
+  const service = await startService({ buildDir, dataDir, comfyuiUrl, profileDir });
+  const tenants = await createTenants(service);
+  await widen(service, tenants, INSTANCES);
+  await first.stop();
+  const arm = openGatewayArm(service.url, 32);
+  const colours = await runWorkers({ workers: 32, count }, async (index) => {
+    const colour = context.nextColour();
+    await arm.submit(tenants[index % tenants.length] as Tenant, colour);
+    return colour;
+  });
+  const second = await startFakes({ buildDir, dir, ports, serviceMs: 0 });
+  try {
+    const ours = await timeDrain(service, count);
+    const executed = (await Promise.all(second.urls.map(listExecuted))).flat();
+    problems.push(...judgeExecuted(executed, colours));
+    return { ours, peer: await drainPeer(service, count) };
+  } finally {
+    await arm.close();
+    await service.stop();
+    await second.stop();
+  }
+}
+
+async function timeDrain(service: Service, count: number): Promise<number> {
+  const isDrained = () =>
+    withDatabase(service, 'comfleet', async (client) => {
+      const { rows } = await client.query('select 1 from requests where finished_at is null limit 1');
+      return rows.length === 0;
+    });
+  await waitUntil(isDrained, { what: 'the end of the backlog', withinMs: WITHIN_MS });
+  return await withDatabase(service, 'comfleet', async (client) => {
+    const { rows } = await client.query<{ seconds: number; succeeded: number }>(
+      `select extract(epoch from max(finished_at) - min(finished_at))::float8 as seconds,
+        count(*) filter (where state = 'succeeded')::int4 as succeeded from requests`,
+    );
+    const { seconds = Number.NaN, succeeded = 0 } = rows[0] ?? {};
+    return succeeded === count ? count / seconds : Number.NaN;
+  });
+}
+
+async function drainPeer({ connection, ...service }: Service, count: number): Promise<number> {
+  const database = 'bench_drain';
+  await withDatabase({ connection, ...service }, 'postgres', (client) => client.query(`create database ${database}`));
+  const file = fileURLToPath(new URL('../peers/graphile-drain.ts', import.meta.url));
+  const cwd = fileURLToPath(new URL('..', import.meta.url));
+  const args = ['--import', 'tsx', file, connection.host, connection.user, database, String(count)];
+  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'ignore'] });
+  const ended = once(child, 'exit');
+  let perSecond = Number.NaN;
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line.startsWith('{"perSecond"')) perSecond = JSON.parse(line).perSecond;
+  }
+  await ended;
+  return perSecond;
+}
