@@ -4,6 +4,7 @@ import type { LiveRequest } from '../requests/live.ts';
 import { describeError } from '../telemetry/log.ts';
 import { type Board, countOtherInstances, hold, readySlots, refreshLimit, unhold } from './board.ts';
 import { endRequest, perform, requeue } from './perform.ts';
+import { mayServe } from './pools.ts';
 import { capacity } from './slots.ts';
 
 /** True: an instance with room is held for it, so that its row is inserted already leased. */
@@ -13,7 +14,9 @@ export function reserve(board: Board, request: LiveRequest): boolean {
   if (!board.isOpen || board.waiting.size + board.leasing > 0 || max === undefined) return false;
   const slots = readySlots(board).find(
     (candidate) =>
-      candidate.pending < capacity(candidate) && countOtherInstances(board, request.deploymentId, candidate) < max,
+      candidate.pending < capacity(candidate) &&
+      mayServe(board, request.deploymentId, candidate) &&
+      countOtherInstances(board, request.deploymentId, candidate) < max,
   );
   if (slots === undefined) return false;
   hold(board, request, slots, 'idle');
@@ -56,6 +59,8 @@ export function restoreWaiting(board: Board, request: LiveRequest): void {
   pumpOnceKnown(board, request.deploymentId);
 }
 
+const LOOK_AGAIN_MS = 1_000;
+
 function pumpOnceKnown(board: Board, deploymentId: string): void {
   if (board.limits.has(deploymentId)) {
     board.pump();
@@ -66,6 +71,9 @@ function pumpOnceKnown(board: Board, deploymentId: string): void {
   const fail = (error: unknown) => {
     board.limits.delete(deploymentId);
     board.deps.execution.log.warn(describeError(error), "a deployment's limit could not be read");
+    // Nobody may come after it who would ask again.
+    const again = () => board.waiting.lane(deploymentId) && pumpOnceKnown(board, deploymentId);
+    setTimeout(again, LOOK_AGAIN_MS).unref();
   };
   refreshLimit(board, deploymentId)
     .catch(fail)

@@ -1,6 +1,7 @@
 // What dispatch knows, in one place: who waits, what each instance has to do, how far each deployment may spread. An index
 // in memory; recover.ts rebuilds it. The functions of loop.ts, accept.ts and perform.ts read and change it.
-import type { DeploymentDirectory } from '../deployments/directory.ts';
+import type { Deployment, DeploymentDirectory } from '../deployments/directory.ts';
+import type { Pool } from '../deployments/pool.pure.ts';
 import type { ExecutionDeps } from '../execution/attempt.ts';
 import type { Fleet, Instance } from '../instances/fleet.ts';
 import type { LiveRequest } from '../requests/live.ts';
@@ -15,6 +16,8 @@ export interface DispatchDeps {
   readonly fleet: Fleet;
   readonly directory: DeploymentDirectory;
   readonly newId: () => string;
+  /** Absent where all instances are simply there and serve everybody. */
+  readonly poolOf?: (deployment: Deployment) => Pool;
   readonly execution: Omit<ExecutionDeps, 'requeue'>;
 }
 
@@ -30,6 +33,8 @@ export interface Board {
   readonly slotsWatch: SlotsWatch;
   /** max_instances of the deployments that were asked for lately. */
   readonly limits: Map<string, number>;
+  /** Whose instances may run them; kept when limits are read anew (pools.ts). */
+  readonly pools: Map<string, Pool>;
   /** Requests whose lease is being written. */
   leasing: number;
   /** Attempts under way, until they are settled. */
@@ -55,6 +60,7 @@ export function createBoard(deps: DispatchDeps, pump: (board: Board) => void): B
     budget: createPayloadBudget(),
     slotsById: new Map(),
     limits: new Map(),
+    pools: new Map(),
     leasing: 0,
     running: new Set(),
     isOpen: false,
@@ -107,5 +113,8 @@ export function unhold(request: LiveRequest, slots: Slots): void {
 
 export async function refreshLimit(board: Board, deploymentId: string): Promise<void> {
   const deployment = await board.deps.directory.find(deploymentId);
-  if (deployment) board.limits.set(deploymentId, deployment.maxInstances);
+  if (deployment === undefined) return;
+  const { poolOf } = board.deps;
+  if (poolOf) board.pools.set(deploymentId, poolOf(deployment));
+  board.limits.set(deploymentId, deployment.maxInstances);
 }

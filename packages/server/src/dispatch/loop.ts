@@ -6,6 +6,7 @@ import { describeError } from '../telemetry/log.ts';
 import { chooseNext, type LaneView } from './assign.pure.ts';
 import { type Board, countOtherInstances, hold, readySlots, unhold } from './board.ts';
 import { endRequest, perform, requeue } from './perform.ts';
+import { mayServe } from './pools.ts';
 import { room, type Slots } from './slots.ts';
 
 const LEASE_PAUSE_MS = 1_000;
@@ -35,6 +36,7 @@ function rebalance(board: Board): void {
 }
 
 function mayRunOn(board: Board, request: LiveRequest, slots: Slots): boolean {
+  if (!mayServe(board, request.deploymentId, slots)) return false;
   const max = board.limits.get(request.deploymentId) ?? 1;
   return countOtherInstances(board, request.deploymentId, slots) < max;
 }
@@ -60,7 +62,7 @@ function viewLanes(board: Board, slots: Slots): LaneView[] {
   const views: LaneView[] = [];
   for (const lane of board.waiting.lanes()) {
     const head = lane.peek();
-    if (head === undefined) continue;
+    if (head === undefined || !mayServe(board, lane.deploymentId, slots)) continue;
     views.push({
       accountId: lane.accountId,
       deploymentId: lane.deploymentId,
