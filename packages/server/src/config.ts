@@ -4,6 +4,8 @@ import { isAbsolute, resolve } from 'node:path';
 import { type HardwareCatalogue, listNearest } from '@comfleet/api';
 import { createReader, isAddressBlock, isHostPort, readConfigFile } from './config-reader.ts';
 import { readCatalogue } from './hardware-catalogue.ts';
+import { readProviders } from './hardware-providers.ts';
+import type { ProviderSettings } from './instances/provider-settings.ts';
 import { isPolicyEntry, type Policy, readPolicy } from './proxy/policy.pure.ts';
 import { SETTINGS } from './settings.ts';
 import { readTracesWish, type TracesWish } from './telemetry/traces-wish.pure.ts';
@@ -62,6 +64,8 @@ export interface Config {
   /** Whether funds gate what runs. */
   readonly billing: 'on' | 'off';
   readonly hardware: HardwareCatalogue;
+  /** How the instances of a SKU are made; one that is not there runs on the default pool. */
+  readonly providers: ProviderSettings;
   /** Whether callers may provoke errors. */
   readonly sandbox: boolean;
 }
@@ -114,6 +118,7 @@ export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult
     logLevel: reader.choice('COMFLEET_LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent']) ?? 'info',
     billing: reader.choice('COMFLEET_BILLING', ['on', 'off']) ?? 'off',
     sandbox: args.sandbox ?? reader.choice('COMFLEET_SANDBOX', ['on', 'off']) === 'on',
+    providers: readProviders(file.hardware, problems),
     hardware: readCatalogue(
       {
         entries: file.hardware,

@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import { readProviders } from './hardware-providers.ts';
+
+function read(...entries: unknown[]) {
+  const problems: string[] = [];
+  return { providers: readProviders(entries, problems), problems };
+}
+
+it('a block says how the instances of a SKU are made; without one the default pool runs it', () => {
+  const { providers, problems } = read(
+    { sku: 'A', provider: 'static', urls: ['http://127.0.0.1:8188/'] },
+    { sku: 'B', provider: 'process', process: { command: ['python'] } },
+    { sku: 'C', provider: 'kubernetes', kubernetes: { image: 'comfyui:1' } },
+    { sku: 'D', provider: 'process' },
+  );
+  expect(problems).toEqual([]);
+  expect([...providers].map(([sku, { kind }]) => `${sku} ${kind}`)).toEqual(['A static', 'B process', 'C kubernetes']);
+  expect(providers.get('A')).toMatchObject({ urls: ['http://127.0.0.1:8188'] });
+});
+
+it('problems name the path, also a block of another provider', () => {
+  expect(
+    read(
+      { sku: 'A', provider: 'static', urls: ['ftp://a'] },
+      { sku: 'B', process: { command: ['python'] } },
+      { sku: 'C', provider: 'process', process: {} },
+    ).problems,
+  ).toEqual([
+    expect.stringMatching(/^hardware\[0\]\.urls: \["ftp:\/\/a"\]: expected a list of URLs/),
+    expect.stringMatching(/^hardware\[1\]\.process: is for the provider "process"/),
+    expect.stringMatching(/^hardware\[2\]\.process\.command: is missing/),
+  ]);
+});

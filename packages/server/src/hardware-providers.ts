@@ -1,0 +1,50 @@
+// How the instances of each SKU are made: the blocks `urls`, `process` and `kubernetes` of comfleet.config.json's
+// `hardware`. Read by config.ts; an entry that names a provider without a block runs on the default pool.
+import type { ProviderSettings, SkuSettings } from './instances/provider-settings.ts';
+import { readKubernetesSettings } from './instances/providers/kubernetes-settings.pure.ts';
+import { readProcessSettings } from './instances/providers/process-settings.pure.ts';
+
+/** The key of an entry that says how, by provider. */
+const BLOCKS = { static: 'urls', process: 'process', kubernetes: 'kubernetes' } as const;
+
+export function readProviders(entries: unknown, problems: string[]): ProviderSettings {
+  const settings = new Map<string, SkuSettings>();
+  for (const [index, entry] of (Array.isArray(entries) ? entries : []).entries()) {
+    if (entry === null || typeof entry !== 'object') continue; // hardware-catalogue.ts says so
+    const values = new Map<string, unknown>(Object.entries(entry));
+    const found = readEntry(values, `hardware[${index}]`, problems);
+    const sku = values.get('sku');
+    if (found !== undefined && typeof sku === 'string') settings.set(sku, found);
+  }
+  return settings;
+}
+
+function readEntry(values: ReadonlyMap<string, unknown>, where: string, problems: string[]): SkuSettings | undefined {
+  const provider = values.get('provider');
+  for (const [name, key] of Object.entries(BLOCKS)) {
+    if (name !== provider && values.has(key)) {
+      problems.push(`${where}.${key}: is for the provider "${name}"; add "provider": "${name}" or take it out`);
+    }
+  }
+  if (provider === 'static' && values.has('urls')) {
+    const urls = readUrls(values.get('urls'), `${where}.urls`, problems);
+    return urls && { kind: 'static', urls };
+  }
+  if (provider === 'process' && values.has('process')) {
+    const process = readProcessSettings(values.get('process'), `${where}.process`, problems);
+    return process && { kind: 'process', process };
+  }
+  if (provider !== 'kubernetes') return undefined;
+  const kubernetes = readKubernetesSettings(values.get('kubernetes'), `${where}.kubernetes`, problems);
+  return kubernetes && { kind: 'kubernetes', kubernetes };
+}
+
+function readUrls(value: unknown, where: string, problems: string[]): string[] | undefined {
+  const isUrl = (url: unknown) =>
+    typeof url === 'string' && /^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : '');
+  if (Array.isArray(value) && value.length > 0 && value.every(isUrl)) {
+    return value.map((url) => String(url).replace(/\/+$/, ''));
+  }
+  problems.push(`${where}: ${JSON.stringify(value)}: expected a list of URLs such as ["http://127.0.0.1:8188"]`);
+  return undefined;
+}
