@@ -16,7 +16,7 @@ import { createInputCache } from './files/input-cache.ts';
 import { createDiskStore } from './files/stores/disk.ts';
 import { createFleet } from './instances/fleet.ts';
 import type { Provider } from './instances/provider.ts';
-import { createProcessProvider } from './instances/providers/process.ts';
+import { createEmbeddedProvider } from './instances/providers/embedded.ts';
 import { createStaticProvider } from './instances/providers/static.ts';
 import { recordInstanceEvents } from './instances/record-events.ts';
 import { createSafeFetch } from './net/safe-fetch.ts';
@@ -164,5 +164,5 @@ export function createEngine(base: AppBase) {
 function chooseProviders({ config, emulatorCommand, db, newId, log }: AppBase): Provider[] {
   if (config.comfyuiUrls.length > 0) return [createStaticProvider({ db, newId, urls: config.comfyuiUrls })];
   if (emulatorCommand === undefined) return [];
-  return [createProcessProvider({ command: emulatorCommand, dataDir: config.dataDir, newId, log })];
+  return [createEmbeddedProvider({ command: emulatorCommand, dataDir: config.dataDir, newId, log })];
 }

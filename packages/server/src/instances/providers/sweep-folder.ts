@@ -1,5 +1,5 @@
 // Removes what a back end of ours wrote long ago: everything of it is stored by then. Late and in bulk, because deleting
-// files while others are written costs the file system dearly. Started by process.ts.
+// files while others are written costs the file system dearly. Started by embedded.ts.
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 

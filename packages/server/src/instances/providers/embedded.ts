@@ -45,7 +45,7 @@ interface State {
   pid: number | undefined;
 }
 
-export function createProcessProvider(deps: Deps): Provider {
+export function createEmbeddedProvider(deps: Deps): Provider {
   const state: State = {
     deps,
     baseDir: join(deps.dataDir, 'emulator'),

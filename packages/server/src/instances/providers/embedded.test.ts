@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { createLog } from '../../telemetry/log.ts';
-import { createProcessProvider } from './process.ts';
+import { createEmbeddedProvider } from './embedded.ts';
 
 /** A process whose parent never asks what became of it. */
 async function startUnattended(): Promise<number> {
@@ -28,7 +28,7 @@ it.runIf(process.platform === 'linux')(
     const events: string[] = [];
     // What it starts in the dead one's place says nothing, so only the adopted one is heard of.
     const command = [process.execPath, '-e', 'setInterval(() => {}, 1000)'];
-    const provider = createProcessProvider({ command, dataDir, newId: () => 'i2', log: createLog('silent') });
+    const provider = createEmbeddedProvider({ command, dataDir, newId: () => 'i2', log: createLog('silent') });
     await provider.start({
       onStarted: ({ id }) => void events.push(`${id} started`),
       onGone: (id) => void events.push(`${id} gone`),
