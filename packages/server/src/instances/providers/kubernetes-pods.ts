@@ -145,7 +145,7 @@ function judge(state: State, known: Known, pod: SeenPod): void {
   switch (view.phase) {
     case 'pending':
     case 'leaving':
-      if (!known.isStarted && known.words !== view.words) events.onPending?.(spec.id, view.words);
+      if (!known.isStarted && !known.isUnwanted && known.words !== view.words) events.onPending?.(spec.id, view.words);
       known.words = view.words;
       return;
     case 'running':
