@@ -1,4 +1,4 @@
-// Environment, configuration file and command line → one frozen Config. The only reader of process.env.
+// Environment, configuration file and command line → one frozen Config. The only reader of process.env but for crash points.
 // Every bad value is reported at once; settings.ts has the list.
 import { isAbsolute, resolve } from 'node:path';
 import { type HardwareCatalogue, listNearest } from '@comfleet/api';
@@ -12,8 +12,14 @@ import { readTracesWish, type TracesWish } from './telemetry/traces-wish.pure.ts
 
 /** Settings of the contract that this version does not serve yet: said at the start, so that nobody relies on them. */
 const NOT_SERVED_YET: readonly string[] = ['STORAGE_URL'];
-/** Ours, and read elsewhere: by the example clients, the tests and the fuzzer. */
-const OTHERS: ReadonlySet<string> = new Set(['COMFLEET_URL', 'COMFLEET_TOKEN', 'COMFLEET_TEST_LOG', 'COMFLEET_FUZZ']);
+/** Ours, and read elsewhere: by the example clients, the tests, the fuzzer and the crash campaign. */
+const OTHERS: ReadonlySet<string> = new Set([
+  'COMFLEET_URL',
+  'COMFLEET_TOKEN',
+  'COMFLEET_TEST_LOG',
+  'COMFLEET_FUZZ',
+  'COMFLEET_CRASH_AT',
+]);
 
 /** What is set and does nothing, in words: settings of a later version, and names that are none. */
 export function listWithoutEffect(env: Env): string[] {

@@ -12,6 +12,7 @@ import type { Simulator } from '../requests/simulation/simulator.ts';
 import { tellStart } from '../requests/tell-start.ts';
 import type { RequestWrites } from '../requests/writes.ts';
 import type { Clock } from '../telemetry/clock.ts';
+import { crashPoint } from '../telemetry/crash-point.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
@@ -33,8 +34,10 @@ interface Deps {
 export async function recoverRequests(deps: Deps): Promise<void> {
   const rows = await persist(() => listLiveRequests(deps.db));
   await deps.simulator?.recall(rows.map(({ id }) => id));
+  crashPoint('before-recovery');
   let resumed = 0;
   for (const row of rows) {
+    crashPoint('mid-recovery');
     const isSimulated = deps.simulator?.isRecalled(row.id) ?? false;
     const request = toLiveRequest(row, isSimulated ? undefined : deps.funds);
     deps.live.add(request);
@@ -46,6 +49,7 @@ export async function recoverRequests(deps: Deps): Promise<void> {
       resumed += 1;
     }
   }
+  crashPoint('after-recovery');
   if (rows.length > 0)
     deps.log.info({ waiting: rows.length - resumed, leased: resumed }, 'requests of an earlier start go on');
 }

@@ -10,6 +10,7 @@ import type { Instance } from '../instances/fleet.ts';
 import type { SafeFetch } from '../net/safe-fetch.ts';
 import { toStored } from '../requests/payload.ts';
 import type { MediaSource, RequestMedia } from '../requests/stored-body.pure.ts';
+import { crashPoint } from '../telemetry/crash-point.ts';
 import type { Failure } from './outcome.pure.ts';
 
 interface Deps {
@@ -118,6 +119,7 @@ async function uploadOnce(deps: Deps, input: UploadInput): Promise<{ name: strin
     return { failure: { kind: 'media_failed', details, debugInfo: '' } };
   }
   try {
+    crashPoint('before-input-upload');
     const uploaded = await instance.connection.client.upload({
       stream: opened.stream,
       sizeBytes: opened.sizeBytes,
@@ -128,6 +130,7 @@ async function uploadOnce(deps: Deps, input: UploadInput): Promise<{ name: strin
       contentType: stored.mime,
       signal: input.signal,
     });
+    crashPoint('after-input-upload');
     const name = uploaded.subfolder === '' ? uploaded.name : `${uploaded.subfolder}/${uploaded.name}`;
     instance.uploaded.set(stored.sha256, name);
     const oldest = instance.uploaded.keys().next().value;

@@ -1,6 +1,7 @@
 // Stops a prompt that was sent: out of the instance's queue, or interrupted where it runs, until it is over.
 // Called by run.ts for cancels, closed deployments and time-outs.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { crashPoint } from '../telemetry/crash-point.ts';
 import type { Attempt } from './attempt.ts';
 import type { RunEnd, Watch } from './watch.ts';
 
@@ -19,6 +20,7 @@ export async function interruptUntilOver(of: { attempt: Attempt; watch: Watch })
   });
   while (end === undefined && performance.now() < until) {
     try {
+      crashPoint('before-interrupt');
       await client.deletePending(attempt.promptId);
       // Asked first: a ComfyUI before 0.3.57 interrupts whatever runs, be it somebody else's.
       const { running } = await client.queue();

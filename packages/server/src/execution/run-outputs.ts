@@ -1,6 +1,7 @@
 // A run that ended well → its stored outputs, or why they could not be had. Called by run.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonValue } from '@comfleet/comfyui';
+import { crashPoint } from '../telemetry/crash-point.ts';
 import { askInstance } from './ask-instance.ts';
 import type { Attempt, ExecutionDeps } from './attempt.ts';
 import type { Collected } from './collect.ts';
@@ -14,6 +15,7 @@ const HISTORY_WITHIN_MS = 5_000;
 
 export async function collectRun(deps: ExecutionDeps, attempt: Attempt, end: Success): Promise<Settled> {
   const outputs = end.isComplete ? end.seen : await readOutputs(deps, attempt, end);
+  crashPoint('after-outputs-listed');
   const earlier = createEarlierOutputs(deps, attempt, end.cached);
   const settled = judge(await attempt.collector.finish(outputs, earlier), end);
   if (settled.kind === 'succeeded') return settled;

@@ -2,6 +2,7 @@
 // Started by dispatch for a leased request, or by recovery for one whose prompt may still be running.
 import { addNote, type LiveRequest, publish, type StopWish } from '../requests/live.ts';
 import { noteMedia, noteRunEnd } from '../requests/report.pure.ts';
+import { crashPoint } from '../telemetry/crash-point.ts';
 import { beginOutgoing } from '../telemetry/trace-calls.ts';
 import { traces } from '../telemetry/traces.ts';
 import { type Attempt, type ExecutionDeps, stopCause } from './attempt.ts';
@@ -69,12 +70,7 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
     return { kind: 'not_sent', reason: instance.connection.lastCause() ?? 'the instance is not connected' };
   }
   const watch = startWatch(deps, attempt, place);
-  const outcome = await instance.connection.client.submit({
-    promptId: attempt.promptId,
-    clientId,
-    graphJson,
-    ...(payload.extraData === undefined ? {} : { extraDataJson: payload.extraData }),
-  });
+  const outcome = await postPrompt(attempt, { clientId, graphJson, extraDataJson: payload.extraData });
   switch (outcome.kind) {
     case 'queued':
       if (outcome.nodeErrors.size > 0) return await refuseHalfGraph(attempt, watch, outcome.nodeErrors);
@@ -101,6 +97,17 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
       break;
   }
   return await follow(deps, attempt, { watch, place });
+}
+
+async function postPrompt(
+  { instance, promptId }: Attempt,
+  { extraDataJson, ...prompt }: { clientId: string; graphJson: string; extraDataJson: string | undefined },
+) {
+  crashPoint('before-post');
+  const extra = extraDataJson === undefined ? {} : { extraDataJson };
+  const outcome = await instance.connection.client.submit({ promptId, ...prompt, ...extra });
+  crashPoint('after-post');
+  return outcome;
 }
 
 /** The prompt was sent by an earlier life of this service, or was about to be: find out and go on from there. */
@@ -144,7 +151,10 @@ function startWatch(deps: ExecutionDeps, attempt: Attempt, place: Place): Watch 
     promptId: attempt.promptId,
     times: deps.watchTimes,
     onFrame: (frame) => tellFrame(deps.clock, request, frame),
-    onExecuted: (nodeId, output) => collector.begin(nodeId, output),
+    onExecuted(nodeId, output) {
+      crashPoint('after-executed-frame');
+      collector.begin(nodeId, output);
+    },
     onPreview(nodeId, image, contentType) {
       collector.keepPreview(nodeId, image);
       tellPreview(request, { nodeId, image, contentType });
@@ -215,6 +225,7 @@ async function judgeEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): Pro
   if (end.kind !== 'lost') markReached(deps, attempt.request);
   switch (end.kind) {
     case 'success':
+      crashPoint('after-run-over');
       attempt.request.phase = 'collecting';
       return await collectRun(deps, attempt, end);
     case 'error':

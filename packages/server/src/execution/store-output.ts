@@ -8,6 +8,7 @@ import { outputContentType } from '../files/output-content-type.ts';
 import type { Storage } from '../files/storage.ts';
 import { StorageError } from '../files/storage.ts';
 import type { StoredFile } from '../requests/finish.sql.ts';
+import { crashPoint } from '../telemetry/crash-point.ts';
 
 export interface FileSource {
   open(
@@ -81,7 +82,9 @@ async function storeOpened(store: OutputStore, input: StoreInput, opened: Opened
   }
   const storageKey = `out-${input.requestId}-${store.newId()}`;
   const source = bytes ?? (opened.kind === 'stream' ? opened.stream : opened.bytes);
+  crashPoint('before-store');
   const stored = await store.storage.put(storageKey, source, { maxBytes: store.maxFileBytes });
+  crashPoint('after-store');
   const contentType = await outputContentType(input.filename, stored.head);
   return { sizeBytes: stored.sizeBytes, sha256: stored.sha256, contentType, storageKey, content: undefined };
 }

@@ -1,5 +1,6 @@
 // The cancel use case. Durable before it is acknowledged: after the 202 a waiting request never runs (I8).
 import type { Database } from '../db/database.ts';
+import { crashPoint } from '../telemetry/crash-point.ts';
 import type { LiveIndex, LiveRequest, StopWish } from './live.ts';
 import { recordCancelWish } from './requests.sql.ts';
 
@@ -13,7 +14,9 @@ interface Deps {
 export async function cancelRequest(deps: Deps, requestId: string): Promise<'requested' | 'ended'> {
   const request = deps.live.get(requestId);
   if (request === undefined) return 'ended';
+  crashPoint('before-cancel');
   await recordCancelWish(deps.db, requestId);
+  crashPoint('after-cancel');
   // It may have ended while the wish was written; then the end stands.
   const now = deps.live.get(requestId);
   if (now === undefined) return 'ended';

@@ -18,6 +18,7 @@ import type { InputCache } from '../files/input-cache.ts';
 import type { HeldTexts } from '../http/held-texts.ts';
 import { restoreTexts } from '../http/read-body.ts';
 import type { Clock } from '../telemetry/clock.ts';
+import { crashPoint } from '../telemetry/crash-point.ts';
 import type { Log } from '../telemetry/log.ts';
 import { traces } from '../telemetry/traces.ts';
 import type { LoadedVersion, Versions } from '../workflows/versions.ts';
@@ -220,6 +221,7 @@ async function insertAndHandOver(
     dropUnaccepted(deps, request);
     throw error;
   }
+  crashPoint(input.idempotency === undefined ? 'before-accept' : 'after-key-commit');
   traces.requestAccepted(request, input.traceContext);
   if (wantsStates) {
     tellStart(deps, request);

@@ -4,6 +4,7 @@ import { createBatcher } from '../db/batch.ts';
 import type { Database } from '../db/database.ts';
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import { persist } from '../db/persist.ts';
+import { crashPoint } from '../telemetry/crash-point.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
 import { type FinishedRequest, finishRequests } from './finish.sql.ts';
 import { insertRequests, type NewRequest } from './insert.sql.ts';
@@ -52,7 +53,9 @@ export function createRequestWrites({ db, log, insertWithinMs = INSERT_WITHIN_MS
     weigh: (row) => row.body.length,
     maxWeight: INSERT_GROUP_BYTES,
     flush: async (rows) => {
-      await persist(() => insertRequests(db, rows), { withinMs: insertWithinMs, signal });
+      await atCrashPoints('insert', () =>
+        persist(() => insertRequests(db, rows), { withinMs: insertWithinMs, signal }),
+      );
       return rows.map(() => undefined);
     },
     isItemsFault: (error) => !isDatabaseUnavailable(error),
@@ -60,14 +63,14 @@ export function createRequestWrites({ db, log, insertWithinMs = INSERT_WITHIN_MS
   const leases = createBatcher<LeaseWish, boolean>({
     lanes: 1,
     flush: async (wishes) => {
-      const taken = await persist(() => takeLeases(db, wishes), { signal });
+      const taken = await atCrashPoints('lease', () => persist(() => takeLeases(db, wishes), { signal }));
       return wishes.map((wish) => taken.has(wish.requestId));
     },
   });
   const returns = createBatcher<LostLease, boolean>({
     lanes: 1,
     flush: async (lost) => {
-      const returned = await persist(() => returnLeases(db, lost), { signal });
+      const returned = await atCrashPoints('lost', () => persist(() => returnLeases(db, lost), { signal }));
       return lost.map((lease) => returned.has(lease.requestId));
     },
   });
@@ -76,7 +79,7 @@ export function createRequestWrites({ db, log, insertWithinMs = INSERT_WITHIN_MS
     weigh: (ended) => (ended.outputs?.length ?? 0) + ended.files.reduce((sum, f) => sum + (f.content?.length ?? 0), 0),
     maxWeight: FINISH_GROUP_BYTES,
     flush: async (ended) => {
-      const written = await persist(() => finishRequests(db, ended), { signal });
+      const written = await atCrashPoints('finish', () => persist(() => finishRequests(db, ended), { signal }));
       return ended.map((request) => written.has(request.id));
     },
     isItemsFault: (error) => !isDatabaseUnavailable(error),
@@ -110,11 +113,20 @@ export function createRequestWrites({ db, log, insertWithinMs = INSERT_WITHIN_MS
   };
 }
 
+/** On either side of a commit a crash does most harm. */
+async function atCrashPoints<T>(step: 'insert' | 'lease' | 'lost' | 'finish', write: () => Promise<T>): Promise<T> {
+  crashPoint(`before-${step}`);
+  const written = await write();
+  crashPoint(`after-${step}`);
+  return written;
+}
+
 // Key and row in one transaction: a key never stands for a request that is not there.
 function insertWithKey(db: Database, row: NewRequest, claim: IdempotencyClaim): Promise<boolean> {
   return db.transaction(async (tx) => {
     const key = { ...claim, accountId: row.accountId, requestId: row.id, now: row.createdAt };
     if (!(await claimIdempotencyKey(tx, key))) return false;
+    crashPoint('between-key-and-insert');
     await insertRequests(tx, [row]);
     return true;
   });

@@ -1,6 +1,7 @@
 // Sends everything that is due in one lane, page by page: small pages to a slow receiver, larger ones to a quick one, with
 // the next on its way. Called by deliver.ts.
 import { persist } from '../db/persist.ts';
+import { crashPoint } from '../telemetry/crash-point.ts';
 import { claimDue, wakeLane } from './deliveries.sql.ts';
 import { CLAIM_MS, LANE_CAP, type Page, preparePage, releaseUnsent, type Session, sendPage } from './send-page.ts';
 
@@ -64,6 +65,7 @@ async function claimPage(session: Session, lane: Lane, limit: number): Promise<P
   const claimedAt = session.clock.now();
   const wish = { lane: lane.name, now: claimedAt, claimMs: CLAIM_MS, limit };
   const deliveries = await persist(() => claimDue(session.db, wish), { signal: session.signal });
+  crashPoint('after-webhook-claim');
   return { claimedAt, deliveries, ...(await preparePage(session, deliveries)) };
 }
 

@@ -1,6 +1,7 @@
 // One try of one delivery: signed, posted, judged, told in a record. Called by deliver.ts.
 import type { SafeFetch } from '../net/safe-fetch.ts';
 import type { Clock } from '../telemetry/clock.ts';
+import { crashPoint } from '../telemetry/crash-point.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { beginOutgoing } from '../telemetry/trace-calls.ts';
 import { traces } from '../telemetry/traces.ts';
@@ -27,6 +28,7 @@ export async function tryDelivery(
   const startedAt = clock.now();
   const began = performance.now();
   const call = tracePost(delivery);
+  crashPoint('before-webhook-post');
   const reply = await deps.safeFetch.post(delivery.url, {
     headers: { ...signedHeaders(keys, { deliveryId: delivery.id, body, atMs: startedAt }), ...call.headers },
     body,
@@ -34,6 +36,7 @@ export async function tryDelivery(
     timeoutMs: times.timeoutMs,
     signal,
   });
+  crashPoint('after-webhook-post');
   call.end(reply.kind === 'ok' ? { status: reply.status } : { error: reply.reason });
   if (reply.kind === 'refused' && reply.reason === 'aborted') return undefined;
   const status = reply.kind === 'ok' ? reply.status : undefined;

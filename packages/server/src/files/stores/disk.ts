@@ -17,6 +17,7 @@ import {
 import { type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
+import { crashPoint } from '../../telemetry/crash-point.ts';
 import { SNIFF_BYTES } from '../media-type.ts';
 import {
   type ByteRange,
@@ -82,6 +83,7 @@ async function putSmall(path: string, bytes: Buffer): Promise<Stored> {
   const fd = openSync(path, WRITE, 0o600);
   try {
     writeAll(fd, bytes);
+    crashPoint('mid-store');
     await flush(fd);
   } finally {
     closeSync(fd);
