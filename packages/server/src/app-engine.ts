@@ -1,6 +1,7 @@
 // Makes everything that does the work: what is known, what runs requests, what watches over them. Every create…() but
 // those of HTTP is called here. Called by app.ts.
 import { DEFAULT_LIMITS } from '@comfleet/api';
+import { createAppFleet } from './app-fleet.ts';
 import type { AppOverrides } from './app-overrides.ts';
 import { createBilling } from './billing/create-billing.ts';
 import type { Config } from './config.ts';
@@ -14,10 +15,6 @@ import { createDispatcher } from './dispatch/dispatcher.ts';
 import { WATCH_TIMES } from './execution/watch.ts';
 import { createInputCache } from './files/input-cache.ts';
 import { createDiskStore } from './files/stores/disk.ts';
-import { createFleet } from './instances/fleet.ts';
-import type { Provider } from './instances/provider.ts';
-import { createEmbeddedProvider } from './instances/providers/embedded.ts';
-import { createStaticProvider } from './instances/providers/static.ts';
 import { recordInstanceEvents } from './instances/record-events.ts';
 import { createSafeFetch } from './net/safe-fetch.ts';
 import { endRefused } from './requests/end-refused.ts';
@@ -65,8 +62,7 @@ export function createEngine(base: AppBase) {
     overrides.safeFetch ??
     createSafeFetch({ allowPrivateHosts: config.allowPrivateHosts, userAgent: `comfleet/${version}` });
 
-  const providers = overrides.providers?.({ db, newId }) ?? chooseProviders(base);
-  const fleet = createFleet({ providers, now: () => clock.now(), log });
+  const { fleet, poolOf } = createAppFleet(base, () => billing.meter);
   const instanceRecorder = recordInstanceEvents({ db, fleet, log });
   const { captureObjectInfo } = fleet;
   const objectInfos = createObjectInfos({ db });
@@ -81,6 +77,7 @@ export function createEngine(base: AppBase) {
   const dispatcher = createDispatcher({
     fleet,
     directory,
+    ...(config.providers.size > 0 ? { poolOf } : {}),
     newId,
     execution: {
       db,
@@ -95,6 +92,7 @@ export function createEngine(base: AppBase) {
       store: { storage, newId, maxFileBytes: DEFAULT_LIMITS.outputFileBytes, transferMs: OUTPUT_TRANSFER_MS },
       watchTimes: overrides.watchTimes ?? WATCH_TIMES,
       reportDeadWorker: fleet.reportDeadWorker,
+      reportRun: fleet.reportRun,
       limits: {
         runTimeoutMs: config.runTimeoutMs,
         maxFetchBytes: overrides.maxFetchBytes ?? DEFAULT_LIMITS.fetchedFileBytes,
@@ -159,10 +157,4 @@ export function createEngine(base: AppBase) {
     endOfRefused,
     simulator,
   };
-}
-
-function chooseProviders({ config, emulatorCommand, db, newId, log }: AppBase): Provider[] {
-  if (config.comfyuiUrls.length > 0) return [createStaticProvider({ db, newId, urls: config.comfyuiUrls })];
-  if (emulatorCommand === undefined) return [];
-  return [createEmbeddedProvider({ command: emulatorCommand, dataDir: config.dataDir, newId, log })];
 }

@@ -101,7 +101,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     funds: engine.funds,
     simulator,
   });
-  await billing.start((id) => fleet.get(id) !== undefined);
+  await billing.start((id) => fleet.get(id) !== undefined || fleet.asked().some((asked) => asked.id === id));
   await engine.endOfRefused();
   await webhooks.start();
   dispatcher.start();

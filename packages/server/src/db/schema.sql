@@ -87,6 +87,25 @@ create table idempotency_keys (
 );
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
 
+create table instance_lives (
+  id uuid not null,
+  provider text not null,
+  pool text not null,
+  account_id uuid not null,
+  deployment_id uuid not null,
+  sku text not null,
+  fingerprint text not null,
+  asked_at timestamp with time zone not null,
+  ready_at timestamp with time zone,
+  draining_at timestamp with time zone,
+  gone_at timestamp with time zone,
+  gone_kind text,
+  reason text,
+  constraint instance_lives_pkey PRIMARY KEY (id)
+);
+CREATE INDEX instance_lives_by_deployment ON public.instance_lives USING btree (deployment_id, asked_at DESC);
+CREATE INDEX instance_lives_open ON public.instance_lives USING btree (asked_at) WHERE (gone_at IS NULL);
+
 create table instances (
   id uuid not null,
   provider text not null,

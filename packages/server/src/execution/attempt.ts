@@ -3,6 +3,7 @@
 import type { Database } from '../db/database.ts';
 import type { InputCache } from '../files/input-cache.ts';
 import type { Instance } from '../instances/fleet.ts';
+import type { RunReport } from '../instances/health.pure.ts';
 import type { SafeFetch } from '../net/safe-fetch.ts';
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
 import type { RecentlyEnded } from '../requests/recently-ended.ts';
@@ -37,6 +38,8 @@ export interface ExecutionDeps {
   };
   /** The instance answers and runs nothing. */
   readonly reportDeadWorker: (instance: Instance, promptId: string) => void;
+  /** How a run ended there: an instance that spoils what it is given is noticed by that. */
+  readonly reportRun: (instance: Instance, run: RunReport) => void;
   /** The attempt was lost: the request waits again, at the head of its queue. */
   readonly requeue: (request: LiveRequest) => void;
 }

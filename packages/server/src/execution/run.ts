@@ -223,6 +223,7 @@ function wishCause(wish: StopWish): Cause {
 
 async function judgeEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): Promise<Settled> {
   if (end.kind !== 'lost') markReached(deps, attempt.request);
+  reportEnd(deps, attempt, end);
   switch (end.kind) {
     case 'success':
       crashPoint('after-run-over');
@@ -236,6 +237,13 @@ async function judgeEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): Pro
       if (end.isWorkerDead) deps.reportDeadWorker(attempt.instance, attempt.promptId);
       return { kind: 'lost', reason: end.reason };
   }
+}
+
+function reportEnd(deps: ExecutionDeps, { instance, request }: Attempt, end: RunEnd): void {
+  if (end.kind === 'interrupted') return;
+  const error = end.kind === 'error' ? `${end.error.exceptionType}: ${end.error.exceptionMessage}` : undefined;
+  const kind = end.kind === 'success' ? 'ok' : end.kind === 'error' ? 'failed' : 'lost';
+  deps.reportRun(instance, { kind, versionId: request.versionId, error });
 }
 
 // ComfyUI queued the good outputs and dropped the others silently. All or nothing: the caller asked for all of them.

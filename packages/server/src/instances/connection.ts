@@ -33,6 +33,8 @@ interface Deps {
   readonly baseUrl: string;
   readonly now: () => number;
   readonly log: Log;
+  /** Somebody waits for its first answer: it is asked often, and quietly. */
+  readonly isAwaited?: boolean;
   readonly onReady: () => void;
   readonly onLost: (cause: string) => void;
 }
@@ -69,7 +71,7 @@ export function createConnection(deps: Deps): InstanceConnection {
   }
 
   async function stayConnected() {
-    const pause = createPause(deps, closing.signal);
+    const pause = choosePause(deps, lastSeenAt, closing.signal);
     while (!closing.signal.aborted && socket === undefined) {
       try {
         await client.promptCount();
@@ -104,6 +106,19 @@ export function createConnection(deps: Deps): InstanceConnection {
       socket?.close();
       await client.close();
     },
+  };
+}
+
+function choosePause(deps: Deps, lastSeenAt: number, signal: AbortSignal) {
+  return deps.isAwaited === true && lastSeenAt === 0 ? createShortPause(signal) : createPause(deps, signal);
+}
+
+const AWAITED_PAUSE_MS = 10;
+
+// Its start has a time-out elsewhere: until then a refused connection costs next to nothing.
+function createShortPause(signal: AbortSignal): () => Promise<void> {
+  return async () => {
+    await sleep(AWAITED_PAUSE_MS, undefined, { signal }).catch(() => undefined); // closed while waiting
   };
 }
 

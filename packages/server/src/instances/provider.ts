@@ -27,6 +27,8 @@ export interface ProvidedInstance {
   readonly folders: { readonly output: string; readonly temp: string } | undefined;
   /** Present on what was created for somebody, also by an earlier start; absent on what serves everybody. */
   readonly spec?: InstanceSpec;
+  /** Of one without a spec: the pool it belongs to; left out: the default pool. */
+  readonly pool?: string;
 }
 
 /** What kind of end, for those who decide what follows from it. */

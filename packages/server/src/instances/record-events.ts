@@ -29,8 +29,8 @@ export function recordInstanceEvents({ db, fleet, log }: Deps): InstanceRecorder
     if (waiting >= MOST_WAITING) return;
     waiting += 1;
     const message = `Instance ${instance.id} (${instance.provider}) ${words}.`;
-    // The account is left out: today's instances serve every account.
-    const event = { accountId: undefined, kind: `instance.${verb}`, subjectId: instance.id, message };
+    // Of one that serves every account the account is left out.
+    const event = { accountId: instance.spec?.accountId, kind: `instance.${verb}`, subjectId: instance.id, message };
     written = written
       .then(() => persist(() => recordEvent(db, event), { signal: stopping.signal }))
       .catch((error) => log.warn({ instanceId: instance.id, ...describeError(error) }, 'an event was not recorded'))
@@ -43,6 +43,7 @@ export function recordInstanceEvents({ db, fleet, log }: Deps): InstanceRecorder
     onStarted: (instance) => record(instance, 'started', 'is starting and has not answered yet'),
     onReady: (instance) => record(instance, 'ready', 'is ready'),
     onLost: (instance) => record(instance, 'lost', `does not answer: ${withoutAddresses(instance.reason)}`),
+    onDraining: (instance) => record(instance, 'draining', `takes no more work: ${withoutAddresses(instance.reason)}`),
     onGone: (instance) => record(instance, 'gone', `is gone: ${withoutAddresses(instance.reason)}`),
   });
   return {

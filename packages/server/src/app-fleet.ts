@@ -1,0 +1,57 @@
+// Makes the fleet: the providers that the configuration names, the record of what they start, and whose instances run
+// which deployment. Called by app-engine.ts.
+import type { AppBase } from './app-engine.ts';
+import type { Meter } from './billing/meter.ts';
+import type { Deployment } from './deployments/directory.ts';
+import { type Pool, poolOf } from './deployments/pool.pure.ts';
+import { createFleet, type Fleet } from './instances/fleet.ts';
+import { createLives } from './instances/lives.ts';
+import type { InstanceSpec, Provider } from './instances/provider.ts';
+import { supplyOf } from './instances/provider-settings.ts';
+import { createEmbeddedProvider } from './instances/providers/embedded.ts';
+import { createStaticProvider } from './instances/providers/static.ts';
+
+export interface AppFleet {
+  readonly fleet: Fleet;
+  readonly poolOf: (deployment: Deployment) => Pool;
+  /** Whether any hardware has instances that are started and stopped. */
+  readonly hasScaled: boolean;
+}
+
+/** `meter`: who bills what is started; asked for once it exists. */
+export function createAppFleet(base: AppBase, meter: () => Meter): AppFleet {
+  const { config, overrides, db, newId, clock, log } = base;
+  const { providers: settings, hardware } = config;
+  const priceOf = (sku: string) => hardware.skus.find((each) => each.sku === sku)?.pricePerHourMicrodollars ?? 0;
+  const asked = ({ id, accountId, deploymentId, sku }: InstanceSpec) =>
+    meter().instanceAsked({
+      instanceId: id,
+      accountId,
+      deploymentId,
+      sku,
+      pricePerHourMicrodollars: priceOf(sku),
+    });
+  const lives = createLives({ db, log, meter: { asked, gone: (id) => meter().instanceGone(id) } });
+  const fleet = createFleet({
+    providers: overrides.providers?.({ db, newId }) ?? chooseProviders(base),
+    now: () => clock.now(),
+    log,
+    lives,
+    kindOf: (sku) => settings.get(sku)?.kind,
+    startTimeoutMs: config.startTimeoutMs,
+  });
+  return {
+    fleet,
+    poolOf: ({ id, accountId, versionId, row }) => {
+      const own = { id, accountId, sku: row.hardware, versionId, environment: undefined, sharesInstances: false };
+      return poolOf(own, supplyOf(settings, row.hardware));
+    },
+    hasScaled: [...settings.values()].some(({ kind }) => kind !== 'static'),
+  };
+}
+
+function chooseProviders({ config, emulatorCommand, db, newId, log }: AppBase): Provider[] {
+  if (config.comfyuiUrls.length > 0) return [createStaticProvider({ db, newId, urls: config.comfyuiUrls })];
+  if (emulatorCommand === undefined) return [];
+  return [createEmbeddedProvider({ command: emulatorCommand, dataDir: config.dataDir, newId, log })];
+}

@@ -1,0 +1,223 @@
+// What the fleet knows, and the steps of an instance's life: each changes the phase, tells those who listen, and is put on
+// record. Used by fleet.ts and start-instance.ts.
+import { DEFAULT_POOL } from '../deployments/pool.pure.ts';
+import { describeError, type Log } from '../telemetry/log.ts';
+import { metrics } from '../telemetry/metrics.ts';
+import { createConnection } from './connection.ts';
+import { HEALTHY, type Health } from './health.pure.ts';
+import type { AskedInstance, FleetListener, Instance } from './instance.ts';
+import type { Lives } from './lives.ts';
+import { findFolders } from './local-folders.ts';
+import type { GoneKind, ProvidedInstance, Provider, ProviderKind } from './provider.ts';
+
+export interface FleetDeps {
+  readonly providers: readonly Provider[];
+  readonly now: () => number;
+  readonly log: Log;
+  /** Undefined where nothing is started: then nothing has to be on record. */
+  readonly lives?: Lives | undefined;
+  /** Which provider makes the instances of a SKU. */
+  readonly kindOf?: ((sku: string) => ProviderKind | undefined) | undefined;
+  readonly startTimeoutMs?: number | undefined;
+}
+
+export interface Removal {
+  readonly because: string;
+  /** When it is a start that failed: its cause. */
+  readonly failure: { readonly cause: string; readonly kind: GoneKind } | undefined;
+  readonly timer: NodeJS.Timeout | undefined;
+}
+
+export interface FleetState {
+  readonly deps: FleetDeps;
+  readonly instances: Map<string, Instance>;
+  readonly asked: Map<string, AskedInstance>;
+  readonly listeners: FleetListener[];
+  readonly waitingForReady: Set<() => void>;
+  readonly madeAt: number;
+  /** What becomes due of each: a start that takes too long, an instance that is lost for too long. */
+  readonly timers: Map<string, NodeJS.Timeout>;
+  readonly removals: Map<string, Removal>;
+  readonly health: Map<string, Health>;
+  /** Also of those that are gone, for their logs, until so many others were. */
+  readonly providerOf: Map<string, Provider>;
+  isStopping: boolean;
+}
+
+export function createFleetState(deps: FleetDeps): FleetState {
+  return {
+    deps,
+    instances: new Map(),
+    asked: new Map(),
+    listeners: [],
+    waitingForReady: new Set(),
+    madeAt: deps.now(),
+    timers: new Map(),
+    removals: new Map(),
+    health: new Map(),
+    providerOf: new Map(),
+    isStopping: false,
+  };
+}
+
+export function addInstance(state: FleetState, provider: Provider, made: ProvidedInstance): Instance {
+  const { deps } = state;
+  const { spec } = made;
+  const asked = state.asked.get(made.id);
+  state.asked.delete(made.id);
+  state.providerOf.set(made.id, provider);
+  const connection = createConnection({
+    baseUrl: made.baseUrl,
+    now: deps.now,
+    log: deps.log,
+    isAwaited: spec !== undefined,
+    onReady() {
+      // Another process may stand behind the same address now: what it holds is not known.
+      instance.uploaded.clear();
+      if (provider.kind === 'static') void findFolders(deps.log, instance);
+      becomeReady(state, instance);
+    },
+    onLost: (cause) => becomeLost(state, instance, cause),
+  });
+  const now = deps.now();
+  const instance: Instance = {
+    id: made.id,
+    provider: provider.kind,
+    pool: spec?.pool ?? made.pool ?? DEFAULT_POOL,
+    spec,
+    askedAt: asked?.askedAt ?? now,
+    connection,
+    folders: made.folders && { ...made.folders, isOwn: true },
+    phase: 'starting',
+    since: now,
+    reason: undefined,
+    uploaded: new Map(),
+  };
+  state.instances.set(made.id, instance);
+  state.health.set(made.id, HEALTHY);
+  for (const listener of state.listeners) listener.onStarted?.(instance);
+  return instance;
+}
+
+export function becomeReady(state: FleetState, instance: Instance): void {
+  if (instance.phase === 'starting') {
+    metrics.instanceStarted(state.deps.now() - instance.askedAt);
+    if (instance.spec) state.deps.lives?.ready(instance.id);
+  }
+  clearDue(state, instance.id);
+  // What drains answers again, and still takes nothing more.
+  if (instance.phase === 'draining' || instance.phase === 'gone') return;
+  enter(state, instance, { phase: 'ready', reason: undefined });
+  for (const listener of state.listeners) listener.onReady(instance);
+  for (const wake of state.waitingForReady) wake();
+}
+
+/** A started one that is silent for so long is replaced; whoever looks after a fixed URL may bring it back. */
+const LOST_MS = 30_000;
+
+export function becomeLost(state: FleetState, instance: Instance, reason: string): void {
+  if (instance.phase === 'gone') return;
+  if (instance.phase !== 'draining') enter(state, instance, { phase: 'lost', reason });
+  for (const listener of state.listeners) listener.onLost(instance);
+  if (instance.spec === undefined || state.isStopping) return;
+  const seconds = LOST_MS / 1_000;
+  setDue(state, instance.id, {
+    ms: LOST_MS,
+    act: () => removeInstance(state, instance.id, { because: `it has not answered for ${seconds} s: ${reason}` }),
+  });
+}
+
+export function becomeDraining(state: FleetState, instance: Instance, because: string): void {
+  if (instance.phase === 'draining' || instance.phase === 'gone') return;
+  enter(state, instance, { phase: 'draining', reason: because });
+  if (instance.spec) state.deps.lives?.draining(instance.id, because);
+  for (const listener of state.listeners) listener.onDraining?.(instance);
+}
+
+/** It is certainly gone, whatever it was. */
+export function becomeGone(state: FleetState, id: string, end: { cause: string; kind: GoneKind }): void {
+  const begun = state.asked.get(id);
+  const instance = state.instances.get(id);
+  const removal = state.removals.get(id);
+  clearTimeout(removal?.timer);
+  clearDue(state, id);
+  for (const known of [state.removals, state.asked, state.instances, state.health]) known.delete(id);
+  forgetOldest(state);
+  const spec = begun?.spec ?? instance?.spec;
+  const wasStarting = begun !== undefined || instance?.phase === 'starting';
+  const { cause, kind } = explainEnd(end, removal, wasStarting);
+  if (spec) state.deps.lives?.gone(id, kind, cause);
+  if (instance) leave(state, instance, cause);
+  if (spec && wasStarting) for (const listener of state.listeners) listener.onStartFailed?.(spec, cause, kind);
+}
+
+/** What was wished, if it was; one that ended before it answered has failed to start. */
+function explainEnd(end: { cause: string; kind: GoneKind }, removal: Removal | undefined, wasStarting: boolean) {
+  const { cause, kind } =
+    removal === undefined ? end : (removal.failure ?? { cause: removal.because, kind: 'removed' as const });
+  return { cause, kind: wasStarting && kind === 'ended' ? ('not_started' as const) : kind };
+}
+
+function leave(state: FleetState, instance: Instance, cause: string): void {
+  enter(state, instance, { phase: 'gone', reason: cause });
+  for (const listener of state.listeners) listener.onGone(instance);
+  const { log } = state.deps;
+  instance.connection.close().catch((error) => log.debug(describeError(error), 'closing a gone instance'));
+}
+
+const KEPT_GONE = 1_000;
+
+function forgetOldest({ providerOf, asked, instances }: FleetState): void {
+  if (providerOf.size <= asked.size + instances.size + KEPT_GONE) return;
+  for (const id of providerOf.keys()) {
+    if (asked.has(id) || instances.has(id)) continue;
+    providerOf.delete(id);
+    return;
+  }
+}
+
+const REMOVE_AGAIN_MS = 5_000;
+
+/** Asks the provider until it is gone: a call that fails must not leave an instance behind. */
+export function removeInstance(
+  state: FleetState,
+  id: string,
+  wish: { because: string; failure?: Removal['failure'] },
+): void {
+  const known = state.removals.get(id);
+  const provider = state.providerOf.get(id);
+  if (provider?.remove === undefined || (!state.asked.has(id) && !state.instances.has(id))) return;
+  clearTimeout(known?.timer);
+  clearDue(state, id);
+  const again = () => removeInstance(state, id, wish);
+  const removal: Removal = {
+    because: known?.because ?? wish.because,
+    failure: known?.failure ?? wish.failure,
+    timer: setTimeout(again, REMOVE_AGAIN_MS).unref(),
+  };
+  state.removals.set(id, removal);
+  const instance = state.instances.get(id);
+  if (instance && instance.phase !== 'starting') becomeDraining(state, instance, removal.because);
+  provider.remove(id).catch((error) => {
+    state.deps.log.warn({ instanceId: id, ...describeError(error) }, 'an instance could not be removed; trying again');
+  });
+}
+
+export function setDue(state: FleetState, id: string, due: { ms: number; act: () => void }): void {
+  clearDue(state, id);
+  state.timers.set(id, setTimeout(due.act, due.ms).unref());
+}
+
+function clearDue(state: FleetState, id: string): void {
+  clearTimeout(state.timers.get(id));
+  state.timers.delete(id);
+}
+
+function enter({ deps }: FleetState, instance: Instance, next: Pick<Instance, 'phase' | 'reason'>): void {
+  instance.phase = next.phase;
+  instance.reason = next.reason;
+  instance.since = deps.now();
+  const fields = { instanceId: instance.id, url: instance.connection.baseUrl, reason: next.reason };
+  if (next.phase === 'ready' || next.phase === 'draining') deps.log.info(fields, `instance ${next.phase}`);
+  else deps.log.warn(fields, `instance ${next.phase}`);
+}

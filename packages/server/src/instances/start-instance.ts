@@ -1,0 +1,92 @@
+// Asks a provider for an instance, and what becomes of it until it answers; also what an earlier start of the service left.
+// Called by fleet.ts.
+import { describeError } from '../telemetry/log.ts';
+import { addInstance, becomeGone, type FleetState, removeInstance, setDue } from './fleet-state.ts';
+import type { InstanceSpec, ProvidedInstance, Provider, ProviderEvents } from './provider.ts';
+
+const START_TIMEOUT_MS = 900_000;
+
+/** On record first: whatever happens then, it is known to have been asked for. Trouble ends as a failed start. */
+export async function createInstance(state: FleetState, spec: InstanceSpec): Promise<void> {
+  const { deps, asked } = state;
+  const kind = deps.kindOf?.(spec.sku);
+  const provider = deps.providers.find((each) => each.kind === kind && each.create !== undefined);
+  const askedAt = deps.now();
+  asked.set(spec.id, { id: spec.id, spec, askedAt, words: undefined });
+  if (provider?.create === undefined) {
+    const cause = `the configuration has nothing that makes instances of the hardware "${spec.sku}"`;
+    becomeGone(state, spec.id, { cause, kind: 'not_started' });
+    return;
+  }
+  state.providerOf.set(spec.id, provider);
+  await deps.lives?.asked(spec, { provider: provider.kind, askedAt });
+  const begun = asked.get(spec.id);
+  if (begun === undefined || state.isStopping) return; // taken back while it was written down
+  for (const listener of state.listeners) listener.onAsked?.(begun);
+  awaitReady(state, spec.id, askedAt);
+  try {
+    await provider.create(spec);
+  } catch (error) {
+    deps.log.warn({ instanceId: spec.id, ...describeError(error) }, 'an instance could not be asked for');
+    // The call may have been heard all the same.
+    await provider.remove?.(spec.id).catch(() => undefined);
+    const cause = error instanceof Error ? error.message : String(error);
+    if (asked.has(spec.id)) becomeGone(state, spec.id, { cause, kind: 'not_started' });
+  }
+}
+
+function awaitReady(state: FleetState, id: string, askedAt: number): void {
+  const limitMs = state.deps.startTimeoutMs ?? START_TIMEOUT_MS;
+  const leftMs = Math.max(0, askedAt + limitMs - state.deps.now());
+  setDue(state, id, {
+    ms: Math.min(leftMs, 2 ** 31 - 1),
+    act() {
+      const words = state.asked.get(id)?.words ?? state.instances.get(id)?.connection.lastCause() ?? 'it said nothing';
+      const cause = `it was not ready within ${Math.round(limitMs / 1_000)} s; last: ${words}`;
+      removeInstance(state, id, { because: cause, failure: { cause, kind: 'not_started' } });
+    },
+  });
+}
+
+export function eventsOf(state: FleetState, provider: Provider, told: Set<string>): ProviderEvents {
+  return {
+    onStarted(made) {
+      told.add(made.id);
+      if (made.spec && !state.asked.has(made.id)) removeOrphan(state, provider, made);
+      else addInstance(state, provider, made);
+    },
+    onPending(id, words) {
+      told.add(id);
+      const asked = state.asked.get(id);
+      if (asked) state.asked.set(id, { ...asked, words });
+    },
+    onGone(id, cause, kind = 'ended') {
+      becomeGone(state, id, { cause, kind });
+    },
+  };
+}
+
+// Made for somebody and not on record: its call was heard after the start was given up.
+function removeOrphan({ deps, instances }: FleetState, provider: Provider, { id }: ProvidedInstance): void {
+  if (instances.has(id)) return;
+  deps.log.warn({ instanceId: id }, 'an instance that nobody knows is removed');
+  provider
+    .remove?.(id)
+    .catch((error) => deps.log.warn({ instanceId: id, ...describeError(error) }, 'removing it failed'));
+}
+
+/** Starts the providers; what is on record and told by none of them is gone. */
+export async function startProviders(state: FleetState): Promise<void> {
+  const { deps, asked } = state;
+  for (const { spec, askedAt } of (await deps.lives?.open()) ?? []) {
+    asked.set(spec.id, { id: spec.id, spec, askedAt, words: undefined });
+    const provider = deps.providers.find((each) => each.kind === deps.kindOf?.(spec.sku) && each.create !== undefined);
+    if (provider) state.providerOf.set(spec.id, provider);
+  }
+  const told = new Set<string>();
+  for (const provider of deps.providers) await provider.start(eventsOf(state, provider, told));
+  for (const id of [...asked.keys()]) {
+    if (told.has(id)) awaitReady(state, id, deps.now());
+    else becomeGone(state, id, { cause: 'it was not there after a restart of the service', kind: 'ended' });
+  }
+}
