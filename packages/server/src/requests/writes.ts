@@ -53,9 +53,7 @@ export function createRequestWrites({ db, log, insertWithinMs = INSERT_WITHIN_MS
     weigh: (row) => row.body.length,
     maxWeight: INSERT_GROUP_BYTES,
     flush: async (rows) => {
-      await atCrashPoints('insert', () =>
-        persist(() => insertRequests(db, rows), { withinMs: insertWithinMs, signal }),
-      );
+      await persistAt('insert', () => insertRequests(db, rows), { withinMs: insertWithinMs, signal });
       return rows.map(() => undefined);
     },
     isItemsFault: (error) => !isDatabaseUnavailable(error),
@@ -63,14 +61,14 @@ export function createRequestWrites({ db, log, insertWithinMs = INSERT_WITHIN_MS
   const leases = createBatcher<LeaseWish, boolean>({
     lanes: 1,
     flush: async (wishes) => {
-      const taken = await atCrashPoints('lease', () => persist(() => takeLeases(db, wishes), { signal }));
+      const taken = await persistAt('lease', () => takeLeases(db, wishes), { signal });
       return wishes.map((wish) => taken.has(wish.requestId));
     },
   });
   const returns = createBatcher<LostLease, boolean>({
     lanes: 1,
     flush: async (lost) => {
-      const returned = await atCrashPoints('lost', () => persist(() => returnLeases(db, lost), { signal }));
+      const returned = await persistAt('lost', () => returnLeases(db, lost), { signal });
       return lost.map((lease) => returned.has(lease.requestId));
     },
   });
@@ -79,7 +77,7 @@ export function createRequestWrites({ db, log, insertWithinMs = INSERT_WITHIN_MS
     weigh: (ended) => (ended.outputs?.length ?? 0) + ended.files.reduce((sum, f) => sum + (f.content?.length ?? 0), 0),
     maxWeight: FINISH_GROUP_BYTES,
     flush: async (ended) => {
-      const written = await atCrashPoints('finish', () => persist(() => finishRequests(db, ended), { signal }));
+      const written = await persistAt('finish', () => finishRequests(db, ended), { signal });
       return ended.map((request) => written.has(request.id));
     },
     isItemsFault: (error) => !isDatabaseUnavailable(error),
@@ -114,9 +112,13 @@ export function createRequestWrites({ db, log, insertWithinMs = INSERT_WITHIN_MS
 }
 
 /** On either side of a commit a crash does most harm. */
-async function atCrashPoints<T>(step: 'insert' | 'lease' | 'lost' | 'finish', write: () => Promise<T>): Promise<T> {
+async function persistAt<T>(
+  step: 'insert' | 'lease' | 'lost' | 'finish',
+  write: () => Promise<T>,
+  options: Parameters<typeof persist>[1],
+): Promise<T> {
   crashPoint(`before-${step}`);
-  const written = await write();
+  const written = await persist(write, options);
   crashPoint(`after-${step}`);
   return written;
 }
