@@ -1,5 +1,6 @@
 // A back end at a fixed address that the campaign itself starts and kills, as somebody else's ComfyUI would be.
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, startChild } from './child-process.ts';
 import { emulatorOptions } from './program.ts';
 
@@ -16,18 +17,30 @@ export interface BackEnd {
   start(): void;
   /** kill -9, nothing at the address for a while, and a new start. */
   kill(awayMs: number): Promise<void>;
+  /** As POST /emulator/faults takes them. */
+  misbehave(faults: unknown): Promise<void>;
+  /** It stands still for a while, with its connections open. */
+  freeze(forMs: number): Promise<void>;
   stop(): Promise<void>;
 }
+
+const RESTART_MS = 300;
 
 export function createBackEnd(options: BackEndOptions): BackEnd {
   const { emulator, dir, port } = options;
   let child: Child | undefined;
   let isStopped = false;
+  let isBeingKilled = false;
 
   function start(): void {
     const args = [emulator, '--port', String(port), '--base-dir', join(dir, `back-end-${port}`)];
     const all = [...args, ...emulatorOptions(options)];
-    child = startChild({ args: all, cwd: dir, logPath: join(dir, `back-end-${port}.log`) });
+    const started = startChild({ args: all, cwd: dir, logPath: join(dir, `back-end-${port}.log`) });
+    child = started;
+    // One that crashed by itself is started again, as by whoever keeps it running.
+    void started.ended.then(() =>
+      setTimeout(() => !isStopped && child === started && !isBeingKilled && start(), RESTART_MS),
+    );
   }
 
   async function end(): Promise<void> {
@@ -39,9 +52,25 @@ export function createBackEnd(options: BackEndOptions): BackEnd {
     url: `http://127.0.0.1:${port}`,
     start,
     async kill(awayMs) {
+      isBeingKilled = true;
       await end();
-      await new Promise((resolve) => setTimeout(resolve, awayMs));
+      await sleep(awayMs);
+      isBeingKilled = false;
       if (!isStopped) start();
+    },
+    async misbehave(faults) {
+      const body = JSON.stringify(faults);
+      const post = { method: 'POST', body, signal: AbortSignal.timeout(2_000) };
+      await fetch(`http://127.0.0.1:${port}/emulator/faults`, post).then(
+        (reply) => reply.text(),
+        () => undefined,
+      );
+    },
+    async freeze(forMs) {
+      const frozen = child;
+      frozen?.signal('SIGSTOP');
+      await sleep(forMs);
+      frozen?.signal('SIGCONT');
     },
     async stop() {
       isStopped = true;

@@ -19,6 +19,7 @@ export function findViolations(history: History): Violation[] {
       ...findBroken(submission),
     ]),
     ...findRepeatedRuns(history),
+    ...findNeedlessRuns(history),
     ...findUnrecordedRuns(history),
     ...findInventedResults(history),
     ...findUnendedRows(history),
@@ -66,6 +67,7 @@ function findFailures(history: History, submission: Submission): Violation[] {
     return [{ kind: 'cancelled by nobody', message: `${name(submission)} was cancelled, and nobody had asked for it` }];
   }
   const losses = history.attempts.filter((a) => a.requestId === submission.acknowledged[0]).length;
+  if (end.errorCode !== undefined && history.excusedCodes?.includes(end.errorCode)) return [];
   if (end.errorCode === 10012 && losses >= MAX_ATTEMPTS) return [];
   const what = end.errorCode === undefined ? end.outcome : `${end.outcome} with ${end.errorCode}`;
   return [{ kind: 'failed by a crash', message: `${name(submission)} ${what} after ${losses} attempts` }];
@@ -125,6 +127,20 @@ function findRepeatedRuns({ executions, attempts }: History): Violation[] {
       violations.push({ kind: 'run too often', message: `#${hex(colour)} ran ${runs.length} times` });
   }
   return violations;
+}
+
+function findNeedlessRuns({ executions, isEachRunOnce = false }: History): Violation[] {
+  if (!isEachRunOnce) return [];
+  return [...byColour(executions)].flatMap(([colour, runs]) =>
+    runs.length === 1
+      ? []
+      : [
+          {
+            kind: 'run again although the back end could be asked' as const,
+            message: `#${hex(colour)} ran ${runs.length} times`,
+          },
+        ],
+  );
 }
 
 function byColour(executions: readonly Execution[]): Map<number, Execution[]> {

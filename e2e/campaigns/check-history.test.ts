@@ -103,6 +103,20 @@ describe('the judge of a crash campaign', () => {
     expect(judge({ submissions: unheard, executions: [{ ...run, startedAt: 5_000 }] })).toEqual([]);
   });
 
+  it('finds a second run, even after a recorded loss, where the back end could have been asked', () => {
+    const again = { executions: [run, rerun], attempts: [loss] };
+    expect(judge({ ...again, isEachRunOnce: true })).toEqual(['run again although the back end could be asked']);
+    expect(judge({ isEachRunOnce: true })).toEqual([]);
+  });
+
+  it('excuses only the error that a lying back end may lead to', () => {
+    const failed: Observation = { kind: 'ended', at: 50, outcome: 'failed', digest: 'd1', errorCode: 10006 };
+    const submissions = [{ ...submission, observations: [failed] }];
+    const rows = [{ ...row, state: 'failed' }];
+    expect(judge({ submissions, rows, excusedCodes: [10006] })).toEqual([]);
+    expect(judge({ submissions, rows, excusedCodes: [10012] })).toEqual(['failed by a crash']);
+  });
+
   it('finds two requests under one key', () => {
     expect(judge({ rows: [row, { ...row, requestId: 'r2' }] })).toEqual(['one key, two requests']);
     expect(judge({ submissions: [{ ...submission, acknowledged: ['r1', 'r2'] }] })).toEqual(['one key, two requests']);

@@ -51,6 +51,10 @@ export interface History {
   readonly rows: readonly Row[];
   /** How the service ended when nobody had killed or stopped it. */
   readonly unexpectedEnds: readonly string[];
+  /** What a lying back end may rightly lead to. */
+  readonly excusedCodes?: readonly number[];
+  /** The fault leaves the back end reachable, so nothing is run again. */
+  readonly isEachRunOnce?: boolean;
 }
 
 export interface Violation {
@@ -60,6 +64,7 @@ export interface Violation {
     | 'ended twice'
     | 'run twice without a recorded loss'
     | 'run too often'
+    | 'run again although the back end could be asked'
     | 'run without a record'
     | 'completed without a run'
     | 'failed by a crash'

@@ -32,6 +32,8 @@ export interface Service {
   embeddedBackEndPid(): number | undefined;
   /** kill -9, and a new start. */
   kill(): Promise<void>;
+  /** kill -9, and a new start that kills itself at this crash point; true once it did. */
+  crashAt(point: string, withinMs: number): Promise<boolean>;
   /** SIGTERM, and no new start; the exit code and how long it took. */
   terminate(): Promise<{ code: number | null; ms: number }>;
   /** For one that is expected to end by itself: no new start. */
@@ -47,9 +49,8 @@ export function createService(options: ServiceOptions): Service {
   let child: Child | undefined;
 
   const isReady = () => answersReady(baseUrl);
-
-  function start(): void {
-    const started = launch(options);
+  function start(env: Readonly<Record<string, string>> = {}): Child {
+    const started = launch({ ...options, env: { ...options.env, ...env } });
     child = started;
     void started.ended.then(async ({ code, signal }) => {
       if (asked.has(started)) return;
@@ -60,33 +61,37 @@ export function createService(options: ServiceOptions): Service {
     void waitUntil(async () => !started.isRunning() || (await isReady()), READY_WITHIN_MS).then((ms) => {
       if (ms !== undefined && started.isRunning()) readyMs.push(ms);
     });
+    return started;
+  }
+
+  async function end(): Promise<boolean> {
+    if (child === undefined) return false;
+    asked.add(child);
+    child.signal('SIGKILL');
+    await child.ended;
+    return true;
   }
 
   return {
     baseUrl,
     readyMs,
     unexpectedEnds,
-    start,
+    start: () => void start(),
     async whenReady() {
       const ms = await waitUntil(isReady, READY_WITHIN_MS);
       if (ms === undefined) throw new Error(`the service was not ready within ${READY_WITHIN_MS / 1000} s`);
     },
-    token: () => readFileSync(join(dataDir, 'admin-token'), 'utf8').trim(),
-    databasePid: () => readPid(() => readFileSync(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]),
-    embeddedBackEndPid: () => readPid(() => JSON.parse(readFileSync(join(dataDir, 'emulator.json'), 'utf8')).pid),
+    ...readDataDirectory(dataDir),
     async kill() {
-      const killed = child;
-      if (killed === undefined) return;
-      asked.add(killed);
-      killed.signal('SIGKILL');
-      await killed.ended;
-      start();
+      if (await end()) start();
     },
-    async runToItsEnd() {
-      const { ended } = launch(options);
-      const { code } = await ended;
-      return { code, said: readFileSync(options.logPath, 'utf8') };
+    async crashAt(point, withinMs) {
+      await end();
+      const crashing = start({ COMFLEET_CRASH_AT: point });
+      asked.add(crashing);
+      return (await waitUntil(() => !crashing.isRunning(), withinMs)) !== undefined;
     },
+    runToItsEnd: () => runToItsEnd(options),
     async terminate() {
       const stopped = child;
       if (stopped === undefined) return { code: 0, ms: 0 };
@@ -96,6 +101,20 @@ export function createService(options: ServiceOptions): Service {
       const { code } = await stopped.ended;
       return { code, ms: performance.now() - startedAt };
     },
+  };
+}
+
+async function runToItsEnd(options: ServiceOptions): Promise<{ code: number | null; said: string }> {
+  const { code } = await launch(options).ended;
+  return { code, said: readFileSync(options.logPath, 'utf8') };
+}
+
+/** What the service leaves there for others to read. */
+function readDataDirectory(dataDir: string): Pick<Service, 'token' | 'databasePid' | 'embeddedBackEndPid'> {
+  return {
+    token: () => readFileSync(join(dataDir, 'admin-token'), 'utf8').trim(),
+    databasePid: () => readPid(() => readFileSync(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]),
+    embeddedBackEndPid: () => readPid(() => JSON.parse(readFileSync(join(dataDir, 'emulator.json'), 'utf8')).pid),
   };
 }
 

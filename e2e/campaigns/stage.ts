@@ -3,7 +3,7 @@
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createBackEnd } from './back-end.ts';
+import { type BackEnd, createBackEnd } from './back-end.ts';
 import { callApi, type Target } from './caller.ts';
 import { freePort } from './child-process.ts';
 import { copyProgram, type Program } from './program.ts';
@@ -20,31 +20,36 @@ export interface Stage {
   /** The program that the service runs. */
   readonly main: string;
   readonly executionFiles: readonly string[];
+  /** None in the embedded set-up. */
+  readonly backEnds: readonly BackEnd[];
   killBackEnd(random: Random): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface StageOptions {
   readonly setUp: SetUp;
-  /** Of the embedded back end and of the first at a fixed address; the second takes longer. */
+  /** How many stand at fixed addresses. */
+  readonly backEndCount?: number;
+  /** Of the embedded back end and of the first at a fixed address; each later one takes longer. */
   readonly serviceMs?: number;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-export async function setStage({ setUp, serviceMs = 30, env = {} }: StageOptions): Promise<Stage> {
+export async function setStage({ setUp, backEndCount = 2, serviceMs = 30, env = {} }: StageOptions): Promise<Stage> {
   const dir = mkdtempSync(join(tmpdir(), 'comfleet-crash-'));
   const dataDir = join(dir, 'data');
   mkdirSync(dataDir);
   const executionsFile = join(dir, 'executions-embedded.jsonl');
   const program: Program = copyProgram({ executionsFile, serviceMs });
-  const ports = setUp === 'fixed' ? [await freePort(), await freePort()] : [];
+  const count = setUp === 'fixed' ? backEndCount : 0;
+  const ports = await Promise.all(Array.from({ length: count }, freePort));
   const backEnds = ports.map((port, index) => {
     const file = join(dir, `executions-${port}.jsonl`);
     return createBackEnd({
       emulator: program.emulator,
       dir,
       port,
-      serviceMs: serviceMs + 120 * index,
+      serviceMs: serviceMs + (120 * index) / (count - 1 || 1),
       executionsFile: file,
     });
   });
@@ -63,6 +68,7 @@ export async function setStage({ setUp, serviceMs = 30, env = {} }: StageOptions
     dir,
     dataDir,
     service,
+    backEnds,
     main: program.main,
     executionFiles: [executionsFile, ...ports.map((port) => join(dir, `executions-${port}.jsonl`))],
     async killBackEnd(random) {
@@ -98,7 +104,7 @@ export async function prepareDeployment(api: { baseUrl: string; token: string })
   };
   const { id } = await create('/workflows', { name: 'One colour' });
   const { version } = await create(`/workflows/${id}/versions`, { workflow_api_json: graph });
-  const wish = { name: 'One colour', workflow_id: id, workflow_version: version, max_instances: 2 };
+  const wish = { name: 'One colour', workflow_id: id, workflow_version: version, max_instances: 8 };
   const deployment = await create('/deployments', wish);
   return { ...api, deploymentId: String(deployment['id']) };
 }

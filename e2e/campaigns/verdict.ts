@@ -4,7 +4,7 @@ import { type Callers, observeResult, type Target } from './caller.ts';
 import { findViolations } from './check-history.pure.ts';
 import { waitUntil } from './child-process.ts';
 import { readDatabase, readExecutions } from './evidence.ts';
-import type { Violation } from './history.pure.ts';
+import type { History, Violation } from './history.pure.ts';
 import type { Stage } from './stage.ts';
 
 export interface Verdict {
@@ -19,7 +19,7 @@ const ALL_ENDED_WITHIN_MS = 60_000;
 
 export async function reachVerdict(
   stage: Stage,
-  { callers, target }: { callers: Callers; target: Target },
+  { callers, target, ...fault }: { callers: Callers; target: Target } & Pick<History, 'excusedCodes' | 'isEachRunOnce'>,
 ): Promise<Verdict> {
   const { service } = stage;
   await service.whenReady();
@@ -41,7 +41,7 @@ export async function reachVerdict(
   const final = rows.map((row) => stuck.get(row.requestId) ?? row);
   const evidence = { rows: final, attempts, executions: readExecutions(stage.executionFiles) };
   const { unexpectedEnds } = service;
-  const violations = findViolations({ submissions: callers.submissions, unexpectedEnds, ...evidence });
+  const violations = findViolations({ submissions: callers.submissions, unexpectedEnds, ...evidence, ...fault });
   return {
     submitted: callers.submissions.length,
     acknowledged: acknowledged.length,
