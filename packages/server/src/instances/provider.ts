@@ -1,5 +1,5 @@
 // What makes instances exist. Providers are told to create and remove; they tell what became of an instance. Called by
-// fleet.ts. Every provider passes providers/conformance.ts.
+// fleet.ts. Every provider passes ../testing/provider-conformance.ts.
 //
 //   create() ──▶ onStarted() when it has an address ──▶ … ──▶ onGone(), whatever the reason, exactly once
 

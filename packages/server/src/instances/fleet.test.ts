@@ -1,0 +1,176 @@
+// The lives of started instances: what is told, what is on record, and that none is left behind.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  createMemoryProvider,
+  createWorld,
+  type MemoryProvider,
+  type MemoryWorld,
+} from '../../testing/memory-provider.ts';
+import { useTestDatabase } from '../../testing/test-database.ts';
+import { until } from '../../testing/until.ts';
+import { sql } from '../db/sql.ts';
+import { createLog } from '../telemetry/log.ts';
+import { createFleet, type Fleet } from './fleet.ts';
+import { createLives } from './lives.ts';
+import type { InstanceSpec } from './provider.ts';
+
+const database = useTestDatabase();
+const log = createLog('silent');
+
+function specOf(id: string = crypto.randomUUID()): InstanceSpec {
+  const ids = { accountId: crypto.randomUUID(), deploymentId: crypto.randomUUID() };
+  return { id, pool: 'deployment:d', ...ids, sku: 'GPU', fingerprint: 'v1 GPU' };
+}
+
+let world: MemoryWorld;
+let provider: MemoryProvider;
+let fleet: Fleet;
+let told: string[];
+let billed: string[];
+
+async function open(options: { startTimeoutMs?: number } = {}) {
+  provider = createMemoryProvider(world);
+  const meter = {
+    asked: async ({ id }: InstanceSpec) => void billed.push(`asked ${id}`),
+    gone: async (id: string) => void billed.push(`gone ${id}`),
+  };
+  const lives = createLives({ db: database.db(), log, meter });
+  fleet = createFleet({ providers: [provider], now: Date.now, log, lives, kindOf: () => 'docker', ...options });
+  fleet.listen({
+    onAsked: ({ id }) => told.push(`asked ${id}`),
+    onReady: ({ id }) => told.push(`ready ${id}`),
+    onLost: ({ id }) => told.push(`lost ${id}`),
+    onDraining: ({ id }) => told.push(`draining ${id}`),
+    onGone: ({ id, reason }) => told.push(`gone ${id}: ${reason}`),
+    onStartFailed: ({ id }, cause, kind) => told.push(`failed ${id} (${kind}): ${cause}`),
+  });
+  await fleet.start();
+}
+
+async function lifeOf(id: string) {
+  const [row] = await database.db().query<Record<string, unknown>>(sql`
+    select ready_at is not null as ready, draining_at is not null as drained, gone_kind, reason from instance_lives where id = ${id}`);
+  return row;
+}
+
+beforeEach(() => {
+  world = createWorld();
+  told = [];
+  billed = [];
+});
+
+afterEach(async () => {
+  for (const id of [...world.alive.keys()]) await provider.die(id, 'the test is over');
+  await fleet.stop();
+});
+
+describe('a started instance', () => {
+  it('is on record and billed before it is asked for, and ready as soon as it answers', async () => {
+    await open();
+    const spec = specOf();
+    await fleet.create(spec);
+    expect(billed).toEqual([`asked ${spec.id}`]);
+    await until('it is ready', () => fleet.ready(spec.pool).length === 1);
+    expect(fleet.ready('default')).toEqual([]);
+    expect(told).toEqual([`asked ${spec.id}`, `ready ${spec.id}`]);
+    await until('it is on record', async () => (await lifeOf(spec.id))?.['ready'] === true);
+  });
+
+  it('takes no more when it drains, and goes when it is removed', async () => {
+    await open();
+    const spec = specOf();
+    await fleet.create(spec);
+    await until('it is ready', () => fleet.ready().length === 1);
+    fleet.drain(spec.id, 'keep-warm is over');
+    expect(fleet.ready()).toEqual([]);
+    fleet.remove(spec.id, 'keep-warm is over');
+    await until('it is gone', () => fleet.get(spec.id) === undefined);
+    expect(told.slice(2)).toEqual([`draining ${spec.id}`, `gone ${spec.id}: keep-warm is over`]);
+    const life = await until(
+      'its end is on record',
+      async () => (await lifeOf(spec.id))?.['gone_kind'] && lifeOf(spec.id),
+    );
+    expect(life).toEqual({ ready: true, drained: true, gone_kind: 'removed', reason: 'keep-warm is over' });
+    await until('its bill is closed', () => billed.includes(`gone ${spec.id}`));
+    expect(await fleet.logTail({ id: spec.id })).toEqual([`log of ${spec.id}`]);
+  });
+
+  it('is asked to go until it is gone', async () => {
+    await open();
+    const spec = specOf();
+    await fleet.create(spec);
+    await until('it is ready', () => fleet.ready().length === 1);
+    world.failingRemovals = 1;
+    fleet.remove(spec.id, 'enough');
+    await until('it is gone', () => fleet.get(spec.id) === undefined);
+    expect(world.calls.filter((call) => call.startsWith('remove'))).toHaveLength(2);
+  });
+
+  it('that is refused has failed to start, with the cause, and nothing stays open', async () => {
+    await open();
+    world.refuseWith = 'no GPU is free';
+    const spec = specOf();
+    await fleet.create(spec);
+    expect(told.at(-1)).toBe(`failed ${spec.id} (not_started): no GPU is free`);
+    expect(fleet.asked()).toEqual([]);
+    await until('its bill is closed', () => billed.includes(`gone ${spec.id}`));
+  });
+
+  it('that is not ready in time has failed with the last that its provider said, and is removed', async () => {
+    await open({ startTimeoutMs: 50 });
+    world.pendingWords = 'pulling the image';
+    const spec = specOf();
+    await fleet.create(spec);
+    expect(fleet.asked()).toMatchObject([{ id: spec.id, words: 'pulling the image' }]);
+    await until('it failed', () => told.length === 2);
+    expect(told[1]).toBe(`failed ${spec.id} (not_started): it was not ready within 0 s; last: pulling the image`);
+    expect(world.pending.size).toBe(0);
+  });
+
+  it('that dies is gone at once, with the cause', async () => {
+    await open();
+    const spec = specOf();
+    await fleet.create(spec);
+    await until('it is ready', () => fleet.ready().length === 1);
+    await provider.die(spec.id, 'exit code 1');
+    await until('it is told', () => told.some((line) => line === `gone ${spec.id}: exit code 1`));
+    await until('it is on record', async () => (await lifeOf(spec.id))?.['gone_kind'] === 'ended');
+  });
+
+  it('whose process is spoilt is replaced after one run', async () => {
+    await open();
+    const spec = specOf();
+    await fleet.create(spec);
+    const instance = await until('it is ready', () => fleet.ready()[0]);
+    fleet.reportRun(instance, { kind: 'failed', versionId: 'v', error: 'CUDA error: device-side assert triggered' });
+    await until('it is gone', () => fleet.get(spec.id) === undefined);
+    expect(told.at(-1)).toContain('its process is spoilt: CUDA error: device-side assert triggered');
+  });
+});
+
+describe('a fleet that starts again', () => {
+  it('goes on with what it finds, and ends what is on record only', async () => {
+    await open();
+    const [kept, missing] = [specOf(), specOf()];
+    await fleet.create(kept);
+    await fleet.create(missing);
+    await until('both are ready', () => fleet.ready().length === 2);
+    await fleet.stop();
+    await world.alive.get(missing.id)?.fake.stop();
+    world.alive.delete(missing.id);
+    told = [];
+    await open();
+    await until('it is ready', () => fleet.ready().length === 1);
+    expect(fleet.get(kept.id)?.spec).toEqual(kept);
+    expect(told).toContain(`failed ${missing.id} (not_started): it was not there after a restart of the service`);
+    await until('it is on record', async () => (await lifeOf(missing.id))?.['gone_kind'] === 'not_started');
+  });
+
+  it('removes what nobody has on record', async () => {
+    await open();
+    const spec = specOf();
+    await provider.create?.(spec);
+    await until('it is gone', () => world.alive.size === 0);
+    expect(fleet.get(spec.id)).toBeUndefined();
+  });
+});
