@@ -2,22 +2,20 @@
 // requests/submit.ts calls a RequestQueue.
 import type { LiveRequest } from '../requests/live.ts';
 import { describeError } from '../telemetry/log.ts';
-import { type Board, countOtherInstances, hold, readySlots, refreshLimit, unhold } from './board.ts';
+import { type Board, hold, refreshLimit, unhold } from './board.ts';
 import { endRequest, perform, requeue } from './perform.ts';
-import { mayServe } from './pools.ts';
-import { capacity } from './slots.ts';
+import { findPlace, hasWaiting } from './pool-index.ts';
+import { countInstances, poolOfDeployment } from './pools.ts';
 
 /** True: an instance with room is held for it, so that its row is inserted already leased. */
 export function reserve(board: Board, request: LiveRequest): boolean {
-  const max = board.limits.get(request.deploymentId);
-  // Nobody overtakes those who wait, or whose lease is on its way.
-  if (!board.isOpen || board.waiting.size + board.leasing > 0 || max === undefined) return false;
-  const slots = readySlots(board).find(
-    (candidate) =>
-      candidate.pending < capacity(candidate) &&
-      mayServe(board, request.deploymentId, candidate) &&
-      countOtherInstances(board, request.deploymentId, candidate) < max,
-  );
+  const { deploymentId } = request;
+  const max = board.limits.get(deploymentId);
+  if (!board.isOpen || max === undefined) return false;
+  const index = poolOfDeployment(board, deploymentId);
+  // Nobody overtakes those who wait for the same instances, or whose lease is on its way.
+  if (index === undefined || index.leasing > 0 || hasWaiting(index)) return false;
+  const slots = findPlace(index, countInstances(board, deploymentId) < max ? undefined : deploymentId);
   if (slots === undefined) return false;
   hold(board, request, slots, 'idle');
   return true;

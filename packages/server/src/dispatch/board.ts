@@ -7,6 +7,8 @@ import type { Fleet, Instance } from '../instances/fleet.ts';
 import type { LiveRequest } from '../requests/live.ts';
 import { type Because, startTrace } from '../requests/report.pure.ts';
 import { createPayloadBudget } from './payload-budget.ts';
+import type { PoolIndex } from './pool-index.ts';
+import { addLane, learnPool, onSpread, onWork, removeLane } from './pools.ts';
 import { createRunTimes, type RunTimes } from './run-times.ts';
 import { createSlots, enter, leave, type Slots, type SlotsWatch } from './slots.ts';
 import { createUsage, type Usage } from './usage.ts';
@@ -35,8 +37,11 @@ export interface Board {
   readonly limits: Map<string, number>;
   /** Whose instances may run them; kept when limits are read anew (pools.ts). */
   readonly pools: Map<string, Pool>;
-  /** Requests whose lease is being written. */
-  leasing: number;
+  readonly indexes: Map<string, PoolIndex>;
+  /** Pools that something happened to since they were looked at. */
+  readonly touched: Set<PoolIndex>;
+  /** Of each deployment: the instances its requests are on. */
+  readonly spread: Map<string, Set<Slots>>;
   /** Attempts under way, until they are settled. */
   readonly running: Set<Promise<void>>;
   /** False before the start and while the service stops: nothing new is given out. */
@@ -52,16 +57,27 @@ export function createBoard(deps: DispatchDeps, pump: (board: Board) => void): B
   };
   const board: Board = {
     deps,
-    waiting: createWaiting(onChange),
+    waiting: createWaiting({
+      onChange,
+      onOpened: (lane) => addLane(board, lane),
+      onClosed: (lane) => removeLane(board, lane),
+    }),
     demandListeners,
-    slotsWatch: { now: () => deps.execution.clock.now(), onChange },
+    slotsWatch: {
+      now: () => deps.execution.clock.now(),
+      onChange,
+      onWork: (slots) => onWork(board, slots),
+      onSpread: (slots, change) => onSpread(board, slots, change),
+    },
     usage: createUsage(() => deps.execution.clock.now()),
     runTimes: createRunTimes(),
     budget: createPayloadBudget(),
     slotsById: new Map(),
     limits: new Map(),
     pools: new Map(),
-    leasing: 0,
+    indexes: new Map(),
+    touched: new Set(),
+    spread: new Map(),
     running: new Set(),
     isOpen: false,
     pump: () => pump(board),
@@ -70,23 +86,11 @@ export function createBoard(deps: DispatchDeps, pump: (board: Board) => void): B
 }
 
 export function slotsOf(board: Board, instance: Instance): Slots {
-  const known = board.slotsById.get(instance.id) ?? createSlots(instance, board.slotsWatch);
-  board.slotsById.set(instance.id, known);
-  return known;
-}
-
-/** The ready instances, the one with the least to do first: work spreads before it piles up. */
-export function readySlots(board: Board): Slots[] {
-  const ready = board.deps.fleet.ready().map((instance) => slotsOf(board, instance));
-  return ready.sort((a, b) => a.pending - b.pending);
-}
-
-export function countOtherInstances(board: Board, deploymentId: string, except: Slots): number {
-  let count = 0;
-  for (const slots of board.slotsById.values()) {
-    if (slots !== except && slots.deployments.has(deploymentId)) count += 1;
-  }
-  return count;
+  const known = board.slotsById.get(instance.id);
+  if (known) return known;
+  const made = createSlots(instance, board.slotsWatch);
+  board.slotsById.set(instance.id, made);
+  return made;
 }
 
 /** The request is this instance's from now on: in memory first, so that nobody else gives it away meanwhile. */
@@ -114,7 +118,5 @@ export function unhold(request: LiveRequest, slots: Slots): void {
 export async function refreshLimit(board: Board, deploymentId: string): Promise<void> {
   const deployment = await board.deps.directory.find(deploymentId);
   if (deployment === undefined) return;
-  const { poolOf } = board.deps;
-  if (poolOf) board.pools.set(deploymentId, poolOf(deployment));
-  board.limits.set(deploymentId, deployment.maxInstances);
+  learnPool(board, deploymentId, { pool: board.deps.poolOf?.(deployment), max: deployment.maxInstances });
 }

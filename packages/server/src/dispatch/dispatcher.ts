@@ -9,6 +9,7 @@ import type { EtaMs } from './eta.pure.ts';
 import { type GuestPlace, type InstanceWork, takeGuestPlace, workOn } from './guests.ts';
 import { pump } from './loop.ts';
 import { endRequest, perform } from './perform.ts';
+import { forgetPools, forgetSlots, joinPool, quitPool } from './pools.ts';
 import { enter, type Guest } from './slots.ts';
 import { etaOf, positionOf } from './standing.ts';
 
@@ -37,8 +38,12 @@ export interface Dispatcher extends RequestQueue {
 export function createDispatcher(deps: DispatchDeps): Dispatcher {
   const board = createBoard(deps, pump);
   deps.fleet.listen({
-    onReady: () => board.pump(),
+    onReady(instance) {
+      joinPool(board, slotsOf(board, instance));
+      board.pump();
+    },
     onLost: (instance) => leaveUnsent(board, instance),
+    onDraining: (instance) => leaveUnsent(board, instance),
     onGone: (instance) => giveUpAll(board, instance),
   });
   return {
@@ -52,7 +57,7 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
       if (board.waiting.remove(request)) void endRequest(board, request, wish);
     },
     refreshLimits() {
-      board.limits.clear();
+      forgetPools(board);
       const refreshed = [...board.waiting.lanes()].map((lane) => refreshLimit(board, lane.deploymentId));
       void Promise.allSettled(refreshed).then(() => board.pump());
     },
@@ -75,20 +80,25 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
 
 // What was not sent yet is free to go elsewhere; what was sent finds out for itself (execution/watch.ts).
 function leaveUnsent(board: Board, instance: Instance): void {
+  const slots = board.slotsById.get(instance.id);
+  if (slots === undefined) return;
+  quitPool(board, slots);
   const reason = instance.reason ?? 'the instance was lost';
-  for (const attempt of board.slotsById.get(instance.id)?.attempts ?? []) {
-    if (!attempt.isWatched) attempt.leave(reason);
-  }
+  for (const attempt of slots.attempts) if (!attempt.isWatched) attempt.leave(reason);
+  // Where it was the last current one, outdated ones take over what waits.
+  board.pump();
 }
 
 function giveUpAll(board: Board, instance: Instance): void {
   const slots = board.slotsById.get(instance.id);
-  board.slotsById.delete(instance.id);
+  if (slots === undefined) return;
+  forgetSlots(board, slots);
   const reason = `the instance is gone: ${instance.reason ?? 'its process ended'}`;
-  for (const attempt of slots?.attempts ?? []) {
+  for (const attempt of slots.attempts) {
     attempt.leave(reason);
     attempt.onGone?.(reason);
   }
+  board.pump();
 }
 
 async function drain(board: Board, graceMs: number): Promise<void> {

@@ -1,86 +1,136 @@
 // Gives waiting requests to instances that have room: gather (board.ts) → decide (assign.pure.ts) → act (lease, perform).
 // Event-driven: a submit, an ended run, an instance that became ready call it in their own turn; nothing polls.
+import type { Attempt } from '../execution/attempt.ts';
 import { type LiveRequest, wishStop } from '../requests/live.ts';
 import { hasCancelWish } from '../requests/requests.sql.ts';
 import { describeError } from '../telemetry/log.ts';
 import { chooseNext, type LaneView } from './assign.pure.ts';
-import { type Board, countOtherInstances, hold, readySlots, unhold } from './board.ts';
+import { type Board, hold, unhold } from './board.ts';
+import type { Lane } from './lane.ts';
 import { endRequest, perform, requeue } from './perform.ts';
-import { mayServe } from './pools.ts';
+import { findPlace, hasWaiting, leastBusy, type PoolIndex } from './pool-index.ts';
+import { countOtherInstances, maxInstancesOf, mayRunOn } from './pools.ts';
 import { room, type Slots } from './slots.ts';
 
 const LEASE_PAUSE_MS = 1_000;
 
 export function pump(board: Board): void {
-  while (board.isOpen && board.waiting.size > 0 && giveLevel(board)) {
-    // until nobody has room or nobody waits
+  if (!board.isOpen) return;
+  for (const index of board.touched) {
+    give(board, index);
+    if (!hasWaiting(index)) rebalance(board, index);
+    board.touched.delete(index);
   }
-  if (board.isOpen && board.waiting.size === 0) rebalance(board);
 }
 
-/** Below this, what waits ahead on a busy instance starts sooner there than it could be moved. */
-const WORTH_MOVING_MS = 500;
-
-// Nobody waits and an instance is idle: it takes what is given ahead to a busy one and not sent yet.
-function rebalance(board: Board): void {
-  const [idle, ...others] = readySlots(board);
-  if (idle === undefined || idle.pending > 0) return;
-  for (const slots of others.reverse()) {
-    if (slots.pending < 2 || slots.meanRunMs < WORTH_MOVING_MS) continue;
-    const unsent = [...slots.attempts].find((attempt) => !attempt.isWatched && mayRunOn(board, attempt.request, idle));
-    if (unsent) {
-      unsent.leave('moved to an idle instance before it was sent');
-      return;
+// Until nobody has room or nobody waits.
+function give(board: Board, index: PoolIndex): void {
+  while (index.free.size > 0) {
+    // Level by level: a second request ahead on one instance only when every other has as much to do.
+    const slots = leastBusy(index);
+    if (slots === undefined) break;
+    if (!giveTo(board, index, slots)) break;
+  }
+  for (const slots of index.changed) {
+    index.changed.delete(slots);
+    if (index.limited.size > 0) giveTo(board, index, slots);
+  }
+  for (const lane of index.opened) {
+    while (lane.size > 0) {
+      const slots = findPlace(index, lane.deploymentId);
+      if (slots === undefined || !giveTo(board, index, slots)) break;
     }
+    index.opened.delete(lane);
   }
 }
 
-function mayRunOn(board: Board, request: LiveRequest, slots: Slots): boolean {
-  if (!mayServe(board, request.deploymentId, slots)) return false;
-  const max = board.limits.get(request.deploymentId) ?? 1;
-  return countOtherInstances(board, request.deploymentId, slots) < max;
-}
-
-// Level by level: a second request ahead on one instance only when every other has as much to do.
-function giveLevel(board: Board): boolean {
-  let gave = false;
-  for (const slots of readySlots(board)) {
-    const free = slots.pending === 0 ? 1 : room(slots);
-    for (let given = 0; given < free; given += 1) {
-      const choice = chooseNext(viewLanes(board, slots), board.usage);
-      const request = choice && board.waiting.shift(choice.deploymentId);
-      if (choice === undefined || request === undefined) break;
-      hold(board, request, slots, choice.because);
-      void leaseAndPerform(board, request, slots);
-      gave = true;
-    }
+function giveTo(board: Board, index: PoolIndex, slots: Slots): boolean {
+  const free = slots.pending === 0 ? 1 : room(slots);
+  for (let given = 0; given < free; given += 1) {
+    const choice = chooseNext(viewLanes(board, index, slots), board.usage);
+    const request = choice && board.waiting.shift(choice.deploymentId);
+    if (choice === undefined || request === undefined) return given > 0;
+    hold(board, request, slots, choice.because);
+    void leaseAndPerform(board, { request, slots, index });
   }
-  return gave;
+  return free > 0;
 }
 
-function viewLanes(board: Board, slots: Slots): LaneView[] {
+function viewLanes(board: Board, index: PoolIndex, slots: Slots): LaneView[] {
   const views: LaneView[] = [];
-  for (const lane of board.waiting.lanes()) {
-    const head = lane.peek();
-    if (head === undefined || !mayServe(board, lane.deploymentId, slots)) continue;
-    views.push({
-      accountId: lane.accountId,
-      deploymentId: lane.deploymentId,
-      headPriority: head.priority,
-      headCreatedAt: head.createdAt,
-      otherInstances: countOtherInstances(board, lane.deploymentId, slots),
-      maxInstances: board.limits.get(lane.deploymentId) ?? 1,
-    });
+  for (const lane of index.free.values()) addView(board, views, { lane, slots });
+  if (index.limited.size === 0) return views;
+  for (const deploymentId of slots.deployments.keys()) {
+    const lane = index.limited.get(deploymentId);
+    if (lane) addView(board, views, { lane, slots });
   }
   return views;
 }
 
-async function leaseAndPerform(board: Board, request: LiveRequest, slots: Slots): Promise<void> {
+function addView(board: Board, views: LaneView[], { lane, slots }: { lane: Lane; slots: Slots }): void {
+  const { accountId, deploymentId } = lane;
+  const head = lane.peek();
+  if (head === undefined) return;
+  views.push({
+    accountId,
+    deploymentId,
+    headPriority: head.priority,
+    headCreatedAt: head.createdAt,
+    otherInstances: countOtherInstances(board, deploymentId, slots),
+    maxInstances: maxInstancesOf(board, deploymentId),
+  });
+}
+
+/** Below this, what waits ahead on a busy instance starts sooner there than it could be moved. */
+const WORTH_MOVING_MS = 500;
+/** At most so many are looked at, each time others. */
+const LOOKS = 8;
+
+// Nobody waits and an instance is idle: it takes what is given ahead to a busy one and not sent yet.
+function rebalance(board: Board, index: PoolIndex): void {
+  if (index.crowded.size === 0) return;
+  const idle = leastBusy(index);
+  if (idle === undefined || idle.pending > 0) return;
+  for (const slots of [...firstOf(index.crowded, LOOKS)]) {
+    const unsent = slots.meanRunMs < WORTH_MOVING_MS ? undefined : findUnsentFor(board, idle, slots);
+    if (unsent) {
+      // Until the one that leaves waits again, no other is moved.
+      if (!unsent.signal.aborted) unsent.leave('moved to an idle instance before it was sent');
+      return;
+    }
+    index.crowded.delete(slots);
+    index.crowded.add(slots);
+  }
+}
+
+function findUnsentFor(board: Board, idle: Slots, { attempts }: Slots): Attempt | undefined {
+  for (const attempt of attempts) {
+    if (!attempt.isWatched && mayRunOn(board, attempt.request.deploymentId, idle)) return attempt;
+  }
+  return undefined;
+}
+
+function* firstOf<T>(items: Iterable<T>, count: number): IterableIterator<T> {
+  let left = count;
+  for (const item of items) {
+    if (left === 0) return;
+    left -= 1;
+    yield item;
+  }
+}
+
+interface Lease {
+  readonly request: LiveRequest;
+  readonly slots: Slots;
+  readonly index: PoolIndex;
+}
+
+async function leaseAndPerform(board: Board, { request, slots, index }: Lease): Promise<void> {
   const { writes, log, clock } = board.deps.execution;
   const { id, epoch, promptId = '' } = request;
   const wish = { requestId: id, epoch, instanceId: slots.instance.id, promptId, now: clock.now() };
   try {
-    const isLeased = await countLeasing(board, writes.lease(wish));
+    const isLeased = await countLeasing(index, writes.lease(wish));
     if (isLeased) return perform(board, { request, slots, isResumed: false });
     unhold(request, slots);
     await leaveLease(board, request);
@@ -91,12 +141,12 @@ async function leaseAndPerform(board: Board, request: LiveRequest, slots: Slots)
   }
 }
 
-async function countLeasing<T>(board: Board, lease: Promise<T>): Promise<T> {
-  board.leasing += 1;
+async function countLeasing<T>(index: PoolIndex, lease: Promise<T>): Promise<T> {
+  index.leasing += 1;
   try {
     return await lease;
   } finally {
-    board.leasing -= 1;
+    index.leasing -= 1;
   }
 }
 

@@ -1,34 +1,130 @@
 // Requests go only to instances of their pool, and to outdated ones only while no current one is ready.
 import { expect, it } from 'vitest';
+import { makeBoard } from '../../testing/make-board.ts';
+import { makeLiveRequest } from '../../testing/make-live-request.ts';
 import type { Pool } from '../deployments/pool.pure.ts';
-import type { Board } from './board.ts';
-import { mayServe } from './pools.ts';
-import type { Slots } from './slots.ts';
+import { reserve } from './accept.ts';
+import { learnPool } from './pools.ts';
+import { learnRun } from './slots.ts';
 
-interface Made {
-  readonly pool?: string;
-  readonly spec?: { readonly fingerprint: string };
-}
+const d1: Pool = { key: 'deployment:d1', isScaled: true, fingerprint: 'v2' };
+const d2: Pool = { key: 'deployment:d2', isScaled: true, fingerprint: 'v1' };
+const shared: Pool = { key: 'default', isScaled: false, fingerprint: '' };
+const old = { pool: 'deployment:d1', fingerprint: 'v1' };
+const current = { pool: 'deployment:d1', fingerprint: 'v2' };
 
-const scaled: Pool = { key: 'deployment:d1', isScaled: true, fingerprint: 'v2' };
-const old: Made = { pool: 'deployment:d1', spec: { fingerprint: 'v1' } };
-const current: Made = { pool: 'deployment:d1', spec: { fingerprint: 'v2' } };
-
-function serves(pool: Pool | undefined, instance: Made, ready: readonly Made[] = []): boolean {
-  const pools = new Map(pool === undefined ? [] : [['d1', pool]]);
-  const board = { pools, deps: { poolOf: () => pool, fleet: { ready: () => ready } } } as unknown as Board;
-  return mayServe(board, 'd1', { instance } as unknown as Slots);
+let count = 0;
+function make(deploymentId: string) {
+  count += 1;
+  return makeLiveRequest({ id: `r${count}`, deploymentId, createdAt: count });
 }
 
 it('gives a request to no instance of another pool, nor before its pool is known', () => {
-  expect(serves(scaled, {})).toBe(false);
-  expect(serves(scaled, { ...current, pool: 'deployment:d2' })).toBe(false);
-  expect(serves(scaled, current)).toBe(true);
-  expect(serves({ key: 'default', isScaled: false, fingerprint: '' }, {})).toBe(true);
-  expect(serves(undefined, {})).toBe(false);
+  const { board, addInstance } = makeBoard({ pools: { d1, d2, d3: shared }, max: { d1: 9, d2: 9, d3: 9 } });
+  const everybody = addInstance('everybody');
+  const ofD1 = addInstance('ofD1', current);
+  const requests = ['d1', 'd2', 'd3', 'unknown'].map(make);
+  for (const request of requests) board.waiting.push(request);
+  board.pump();
+  expect(requests.map(({ instanceId }) => instanceId)).toEqual([
+    ofD1.instance.id,
+    undefined,
+    everybody.instance.id,
+    undefined,
+  ]);
+  learnPool(board, 'unknown', { pool: shared, max: 1 });
+  everybody.pending = 0;
+  board.pump();
+  expect(board.waiting.size).toBe(1);
 });
 
-it('uses an outdated instance until a current one is ready', () => {
-  expect(serves(scaled, old, [old])).toBe(true);
-  expect(serves(scaled, old, [old, current])).toBe(false);
+it('uses an outdated instance until a current one is ready, and again when that is gone', () => {
+  const { board, addInstance, quit, end } = makeBoard({ pools: { d1 }, max: { d1: 9 } });
+  addInstance('old', old);
+  const [first, second, third] = [make('d1'), make('d1'), make('d1')];
+  expect(reserve(board, first)).toBe(true);
+  expect(first.instanceId).toBe('old');
+  end(first);
+  const slots = addInstance('current', current);
+  expect(reserve(board, second)).toBe(true);
+  expect(second.instanceId).toBe('current');
+  quit(slots);
+  expect(reserve(board, third)).toBe(true);
+  expect(third.instanceId).toBe('old');
+});
+
+it('gives to current instances only as soon as a version is edited', () => {
+  const { board, addInstance } = makeBoard({ pools: { d1 }, max: { d1: 9 } });
+  addInstance('old', current);
+  addInstance('new', { pool: 'deployment:d1', fingerprint: 'v3' });
+  learnPool(board, 'd1', { pool: { ...d1, fingerprint: 'v3' }, max: 9 });
+  const request = make('d1');
+  expect(reserve(board, request)).toBe(true);
+  expect(request.instanceId).toBe('new');
+});
+
+it('takes the direct path although others wait for instances of another pool', () => {
+  const { board, addInstance } = makeBoard({ pools: { d1, d2 }, max: { d1: 1, d2: 1 } });
+  addInstance('ofD2', { pool: 'deployment:d2', fingerprint: 'v1' });
+  board.waiting.push(make('d1'));
+  board.pump();
+  expect(reserve(board, make('d2'))).toBe(true);
+  expect(reserve(board, make('d1'))).toBe(false);
+});
+
+it('lets nobody overtake those who wait for the same instances', () => {
+  const { board, addInstance } = makeBoard({ max: { d1: 1, d2: 1 } });
+  const waiting = make('d1');
+  board.waiting.push(waiting);
+  expect(reserve(board, make('d2'))).toBe(false);
+  addInstance('i1');
+  expect(waiting.instanceId).toBe('i1');
+});
+
+it('goes on where it is when it is on as many instances as it may be', () => {
+  const { board, addInstance, given, end } = makeBoard({ max: { d1: 1 } });
+  const one = addInstance('one');
+  addInstance('two');
+  learnRun(one, 1_000);
+  const requests = [make('d1'), make('d1'), make('d1'), make('d1')];
+  for (const request of requests) board.waiting.push(request);
+  board.pump();
+  // One runs and one is given ahead; the other instance stays idle.
+  expect(given).toHaveLength(2);
+  for (const request of requests) end(request);
+  expect(new Set(given.map(({ instanceId }) => instanceId)).size).toBe(1);
+  expect(given).toHaveLength(4);
+});
+
+it('spreads to further instances when the limit is raised', () => {
+  const { board, addInstance, given } = makeBoard({ max: { d1: 1 } });
+  for (const id of ['one', 'two', 'three']) learnRun(addInstance(id), 2_000);
+  for (let n = 0; n < 9; n += 1) board.waiting.push(make('d1'));
+  board.pump();
+  expect(new Set(given.map(({ instanceId }) => instanceId)).size).toBe(1);
+  learnPool(board, 'd1', { pool: undefined, max: 3 });
+  board.pump();
+  expect(new Set(given.map(({ instanceId }) => instanceId)).size).toBe(3);
+  expect(given).toHaveLength(6);
+});
+
+it('walks neither all instances nor all deployments for each run that ends', () => {
+  const many = 1_000;
+  const ids = Array.from({ length: many }, (_, n) => `d${n}`);
+  const { board, addInstance, given, end } = makeBoard({ max: Object.fromEntries(ids.map((id) => [id, 1])) });
+  for (const id of ids) learnRun(addInstance(id), 2_000);
+  for (const id of ids) for (let n = 0; n < 4; n += 1) board.waiting.push(make(id));
+  board.pump();
+  expect(given).toHaveLength(2 * many);
+  let looks = 0;
+  const { lane } = board.waiting;
+  Object.assign(board.waiting, {
+    lane(id: string) {
+      looks += 1;
+      return lane(id);
+    },
+  });
+  for (const request of given.slice(0, 100)) end(request);
+  expect(given).toHaveLength(2 * many + 100);
+  expect(looks).toBeLessThan(1_000);
 });

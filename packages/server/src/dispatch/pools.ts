@@ -1,32 +1,149 @@
-// Which instances may be given a deployment's requests: those of its pool, and of a scaled one those that are current as
-// soon as any is. Asked by loop.ts and accept.ts for each choice; without scaled hardware it costs one comparison.
+// Whose requests each instance may be given: the pools (deployments/pool.pure.ts), each with its index. Kept true by what
+// happens to lanes, instances and deployments; loop.ts looks at the pools that something happened to.
 import { DEFAULT_POOL, type Pool } from '../deployments/pool.pure.ts';
 import type { Instance } from '../instances/fleet.ts';
 import type { Board } from './board.ts';
+import type { Lane } from './lane.ts';
+import { createPoolIndex, isEmpty, join, type PoolIndex, quit, setFingerprint, sort } from './pool-index.ts';
 import type { Slots } from './slots.ts';
 
-interface Member {
-  readonly pool?: string;
-  readonly spec?: { readonly fingerprint: string } | undefined;
-}
-
-export function mayServe(board: Board, deploymentId: string, { instance }: Slots): boolean {
-  // Everybody shares the instances that are there.
-  if (board.deps.poolOf === undefined) return true;
+/** undefined while it is not known: nobody else's instance may be given its requests. */
+export function poolOfDeployment(board: Board, deploymentId: string): PoolIndex | undefined {
+  if (board.deps.poolOf === undefined) return openIndex(board, DEFAULT_POOL);
   const pool = board.pools.get(deploymentId);
-  // Not looked up yet: it must not end up on somebody else's instance.
-  if (pool === undefined || keyOf(instance) !== pool.key) return false;
-  return !pool.isScaled || isCurrent(instance, pool) || !hasCurrent(board, pool);
+  if (pool === undefined) return undefined;
+  const index = openIndex(board, pool.key);
+  if (pool.isScaled) setFingerprint(index, pool.fingerprint);
+  return index;
 }
 
-function hasCurrent(board: Board, pool: Pool): boolean {
-  return board.deps.fleet.ready().some((instance) => keyOf(instance) === pool.key && isCurrent(instance, pool));
+export function poolOfInstance(board: Board, instance: Instance): PoolIndex {
+  // Without scaled hardware everybody shares the instances that are there.
+  return openIndex(board, board.deps.poolOf === undefined ? DEFAULT_POOL : instance.pool);
 }
 
-function keyOf({ pool }: Instance & Member): string {
-  return pool ?? DEFAULT_POOL;
+function openIndex(board: Board, key: string): PoolIndex {
+  const known = board.indexes.get(key);
+  if (known) return known;
+  const made = createPoolIndex(key);
+  board.indexes.set(key, made);
+  return made;
 }
 
-function isCurrent({ spec }: Instance & Member, { fingerprint }: Pool): boolean {
-  return spec?.fingerprint === fingerprint;
+function closeIfEmpty(board: Board, index: PoolIndex): void {
+  if (isEmpty(index) && index.key !== DEFAULT_POOL) board.indexes.delete(index.key);
+}
+
+/** What the deployment's directory entry says, read just now. */
+export function learnPool(board: Board, deploymentId: string, learned: { pool: Pool | undefined; max: number }): void {
+  const { pool, max } = learned;
+  const lane = board.waiting.lane(deploymentId);
+  if (lane) removeLane(board, lane);
+  if (pool) board.pools.set(deploymentId, pool);
+  board.limits.set(deploymentId, max);
+  if (lane) addLane(board, lane);
+}
+
+/** Deployments were edited. Those that wait stay where they are until they are read anew. */
+export function forgetPools(board: Board): void {
+  for (const deploymentId of board.limits.keys()) {
+    if (board.waiting.lane(deploymentId)) continue;
+    board.limits.delete(deploymentId);
+    board.pools.delete(deploymentId);
+  }
+}
+
+export function addLane(board: Board, lane: Lane): void {
+  const index = poolOfDeployment(board, lane.deploymentId);
+  if (index === undefined) return;
+  board.touched.add(index);
+  if (isLimited(board, lane.deploymentId)) {
+    index.limited.set(lane.deploymentId, lane);
+    index.opened.add(lane);
+  } else index.free.set(lane.deploymentId, lane);
+}
+
+export function removeLane(board: Board, lane: Lane): void {
+  const index = poolOfDeployment(board, lane.deploymentId);
+  if (index === undefined) return;
+  // A pool that nobody waits for any more is looked at too: its idle instances may take over from its busy ones.
+  board.touched.add(index);
+  index.free.delete(lane.deploymentId);
+  index.limited.delete(lane.deploymentId);
+  index.opened.delete(lane);
+  closeIfEmpty(board, index);
+}
+
+/** On as many instances as it may be on: it only goes on where it is. */
+function isLimited(board: Board, deploymentId: string): boolean {
+  return countInstances(board, deploymentId) >= maxInstancesOf(board, deploymentId);
+}
+
+export function maxInstancesOf(board: Board, deploymentId: string): number {
+  return board.limits.get(deploymentId) ?? 1;
+}
+
+export function countInstances(board: Board, deploymentId: string): number {
+  return board.spread.get(deploymentId)?.size ?? 0;
+}
+
+export function countOtherInstances(board: Board, deploymentId: string, except: Slots): number {
+  return countInstances(board, deploymentId) - (except.deployments.has(deploymentId) ? 1 : 0);
+}
+
+export function mayRunOn(board: Board, deploymentId: string, slots: Slots): boolean {
+  if (slots.pool === undefined || slots.pool !== poolOfDeployment(board, deploymentId)) return false;
+  return countOtherInstances(board, deploymentId, slots) < maxInstancesOf(board, deploymentId);
+}
+
+/** The deployment's first request came to the instance, or its last one left. */
+export function onSpread(board: Board, slots: Slots, change: { deploymentId: string; isThere: boolean }): void {
+  const { deploymentId, isThere } = change;
+  // Of an instance that is gone its attempts tell still.
+  if (isThere !== (board.slotsById.get(slots.instance.id) === slots && slots.deployments.has(deploymentId))) return;
+  const places = board.spread.get(deploymentId);
+  if (isThere) {
+    if (places) places.add(slots);
+    else board.spread.set(deploymentId, new Set([slots]));
+  } else if (places?.delete(slots) && places.size === 0) board.spread.delete(deploymentId);
+  const lane = board.waiting.lane(deploymentId);
+  if (lane === undefined) return;
+  const index = poolOfDeployment(board, deploymentId);
+  if (index === undefined || index.limited.has(deploymentId) === isLimited(board, deploymentId)) return;
+  removeLane(board, lane);
+  addLane(board, lane);
+}
+
+/** What the instance has to do, or how much it may be given ahead, has changed. */
+export function onWork(board: Board, slots: Slots): void {
+  const { pool } = slots;
+  if (pool === undefined) return;
+  sort(pool, slots);
+  board.touched.add(pool);
+}
+
+/** It takes work from now on. */
+export function joinPool(board: Board, slots: Slots): void {
+  if (slots.pool) return;
+  slots.pool = poolOfInstance(board, slots.instance);
+  join(slots.pool, slots);
+  board.touched.add(slots.pool);
+}
+
+/** It takes no more work: lost, draining or gone. */
+export function quitPool(board: Board, slots: Slots): void {
+  const { pool } = slots;
+  if (pool === undefined) return;
+  slots.pool = undefined;
+  quit(pool, slots);
+  // Outdated ones may have to stand in for it.
+  board.touched.add(pool);
+  closeIfEmpty(board, pool);
+}
+
+/** Its runs do not go on: they count for nobody's limit any more. */
+export function forgetSlots(board: Board, slots: Slots): void {
+  quitPool(board, slots);
+  board.slotsById.delete(slots.instance.id);
+  for (const deploymentId of slots.deployments.keys()) onSpread(board, slots, { deploymentId, isThere: false });
 }

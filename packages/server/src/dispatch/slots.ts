@@ -2,6 +2,8 @@
 import type { Attempt } from '../execution/attempt.ts';
 import { createTurn, type Turn } from '../execution/turn.ts';
 import type { Instance } from '../instances/fleet.ts';
+import type { PoolIndex } from './pool-index.ts';
+import type { Link } from './slots-list.ts';
 
 export interface Slots {
   readonly instance: Instance;
@@ -18,13 +20,18 @@ export interface Slots {
   meanRunMs: number;
   /** When its last work ended; undefined when it never had any. */
   idleSince: number | undefined;
+  /** While it takes work. */
+  pool: PoolIndex | undefined;
+  readonly link: Link;
   readonly watch: SlotsWatch;
 }
 
-/** Whoever decides how many instances there are hears of what each has to do (demand.ts). */
+/** Whoever chooses among instances (pools.ts), or decides how many there are (demand.ts), hears of what each has to do. */
 export interface SlotsWatch {
   now(): number;
   onChange(deploymentId: string): void;
+  onWork(slots: Slots): void;
+  onSpread(slots: Slots, change: { deploymentId: string; isThere: boolean }): void;
 }
 
 /** A prompt that is no request of ours and takes its turn among them (guests.ts). */
@@ -50,6 +57,8 @@ export function createSlots(instance: Instance, watch: SlotsWatch): Slots {
     deployments: new Map(),
     meanRunMs: UNKNOWN_RUN_MS,
     idleSince: undefined,
+    pool: undefined,
+    link: { list: undefined, before: undefined, after: undefined },
     watch,
   };
 }
@@ -70,20 +79,27 @@ export function room(slots: Slots): number {
 
 export function enter(slots: Slots, deploymentId: string) {
   slots.pending += 1;
-  slots.deployments.set(deploymentId, (slots.deployments.get(deploymentId) ?? 0) + 1);
+  const count = slots.deployments.get(deploymentId) ?? 0;
+  slots.deployments.set(deploymentId, count + 1);
+  if (count === 0) slots.watch.onSpread(slots, { deploymentId, isThere: true });
+  slots.watch.onWork(slots);
   slots.watch.onChange(deploymentId);
 }
 
 export function leave(slots: Slots, deploymentId: string) {
   slots.pending -= 1;
   const count = (slots.deployments.get(deploymentId) ?? 1) - 1;
-  if (count === 0) slots.deployments.delete(deploymentId);
-  else slots.deployments.set(deploymentId, count);
+  if (count === 0) {
+    slots.deployments.delete(deploymentId);
+    slots.watch.onSpread(slots, { deploymentId, isThere: false });
+  } else slots.deployments.set(deploymentId, count);
   if (slots.pending === 0) slots.idleSince = slots.watch.now();
+  slots.watch.onWork(slots);
   slots.watch.onChange(deploymentId);
 }
 
 export function learnRun(slots: Slots, runMs: number) {
   slots.meanRunMs += (runMs - slots.meanRunMs) * (slots.meanRunMs === UNKNOWN_RUN_MS ? 1 : WEIGHT);
   slots.turn.setDepth(slots.meanRunMs < SHORT_RUN_MS ? 2 : 1);
+  slots.watch.onWork(slots);
 }

@@ -14,21 +14,40 @@ export interface Waiting {
   rank(request: LiveRequest): number | undefined;
 }
 
-/** `onChange`: the deployment's queue grew or shrank. */
-export function createWaiting(onChange: (deploymentId: string) => void = () => undefined): Waiting {
+interface WaitingWatch {
+  /** The deployment's queue grew or shrank. */
+  onChange(deploymentId: string): void;
+  /** It began to wait, or nothing of it waits any more. */
+  onOpened(lane: Lane): void;
+  onClosed(lane: Lane): void;
+}
+
+const NOBODY: WaitingWatch = { onChange: () => undefined, onOpened: () => undefined, onClosed: () => undefined };
+
+export function createWaiting(watch: WaitingWatch = NOBODY): Waiting {
   const lanes = new Map<string, Lane>();
   let size = 0;
 
-  function laneOf(request: LiveRequest): Lane {
-    const lane = lanes.get(request.deploymentId) ?? createLane(request.accountId, request.deploymentId);
-    lanes.set(request.deploymentId, lane);
-    return lane;
+  function add(request: LiveRequest, push: (lane: Lane) => void) {
+    const { deploymentId } = request;
+    const known = lanes.get(deploymentId);
+    const lane = known ?? createLane(request.accountId, deploymentId);
+    push(lane);
+    size += 1;
+    if (known === undefined) {
+      lanes.set(deploymentId, lane);
+      watch.onOpened(lane);
+    }
+    watch.onChange(deploymentId);
   }
 
   function taken(lane: Lane) {
     size -= 1;
-    if (lane.size === 0) lanes.delete(lane.deploymentId);
-    onChange(lane.deploymentId);
+    if (lane.size === 0) {
+      watch.onClosed(lane);
+      lanes.delete(lane.deploymentId);
+    }
+    watch.onChange(lane.deploymentId);
   }
 
   return {
@@ -40,16 +59,8 @@ export function createWaiting(onChange: (deploymentId: string) => void = () => u
     },
     lanes: () => lanes.values(),
     lane: (deploymentId) => lanes.get(deploymentId),
-    push(request) {
-      laneOf(request).push(request);
-      size += 1;
-      onChange(request.deploymentId);
-    },
-    pushFront(request) {
-      laneOf(request).pushFront(request);
-      size += 1;
-      onChange(request.deploymentId);
-    },
+    push: (request) => add(request, (lane) => lane.push(request)),
+    pushFront: (request) => add(request, (lane) => lane.pushFront(request)),
     shift(deploymentId) {
       const lane = lanes.get(deploymentId);
       const request = lane?.shift();
