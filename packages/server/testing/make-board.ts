@@ -13,6 +13,7 @@ interface BoardOptions {
   /** Of each deployment; every deployment is in the default pool without it. */
   readonly pools?: Record<string, Pool>;
   readonly max?: Record<string, number>;
+  readonly onGiven?: (request: LiveRequest, slots: Slots) => void;
 }
 
 export interface TestBoard {
@@ -26,12 +27,16 @@ export interface TestBoard {
   end(request: LiveRequest): void;
 }
 
-export function makeBoard({ pools, max = {} }: BoardOptions = {}): TestBoard {
+export function makeBoard({ pools, max = {}, onGiven }: BoardOptions = {}): TestBoard {
   const clock = { now: 0 };
   const given: LiveRequest[] = [];
   const lease = ({ requestId }: { requestId: string }) => {
     const request = waiting.get(requestId);
-    if (request) given.push(request);
+    const slots = request && board.slotsById.get(request.instanceId ?? '');
+    if (request && slots) {
+      given.push(request);
+      onGiven?.(request, slots);
+    }
     return new Promise<boolean>(() => undefined);
   };
   const deps = {

@@ -7,9 +7,10 @@ import { type Board, createBoard, type DispatchDeps, refreshLimit, slotsOf } fro
 import { createDemand, type Demand } from './demand.ts';
 import type { EtaMs } from './eta.pure.ts';
 import { type GuestPlace, type InstanceWork, takeGuestPlace, workOn } from './guests.ts';
+import { giveUpAll, leaveUnsent } from './leave-instance.ts';
 import { pump } from './loop.ts';
 import { endRequest, perform } from './perform.ts';
-import { forgetPools, forgetSlots, joinPool, quitPool } from './pools.ts';
+import { forgetPools, joinPool } from './pools.ts';
 import { enter, type Guest } from './slots.ts';
 import { etaOf, positionOf } from './standing.ts';
 
@@ -76,29 +77,6 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
     },
     drain: (graceMs) => drain(board, graceMs),
   };
-}
-
-// What was not sent yet is free to go elsewhere; what was sent finds out for itself (execution/watch.ts).
-function leaveUnsent(board: Board, instance: Instance): void {
-  const slots = board.slotsById.get(instance.id);
-  if (slots === undefined) return;
-  quitPool(board, slots);
-  const reason = instance.reason ?? 'the instance was lost';
-  for (const attempt of slots.attempts) if (!attempt.isWatched) attempt.leave(reason);
-  // Where it was the last current one, outdated ones take over what waits.
-  board.pump();
-}
-
-function giveUpAll(board: Board, instance: Instance): void {
-  const slots = board.slotsById.get(instance.id);
-  if (slots === undefined) return;
-  forgetSlots(board, slots);
-  const reason = `the instance is gone: ${instance.reason ?? 'its process ended'}`;
-  for (const attempt of slots.attempts) {
-    attempt.leave(reason);
-    attempt.onGone?.(reason);
-  }
-  board.pump();
 }
 
 async function drain(board: Board, graceMs: number): Promise<void> {

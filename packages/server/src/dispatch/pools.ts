@@ -108,8 +108,7 @@ export function onSpread(board: Board, slots: Slots, change: { deploymentId: str
   } else if (places?.delete(slots) && places.size === 0) board.spread.delete(deploymentId);
   const lane = board.waiting.lane(deploymentId);
   if (lane === undefined) return;
-  const index = poolOfDeployment(board, deploymentId);
-  if (index === undefined || index.limited.has(deploymentId) === isLimited(board, deploymentId)) return;
+  // Also where it stays limited: after its limit was lowered, it may go on where it is only now.
   removeLane(board, lane);
   addLane(board, lane);
 }
