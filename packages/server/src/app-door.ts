@@ -4,7 +4,6 @@ import { createAuthenticator } from './accounts/authenticate.ts';
 import type { AppBase, AppEngine } from './app-engine.ts';
 import { openMetrics } from './app-metrics.ts';
 import { registerRoutes } from './app-routes.ts';
-import { describeFleet } from './dispatch/deadlines.ts';
 import { WATCH_TIMES } from './execution/watch.ts';
 import { createRouteServer } from './http/serve-route.ts';
 import { createHttpServer } from './http/server.ts';
@@ -18,7 +17,7 @@ import { tracing } from './telemetry/traces.ts';
 /** `notReady`: why calls are not taken now; undefined when they are. */
 export function createAppDoor(base: AppBase, engine: AppEngine, notReady: () => string | undefined) {
   const { config, overrides, clock, log, newId, db } = base;
-  const { waker, fleet, directory, live, dispatcher, simulator } = engine;
+  const { waker, fleet, directory, live, dispatcher, scaling, simulator } = engine;
   const { bodyLimitBytes, errorStatus, corsOrigins } = config;
   const http = createHttpServer({ log, newId, bodyLimitBytes, errorStatus, corsOrigins });
   if (tracing() !== undefined) traceServer(http);
@@ -29,7 +28,7 @@ export function createAppDoor(base: AppBase, engine: AppEngine, notReady: () => 
     isRefused: async (header) => (await authenticator.authenticate(header)).kind === 'refused',
     start: Date.now().toString(36),
     position: dispatcher.position,
-    whyWaiting: () => (fleet.ready().length > 0 ? undefined : describeFleet(fleet)),
+    whyWaiting: ({ deploymentId }) => (scaling.hasReady(deploymentId) ? undefined : scaling.whyWaiting(deploymentId)),
     tickMs: overrides.eventTickMs,
   });
   const proxyParts = { db, clock, newId, log, fleet, directory, dispatcher, authenticator, config };

@@ -3,6 +3,7 @@
 import { DEFAULT_LIMITS } from '@comfleet/api';
 import { createAppFleet } from './app-fleet.ts';
 import type { AppOverrides } from './app-overrides.ts';
+import { createAppScaler } from './app-scaler.ts';
 import { createBilling } from './billing/create-billing.ts';
 import type { Config } from './config.ts';
 import type { Database } from './db/database.ts';
@@ -10,7 +11,7 @@ import type { OpenedDatabase } from './db/open-database.ts';
 import { createWaker } from './db/wake.ts';
 import { createDeploymentDirectory } from './deployments/directory.ts';
 import { disableForFunds } from './deployments/disable-for-funds.ts';
-import { createDeadlines, describeFleet } from './dispatch/deadlines.ts';
+import { createDeadlines } from './dispatch/deadlines.ts';
 import { createDispatcher } from './dispatch/dispatcher.ts';
 import { WATCH_TIMES } from './execution/watch.ts';
 import { createInputCache } from './files/input-cache.ts';
@@ -62,7 +63,8 @@ export function createEngine(base: AppBase) {
     overrides.safeFetch ??
     createSafeFetch({ allowPrivateHosts: config.allowPrivateHosts, userAgent: `comfleet/${version}` });
 
-  const { fleet, poolOf } = createAppFleet(base, () => billing.meter);
+  const appFleet = createAppFleet(base, () => billing.meter);
+  const { fleet, poolOf } = appFleet;
   const instanceRecorder = recordInstanceEvents({ db, fleet, log });
   const { captureObjectInfo } = fleet;
   const objectInfos = createObjectInfos({ db });
@@ -113,14 +115,15 @@ export function createEngine(base: AppBase) {
     retentionDays: config.retentionDays,
   });
   const { stopRequest } = dispatcher;
+  const scaling = createAppScaler({ base, ...appFleet, directory, dispatcher, funds });
   const deadlines = createDeadlines({
     clock,
     live,
     dispatcher,
     startTimeoutMs: config.startTimeoutMs,
     waitingDeployments: dispatcher.demand.waitingDeployments,
-    hasReady: () => fleet.ready().length > 0,
-    whyWaiting: () => describeFleet(fleet),
+    hasReady: scaling.hasReady,
+    whyWaiting: scaling.whyWaiting,
   });
   const { retentionDays, requestRetentionDays } = config;
   const keptDays = { retentionDays, requestRetentionDays: Math.max(retentionDays, requestRetentionDays) };
@@ -129,6 +132,7 @@ export function createEngine(base: AppBase) {
   const fundsSweep = funds && createFundsSweep({ live, funds, log, stop: stopRequest, disableAll });
   const endOfRefused = async () => {
     dispatcher.refreshLimits();
+    void scaling.scaler.refresh();
     await endRefused({ live, directory, stop: stopRequest }).catch((error) =>
       log.error(describeError(error), 'ending the requests of a closed deployment'),
     );
@@ -150,6 +154,8 @@ export function createEngine(base: AppBase) {
     recent,
     writes,
     dispatcher,
+    poolOf,
+    scaling,
     webhooks,
     deadlines,
     retention,

@@ -3,15 +3,16 @@ import { DEFAULT_LIMITS } from '@comfleet/api';
 import type { Account, Authenticator } from './accounts/authenticate.ts';
 import { registerAccountRoutes } from './accounts/routes.ts';
 import type { AppOverrides } from './app-overrides.ts';
+import type { AppScaler } from './app-scaler.ts';
 import type { Funds } from './billing/funds.ts';
 import { costOf } from './billing/ledger.sql.ts';
 import { registerBillingRoutes } from './billing/routes.ts';
 import type { Config } from './config.ts';
 import type { Database } from './db/database.ts';
 import type { Waker } from './db/wake.ts';
-import type { DeploymentDirectory } from './deployments/directory.ts';
+import { type Deployment, type DeploymentDirectory, toDeployment } from './deployments/directory.ts';
+import type { Pool } from './deployments/pool.pure.ts';
 import { registerDeploymentRoutes } from './deployments/routes.ts';
-import { describeFleet } from './dispatch/deadlines.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import { registerEventRoutes } from './events/routes.ts';
 import type { InputCache } from './files/input-cache.ts';
@@ -59,6 +60,8 @@ export interface AppParts {
   readonly events: EventsHub;
   readonly writes: RequestWrites;
   readonly dispatcher: Dispatcher;
+  readonly poolOf: (deployment: Deployment) => Pool;
+  readonly scaling: AppScaler;
   readonly proxy: InstanceProxy;
   readonly authenticator: Authenticator;
   /** Undefined when billing is off. */
@@ -74,7 +77,9 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
   const { captureObjectInfo } = fleet;
   registerHealth(routes, { version: parts.version, notReady: parts.notReady });
   registerProxyRoutes(routes, parts.proxy.parts);
-  registerInstanceRoutes(routes, { db, clock, fleet, directory, versions, workOn: parts.dispatcher.workOn });
+  const { poolOf, scaling } = parts;
+  const { workOn } = parts.dispatcher;
+  registerInstanceRoutes(routes, { db, clock, fleet, directory, versions, poolOf, scaling: scaling.scaler, workOn });
   registerAccountRoutes(routes, {
     db,
     clock,
@@ -108,7 +113,7 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
     listEnvironments: () => listEnvironments(fleet),
     hardware: config.hardware,
     requireFunds: async (accountId) => await parts.funds?.requireFunds(accountId),
-    statusOf: (row) => (row.is_enabled ? statusOfFleet(fleet) : 'disabled'),
+    statusOf: (row) => scaling.statusOf(toDeployment(row)),
   });
   registerWebhookRoutes(routes, { db, clock });
   registerRequests(routes, parts);
@@ -157,7 +162,7 @@ function registerHistory(routes: RouteServer<Account>, parts: AppParts, lookup: 
     cancelledWord: parts.config.cancelledWord,
     position: dispatcher.position,
     eta: dispatcher.eta,
-    whyWaiting: () => describeFleet(parts.fleet),
+    whyWaiting: ({ deploymentId }) => parts.scaling.whyWaiting(deploymentId),
     deliveriesOf: (requestId) => deliveriesOf(db, requestId),
     costOf: (requestId) => costOf(db, requestId),
   });
@@ -173,9 +178,4 @@ async function listEnvironments(fleet: Fleet) {
       return { instanceId: instance.id, info };
     }),
   );
-}
-
-function statusOfFleet(fleet: Fleet) {
-  if (fleet.ready().length > 0) return 'running' as const;
-  return fleet.all().some((instance) => instance.phase === 'lost') ? ('error' as const) : ('starting' as const);
 }

@@ -105,6 +105,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   await engine.endOfRefused();
   await webhooks.start();
   dispatcher.start();
+  await engine.scaling.scaler.start();
   deadlines.start();
   fundsSweep?.start();
   retention.start();
@@ -132,6 +133,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     const closed = closeHttpServer(http, graceMs);
     const webhooksStopped = webhooks.drain(graceMs);
     await simulator?.stop();
+    await engine.scaling.scaler.stop();
     await dispatcher.drain(graceMs);
     await closed;
     await writes.stop();

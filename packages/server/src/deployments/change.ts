@@ -67,12 +67,15 @@ export async function createDeployment(
     disabledCode: null,
   };
   requireMinBelowMax(fields);
-  return await deps.db.transaction(async (tx) => {
+  const created = await deps.db.transaction(async (tx) => {
     const row = await insertDeployment(tx, { id: deps.newId(), accountId: actor.id, fields });
     if (row === undefined) throw new Error('insert of a deployment returned no row');
     await recordCreated(tx, { row, tokenId: actor.token.id });
     return row;
   });
+  // Whoever keeps a minimum of instances hears of it.
+  if (fields.minInstances > 0) void deps.waker.wake('deployments');
+  return created;
 }
 
 export async function changeDeployment(

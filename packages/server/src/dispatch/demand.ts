@@ -9,6 +9,8 @@ export interface Demand {
   waitingDeployments(): Iterable<string>;
   /** Given to the instance and not over there; `idleSince`: when its last work ended. */
   pendingOn(instanceId: string): { readonly count: number; readonly idleSince: number | undefined };
+  /** The pool whose instances run them, once it was looked up; undefined where everybody shares what is there. */
+  poolOf(deploymentId: string): string | undefined;
   onChange(listener: (deploymentId: string) => void): void;
 }
 
@@ -22,6 +24,7 @@ export function createDemand(board: Board): Demand {
       const slots = board.slotsById.get(instanceId);
       return { count: slots?.pending ?? 0, idleSince: slots?.idleSince };
     },
+    poolOf: (deploymentId) => board.pools.get(deploymentId)?.key,
     onChange: (listener) => void board.demandListeners.push(listener),
   };
 }

@@ -1,16 +1,25 @@
 // Statements about the lives of started instances. Each may be repeated.
 import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
-import type { GoneKind, InstanceSpec, ProviderKind } from './provider.ts';
+
+/** What it was asked for as (provider.ts: InstanceSpec). */
+export interface LifeSpec {
+  readonly id: string;
+  readonly pool: string;
+  readonly accountId: string;
+  readonly deploymentId: string;
+  readonly sku: string;
+  readonly fingerprint: string;
+}
 
 export interface OpenLife {
-  readonly spec: InstanceSpec;
+  readonly spec: LifeSpec;
   readonly askedAt: number;
 }
 
 export async function insertLife(
   db: Queryable,
-  { spec, provider, askedAt }: { spec: InstanceSpec; provider: ProviderKind; askedAt: number },
+  { spec, provider, askedAt }: { spec: LifeSpec; provider: string; askedAt: number },
 ): Promise<void> {
   await db.query(sql`
     insert into instance_lives (id, provider, pool, account_id, deployment_id, sku, fingerprint, asked_at)
@@ -30,7 +39,7 @@ export async function markDraining(db: Queryable, id: string, reason: string): P
     where id = ${id} and draining_at is null and gone_at is null`);
 }
 
-export async function markGone(db: Queryable, id: string, end: { kind: GoneKind; reason: string }): Promise<void> {
+export async function markGone(db: Queryable, id: string, end: { kind: string; reason: string }): Promise<void> {
   await db.query(sql`
     update instance_lives set gone_at = now(), gone_kind = ${end.kind}, reason = ${end.reason}
     where id = ${id} and gone_at is null`);

@@ -1,39 +1,44 @@
 // HTTP in and out of a deployment's instances: which there are, what they do for the caller, warming up, taking away.
-import { ApiError, formatInstant, type Instance as InstanceBody, read, validationError, WarmUp } from '@comfleet/api';
-import type { Database } from '../db/database.ts';
+import { ApiError, formatInstant, read, type Scaling, validationError, WarmUp } from '@comfleet/api';
 import type { Deployment, DeploymentDirectory } from '../deployments/directory.ts';
 import { judgeSubmit } from '../deployments/gate.pure.ts';
 import { readBody } from '../http/read-body.ts';
 import type { AccountCall, Caller, RouteServer } from '../http/serve-route.ts';
-import type { Clock } from '../telemetry/clock.ts';
 import { isUuid } from '../telemetry/new-id.ts';
-import type { Versions } from '../workflows/versions.ts';
-import type { Fleet, Instance } from './fleet.ts';
-import { findLastVersion } from './instances.sql.ts';
+import { type ListDeps, listInstances } from './list-instances.ts';
 
 interface Member extends Caller {
   readonly role: 'admin' | 'member';
 }
 
-interface Deps {
-  readonly db: Database;
-  readonly clock: Clock;
-  readonly fleet: Fleet;
+interface Deps extends ListDeps {
   readonly directory: DeploymentDirectory;
-  readonly versions: Versions;
-  /** What dispatch has there. */
-  readonly workOn: (instanceId: string) => {
-    readonly isBusy: boolean;
-    readonly running: { readonly requestId: string; readonly accountId: string } | undefined;
+  /** Who starts and stops instances (scaling/scaler.ts). */
+  readonly scaling: {
+    describe(deployment: Deployment): ScalingFacts | undefined;
+    warmUp(deployment: Deployment, instances: number): boolean;
+    remove(deployment: Deployment, instanceId: string): boolean;
   };
 }
 
-/** What ran longer ago is taken to be unloaded. */
-const LOADED_MS = 3_600_000;
+interface ScalingFacts {
+  readonly status: Scaling['status'];
+  readonly reason: string | undefined;
+  readonly target: number;
+  readonly reasons: readonly string[];
+  readonly decidedAt: number | undefined;
+  readonly failed: { readonly count: number; readonly since: number; readonly cause: string } | undefined;
+  readonly coldStartMs: number | undefined;
+}
 
 export function registerInstanceRoutes<A extends Member>(routes: RouteServer<A>, deps: Deps): void {
+  const answer = async ({ account }: AccountCall<Member>, deployment: Deployment) => {
+    const data = await listInstances(deps, { account, deployment });
+    const facts = deps.scaling.describe(deployment);
+    return { data, ...(facts === undefined ? {} : { scaling: viewScaling(facts) }) };
+  };
   routes.serve('listInstances', async (call) => {
-    return { body: await listAll(deps, call, await requireDeployment(deps, call)) };
+    return { body: await answer(call, await requireDeployment(deps, call)) };
   });
   routes.serve('warmUpInstances', async (call) => {
     const deployment = await requireDeployment(deps, call);
@@ -41,19 +46,26 @@ export function registerInstanceRoutes<A extends Member>(routes: RouteServer<A>,
     if (gate.kind === 'refuse') throw new ApiError(gate.code, gate.message);
     const body = read(WarmUp, await readBody(call.request.body));
     if (body.kind === 'refused') throw validationError(body.problems);
-    return { status: 202, body: await listAll(deps, call, deployment) };
+    deps.scaling.warmUp(deployment, body.value.count ?? 1);
+    return { status: 202, body: await answer(call, deployment) };
   });
   routes.serve('removeInstance', async (call) => {
-    await requireDeployment(deps, call);
-    const id = call.params['instance_id'] ?? '';
-    const instance = deps.fleet.get(id.toLowerCase());
-    if (instance === undefined) throw new ApiError(404001, `The deployment has no instance ${id.slice(0, 100)}.`);
-    const what = instance.provider === 'static' ? 'runs at a fixed URL' : 'is the embedded back end';
-    const message = `Instance ${instance.id} ${what} and serves every deployment: it is not the deployment's to remove.`;
-    throw new ApiError(409001, message, {
-      hint: 'Take its URL out of COMFLEET_COMFYUI and restart the service to stop using it.',
-    });
+    const deployment = await requireDeployment(deps, call);
+    const id = (call.params['instance_id'] ?? '').toLowerCase();
+    if (deps.scaling.remove(deployment, id)) return { status: 202, body: await answer(call, deployment) };
+    throw refuseRemoval(deps, deployment, id);
   });
+}
+
+function refuseRemoval({ fleet, poolOf }: Deps, deployment: Deployment, id: string): ApiError {
+  const instance = fleet.get(id);
+  if (instance === undefined || instance.pool !== poolOf(deployment).key) {
+    return new ApiError(404001, `The deployment has no instance ${id.slice(0, 100)}.`);
+  }
+  const what = instance.provider === 'static' ? 'runs at a fixed URL' : 'is the embedded back end';
+  const message = `Instance ${instance.id} ${what} and serves every deployment: it is not the deployment's to remove.`;
+  const hint = 'Take its URL out of COMFLEET_COMFYUI and restart the service to stop using it.';
+  return new ApiError(409001, message, { hint });
 }
 
 async function requireDeployment({ directory }: Deps, { params, account }: AccountCall<Caller>) {
@@ -62,37 +74,17 @@ async function requireDeployment({ directory }: Deps, { params, account }: Accou
   return await directory.require(id, account.id);
 }
 
-async function listAll(deps: Deps, { account }: AccountCall<Member>, deployment: Deployment) {
-  const shown = deps.fleet.all().map((instance) => view(deps, { account, deployment, instance }));
-  return { data: await Promise.all(shown) };
-}
-
-async function view(
-  deps: Deps,
-  { account, deployment, instance }: { account: Member; deployment: Deployment; instance: Instance },
-): Promise<InstanceBody> {
-  const { isBusy, running } = deps.workOn(instance.id);
-  const isReady = instance.phase === 'ready';
-  const reason = instance.reason ?? (isReady ? undefined : instance.connection.lastCause());
-  // Every instance of today serves all accounts: its log may hold what other people's prompts made it say.
-  const logTail = account.role === 'admin' ? await deps.fleet.logTail(instance) : undefined;
+function viewScaling({ failed, coldStartMs, decidedAt, reason, ...facts }: ScalingFacts): Scaling {
+  const { status, target, reasons } = facts;
   return {
-    id: instance.id,
-    phase: isReady ? (isBusy ? 'busy' : 'ready') : instance.phase === 'gone' ? 'gone' : 'starting',
-    since: formatInstant(instance.since),
-    provider: instance.provider,
-    hardware: deployment.row.hardware,
-    loaded_models: isReady ? await listLoaded(deps, deployment.id, instance) : [],
-    ...(running?.accountId === account.id ? { current_request_id: running.requestId } : {}),
-    ...(reason === undefined ? {} : { reason: account.role === 'admin' ? reason : 'it does not answer at the moment' }),
-    ...(logTail === undefined ? {} : { log_tail: logTail }),
+    status,
+    target,
+    reasons: [...reasons],
+    ...(reason === undefined ? {} : { reason }),
+    ...(decidedAt === undefined ? {} : { decided_at: formatInstant(decidedAt) }),
+    ...(failed === undefined
+      ? {}
+      : { failed_starts: { count: failed.count, since: formatInstant(failed.since), cause: failed.cause } }),
+    ...(coldStartMs === undefined ? {} : { start_seconds: Math.round(coldStartMs / 100) / 10 }),
   };
-}
-
-async function listLoaded({ db, clock, versions }: Deps, deploymentId: string, instance: Instance): Promise<string[]> {
-  const since = Math.max(clock.now() - LOADED_MS, instance.since);
-  const versionId = await findLastVersion(db, { deploymentId, instanceId: instance.id, since });
-  const version = versionId === undefined ? undefined : await versions.load(versionId);
-  const prepared = version?.compiled.prepare();
-  return prepared === undefined || 'problems' in prepared ? [] : prepared.models();
 }
