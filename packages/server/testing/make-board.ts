@@ -9,10 +9,11 @@ import { leave, type Slots } from '../src/dispatch/slots.ts';
 import type { Instance } from '../src/instances/fleet.ts';
 import type { LiveRequest } from '../src/requests/live.ts';
 
-interface BoardOptions {
+export interface BoardOptions {
   /** Of each deployment; every deployment is in the default pool without it. */
   readonly pools?: Record<string, Pool>;
   readonly max?: Record<string, number>;
+  readonly readyInMs?: DispatchDeps['readyInMs'];
   readonly onGiven?: (request: LiveRequest, slots: Slots) => void;
 }
 
@@ -27,7 +28,7 @@ export interface TestBoard {
   end(request: LiveRequest): void;
 }
 
-export function makeBoard({ pools, max = {}, onGiven }: BoardOptions = {}): TestBoard {
+export function makeBoard({ pools, max = {}, readyInMs, onGiven }: BoardOptions = {}): TestBoard {
   const clock = { now: 0 };
   const given: LiveRequest[] = [];
   const lease = ({ requestId }: { requestId: string }) => {
@@ -41,6 +42,7 @@ export function makeBoard({ pools, max = {}, onGiven }: BoardOptions = {}): Test
   };
   const deps = {
     newId: () => `p${given.length}`,
+    readyInMs,
     ...(pools === undefined ? {} : { poolOf: () => undefined }),
     execution: { clock: { now: () => clock.now }, writes: { lease } },
   } as unknown as DispatchDeps;

@@ -20,6 +20,8 @@ export interface DispatchDeps {
   readonly newId: () => string;
   /** Absent where all instances are simply there and serve everybody. */
   readonly poolOf?: (deployment: Deployment) => Pool;
+  /** When the first instance that starts for the deployment is expected to answer, from now; undefined: nobody knows. */
+  readonly readyInMs?: (deploymentId: string) => number | undefined;
   readonly execution: Omit<ExecutionDeps, 'requeue'>;
 }
 

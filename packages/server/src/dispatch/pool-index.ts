@@ -59,7 +59,7 @@ function isCurrent({ fingerprint }: PoolIndex, { instance }: Slots): boolean {
 }
 
 /** Outdated instances are given work only while no current one is ready. */
-function takesWork(index: PoolIndex, slots: Slots): boolean {
+export function takesWork(index: PoolIndex, slots: Slots): boolean {
   return index.ready.has(slots) && (index.current === 0 || isCurrent(index, slots));
 }
 

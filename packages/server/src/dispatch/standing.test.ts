@@ -1,32 +1,30 @@
 // Positions over several deployments and accounts: the order in which assign.pure.ts would give them out.
 import { expect, it } from 'vitest';
+import { type BoardOptions, makeBoard as makeTestBoard } from '../../testing/make-board.ts';
 import { makeLiveRequest } from '../../testing/make-live-request.ts';
+import type { Attempt } from '../execution/attempt.ts';
+import type { Instance } from '../instances/fleet.ts';
 import type { LiveRequest } from '../requests/live.ts';
 import { chooseNext, type LaneView } from './assign.pure.ts';
 import type { Board } from './board.ts';
-import { createRunTimes } from './run-times.ts';
+import { joinPool } from './pools.ts';
+import { createSlots, enter } from './slots.ts';
 import { etaOf, positionOf } from './standing.ts';
 import { createWaiting } from './waiting.ts';
 
-interface Given {
+interface Given extends BoardOptions {
   readonly usedMs?: Record<string, number>;
   readonly runMs?: number;
 }
 
-/** A board without instances that run anything: only who waits matters. */
-function makeBoard(requests: readonly LiveRequest[], { usedMs = {}, runMs = 1_000 }: Given = {}): Board {
-  const waiting = createWaiting();
-  for (const request of requests) waiting.push(request);
-  const runTimes = createRunTimes();
-  for (let n = 0; n < 20; n += 1) runTimes.learn('v1', runMs);
-  return {
-    waiting,
-    runTimes,
-    usage: { usedMs: (accountId: string) => usedMs[accountId] ?? 0, add: () => undefined },
-    slotsById: new Map(),
-    limits: new Map(),
-    deps: { execution: { clock: { now: () => 0 } } },
-  } as unknown as Board;
+/** Nothing is given out: only who waits matters. */
+function makeBoard(requests: readonly LiveRequest[], { usedMs = {}, runMs = 1_000, ...options }: Given = {}): Board {
+  const { board } = makeTestBoard(options);
+  board.isOpen = false;
+  for (const request of requests) board.waiting.push(request);
+  for (let n = 0; n < 20; n += 1) board.runTimes.learn('v1', runMs);
+  for (const [accountId, ms] of Object.entries(usedMs)) board.usage.add(accountId, ms);
+  return board;
 }
 
 /** Ids in the order that chooseNext gives them out on one instance, each run counted when it is over. */
@@ -95,6 +93,47 @@ it('of accounts that have used as much take turns', () => {
   for (const request of requests) {
     expect(Math.abs((positionOf(board, request) ?? 0) - (order.indexOf(request.id) + 1))).toBeLessThanOrEqual(1);
   }
+});
+
+const own = (id: string) => ({ key: `deployment:${id}`, isScaled: true, fingerprint: 'v1' });
+
+it('count only who waits for the same instances', () => {
+  const flood = Array.from({ length: 50 }, () => make('a', 'd1'));
+  const request = make('a', 'd2');
+  const board = makeBoard([...flood, request], { pools: { d1: own('d1'), d2: own('d2') } });
+  expect(positionOf(board, request)).toBe(1);
+  expect(positionOf(board, flood[49] as LiveRequest)).toBe(50);
+});
+
+/** Ready, with a run of a second begun just now. */
+function addBusy(board: Board, id: string, pool: string) {
+  const instance = { id, pool, spec: { fingerprint: 'v1' }, since: 0, phase: 'ready' } as unknown as Instance;
+  const slots = createSlots(instance, board.slotsWatch);
+  board.slotsById.set(id, slots);
+  joinPool(board, slots);
+  enter(slots, 'd9');
+  const request = makeLiveRequest({ id: `on ${id}`, phase: 'running', startedAt: 0, deploymentId: 'd9' });
+  slots.attempts.add({ request } as unknown as Attempt);
+}
+
+it('of the instances only those of its pool bear on its estimate', () => {
+  const request = make('a', 'd2');
+  const board = makeBoard([...Array.from({ length: 5 }, () => make('a', 'd1')), request], {
+    pools: { d1: own('d1'), d2: own('d2') },
+    max: { d1: 1, d2: 1 },
+  });
+  addBusy(board, 'i1', 'deployment:d1');
+  expect(etaOf(board, request)).toBeUndefined();
+  addBusy(board, 'i2', 'deployment:d2');
+  expect(etaOf(board, request)?.meanMs).toBeCloseTo(2_000, -2);
+});
+
+it('an instance that starts counts from when it is expected to answer', () => {
+  const request = make('a', 'd2');
+  const given: Given = { pools: { d2: own('d2') }, max: { d2: 2 } };
+  const board = makeBoard([request], { ...given, readyInMs: () => 30_000 });
+  expect(etaOf(board, request)?.meanMs).toBeCloseTo(31_000, -2);
+  expect(etaOf(makeBoard([request], { ...given, readyInMs: () => undefined }), request)).toBeUndefined();
 });
 
 it('are none for a request that runs, and an estimate needs an instance', () => {

@@ -1,21 +1,27 @@
-// Where a waiting request stands: who runs before it, as assign.pure.ts would choose, and when its own run will be over.
-// Called by dispatcher.ts for status polls, details and events. One deployment's queue costs the same at any length.
+// Where a waiting request stands among those who wait for the same instances: who runs before it, as assign.pure.ts would
+// choose, and when its own run will be over. Called by dispatcher.ts for status polls, details and events. One
+// deployment's queue costs the same at any length.
 import type { LiveRequest } from '../requests/live.ts';
 import type { Board } from './board.ts';
 import { type EtaMs, estimate, remaining, type Spread } from './eta.pure.ts';
 import type { Lane } from './lane.ts';
+import { type PoolIndex, takesWork } from './pool-index.ts';
+import { countInstances, maxInstancesOf, poolOfDeployment } from './pools.ts';
 import type { RunTime } from './run-times.ts';
 import type { Slots } from './slots.ts';
 
 /** 1 = next to run; undefined once it is on an instance. */
 export function positionOf(board: Board, request: LiveRequest): number | undefined {
-  if (request.phase === 'leased') return countLeasedBefore(board, request) + 1;
-  if (request.phase !== 'queued') return undefined;
+  if (request.phase !== 'queued' && request.phase !== 'leased') return undefined;
+  const index = poolOfDeployment(board, request.deploymentId);
+  if (request.phase === 'leased') return countLeasedBefore(index, request) + 1;
   const rank = board.waiting.rank(request);
   // Not in its lane while its lease is given back: it returns to the head.
   if (rank === undefined) return 1;
-  let before = rank - 1 + countLeased(board);
-  if (board.waiting.laneCount > 1) for (const { count } of othersBefore(board, request, rank)) before += count;
+  // Where it will run is still looked up.
+  if (index === undefined) return rank;
+  let before = rank - 1 + countLeased(index);
+  for (const { count } of othersBefore(board, { request, index, rank })) before += count;
   return before + 1;
 }
 
@@ -23,21 +29,33 @@ export function positionOf(board: Board, request: LiveRequest): number | undefin
 export function etaOf(board: Board, request: LiveRequest): EtaMs | undefined {
   if (request.phase !== 'queued' && request.phase !== 'leased') return undefined;
   const own = board.runTimes.of(request.versionId);
-  const ready = [...board.slotsById.values()].filter((slots) => slots.instance.phase === 'ready');
-  if (own === undefined || ready.length === 0) return undefined;
+  const index = poolOfDeployment(board, request.deploymentId);
+  if (own === undefined || index === undefined) return undefined;
   const now = board.deps.execution.clock.now();
+  const ready = [...index.ready].filter((slots) => takesWork(index, slots));
+  const busy = ready.map((slots) => busyOf(board, { slots, request, now }));
+  const max = board.limits.get(request.deploymentId) ?? ready.length;
+  const starting = ready.length < max ? startingFor(board, request) : undefined;
+  if (starting) busy.push(starting);
+  if (busy.length === 0) return undefined;
   const rank = request.phase === 'queued' ? (board.waiting.rank(request) ?? 1) : 1;
   const mine = request.phase === 'queued' ? [{ count: rank - 1, time: own }] : [];
-  const others = request.phase === 'queued' && board.waiting.laneCount > 1 ? othersBefore(board, request, rank) : [];
-  const busy = ready.map((slots) => busyOf(board, { slots, request, now }));
+  const others = request.phase === 'queued' ? othersBefore(board, { request, index, rank }) : [];
   const shared = estimate({ ...sumUp([...mine, ...others]), busy, own, weight: own.weight });
-  const max = board.limits.get(request.deploymentId) ?? ready.length;
   if (max >= ready.length) return shared;
   // It may use only some of them, and only its own deployment's requests are in the way there.
   const usable = ready.map((slots, index) => ({ slots, busy: busy[index] ?? NOTHING })).sort(ownFirst(request));
   const ours = usable.slice(0, max).map((each) => each.busy);
   const alone = estimate({ ...sumUp(mine), busy: ours, own, weight: own.weight });
   return alone.meanMs > shared.meanMs ? alone : shared;
+}
+
+/** Starts take about as long as they took lately. */
+const START_SPREAD = 0.2;
+
+function startingFor(board: Board, { deploymentId, phase }: LiveRequest): Spread | undefined {
+  const meanMs = phase === 'queued' ? board.deps.readyInMs?.(deploymentId) : undefined;
+  return meanMs === undefined ? undefined : { meanMs, variance: (START_SPREAD * meanMs) ** 2 };
 }
 
 const NOTHING: Spread = { meanMs: 0, variance: 0 };
@@ -84,17 +102,17 @@ function isLater(a: LiveRequest, b: LiveRequest): boolean {
   return ((a.leasedAt ?? 0) - (b.leasedAt ?? 0) || a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1)) > 0;
 }
 
-function countLeased(board: Board): number {
+function countLeased({ ready }: PoolIndex): number {
   let count = 0;
-  for (const { attempts } of board.slotsById.values()) {
+  for (const { attempts } of ready) {
     for (const { request } of attempts) if (request.phase === 'leased') count += 1;
   }
   return count;
 }
 
-function countLeasedBefore(board: Board, of: LiveRequest): number {
+function countLeasedBefore(index: PoolIndex | undefined, of: LiveRequest): number {
   let count = 0;
-  for (const { attempts } of board.slotsById.values()) {
+  for (const { attempts } of index?.ready ?? []) {
     for (const { request } of attempts) {
       if (request === of) break;
       if (request.phase === 'leased' && !isLater(request, of)) count += 1;
@@ -103,14 +121,19 @@ function countLeasedBefore(board: Board, of: LiveRequest): number {
   return count;
 }
 
+interface Standing {
+  readonly request: LiveRequest;
+  readonly index: PoolIndex;
+  readonly rank: number;
+}
+
 /** Of each other deployment that competes for an instance this request may run on: how many go first. */
-function othersBefore(board: Board, request: LiveRequest, rank: number): Group[] {
+function othersBefore(board: Board, { request, index, rank }: Standing): Group[] {
   const groups: Group[] = [];
   const accounts = new Map<string, Lane[]>();
   const isLimited = isAtLimit(board, request.deploymentId);
   let ofAccount = rank - 1;
-  for (const lane of board.waiting.lanes()) {
-    if (lane.deploymentId === request.deploymentId) continue;
+  for (const lane of otherLanes(index, request.deploymentId)) {
     if (isLimited && !compete(board, request.deploymentId, lane.deploymentId)) continue;
     if (lane.accountId === request.accountId) {
       const count = lane.countBefore(request);
@@ -127,6 +150,11 @@ function othersBefore(board: Board, request: LiveRequest, rank: number): Group[]
   const usedMs = board.usage.usedMs(request.accountId) + ofAccount * ownMs;
   for (const lanes of accounts.values()) groups.push(turnsBefore(board, lanes, { usedMs, request }));
   return groups;
+}
+
+function otherLanes({ free, limited }: PoolIndex, deploymentId: string): Lane[] {
+  if (free.size + limited.size <= 1) return [];
+  return [...free.values(), ...limited.values()].filter((lane) => lane.deploymentId !== deploymentId);
 }
 
 /** Of another account's lanes: it goes first as long as it has used less, or as much and waits longer. */
@@ -148,16 +176,12 @@ function timeOf(board: Board, lane: Lane | undefined): RunTime {
 
 /** At its limit it only goes on where it is. */
 function isAtLimit(board: Board, deploymentId: string): boolean {
-  let used = 0;
-  for (const { deployments } of board.slotsById.values()) if (deployments.has(deploymentId)) used += 1;
-  return used >= (board.limits.get(deploymentId) ?? 1);
+  return countInstances(board, deploymentId) >= maxInstancesOf(board, deploymentId);
 }
 
 /** Whether there is an instance that both may be given to, when the one of them is at its limit. */
 function compete(board: Board, atLimit: string, other: string): boolean {
   if (!isAtLimit(board, other)) return true;
-  for (const { deployments } of board.slotsById.values()) {
-    if (deployments.has(atLimit) && deployments.has(other)) return true;
-  }
+  for (const { deployments } of board.spread.get(atLimit) ?? []) if (deployments.has(other)) return true;
   return false;
 }

@@ -4,7 +4,6 @@ import { createLane, type Lane } from './lane.ts';
 
 export interface Waiting {
   readonly size: number;
-  readonly laneCount: number;
   lanes(): IterableIterator<Lane>;
   lane(deploymentId: string): Lane | undefined;
   push(request: LiveRequest): void;
@@ -53,9 +52,6 @@ export function createWaiting(watch: WaitingWatch = NOBODY): Waiting {
   return {
     get size() {
       return size;
-    },
-    get laneCount() {
-      return lanes.size;
     },
     lanes: () => lanes.values(),
     lane: (deploymentId) => lanes.get(deploymentId),
