@@ -95,6 +95,7 @@ export function createEngine(base: AppBase) {
       watchTimes: overrides.watchTimes ?? WATCH_TIMES,
       reportDeadWorker: fleet.reportDeadWorker,
       reportRun: fleet.reportRun,
+      memoryOf: appFleet.memoryOf,
       limits: {
         runTimeoutMs: config.runTimeoutMs,
         maxFetchBytes: overrides.maxFetchBytes ?? DEFAULT_LIMITS.fetchedFileBytes,

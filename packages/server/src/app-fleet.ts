@@ -4,7 +4,7 @@ import type { AppBase } from './app-engine.ts';
 import type { Meter } from './billing/meter.ts';
 import type { Deployment } from './deployments/directory.ts';
 import { type Pool, poolOf } from './deployments/pool.pure.ts';
-import { createFleet, type Fleet } from './instances/fleet.ts';
+import { createFleet, type Fleet, type Instance } from './instances/fleet.ts';
 import { createLives } from './instances/lives.ts';
 import type { InstanceSpec, Provider } from './instances/provider.ts';
 import { supplyOf } from './instances/provider-settings.ts';
@@ -14,6 +14,8 @@ import { createStaticProvider } from './instances/providers/static.ts';
 export interface AppFleet {
   readonly fleet: Fleet;
   readonly poolOf: (deployment: Deployment) => Pool;
+  /** How much memory an instance's GPU has, in words; undefined where nobody knows. */
+  readonly memoryOf: (instance: Instance) => string | undefined;
   /** Whether any hardware has instances that are started and stopped. */
   readonly hasScaled: boolean;
 }
@@ -42,8 +44,13 @@ export function createAppFleet(base: AppBase, meter: () => Meter): AppFleet {
   });
   return {
     fleet,
+    memoryOf({ spec }) {
+      const sku = hardware.skus.find((each) => each.sku === spec?.sku);
+      return sku && `${sku.sku} has ${sku.vramGb} GB of VRAM`;
+    },
     poolOf: ({ id, accountId, versionId, row }) => {
-      const own = { id, accountId, sku: row.hardware, versionId, environment: undefined, sharesInstances: false };
+      const environment = row.environment_hash ?? undefined;
+      const own = { id, accountId, sku: row.hardware, versionId, environment, sharesInstances: row.share_instances };
       return poolOf(own, supplyOf(settings, row.hardware));
     },
     hasScaled: [...settings.values()].some(({ kind }) => kind !== 'static'),

@@ -135,6 +135,14 @@ describe('a deployment with instances of its own', () => {
     await untilEmpty();
   });
 
+  it('says of a run that needs more memory how much there is', async () => {
+    const id = await deploy();
+    const first = await app.run(id);
+    provider.alive.get(String(first['instance_id']))?.faults.merge({ outOfMemory: true });
+    const ended = await app.untilEnded(id, await app.submit(id));
+    expect(JSON.stringify(ended['error'])).toContain('ran out of memory (SCALED has 8 GB of VRAM)');
+  });
+
   it('is warmed up by a call', async () => {
     const id = await deploy();
     const reply = await app.call(`/deployments/${id}/instances`, { method: 'POST', body: { count: 2 } });

@@ -40,6 +40,8 @@ export interface ExecutionDeps {
   readonly reportDeadWorker: (instance: Instance, promptId: string) => void;
   /** How a run ended there: an instance that spoils what it is given is noticed by that. */
   readonly reportRun: (instance: Instance, run: RunReport) => void;
+  /** How much memory its GPU has, in words; undefined where nobody knows. */
+  readonly memoryOf?: (instance: Instance) => string | undefined;
   /** The attempt was lost: the request waits again, at the head of its queue. */
   readonly requeue: (request: LiveRequest) => void;
 }

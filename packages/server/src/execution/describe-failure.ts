@@ -32,10 +32,11 @@ function ownWords({ type, message, details, extraInfo }: PromptError) {
   return { type, message, details, extra_info: extraInfo };
 }
 
-export function nodeFailure(error: ExecutionError): Failure {
+/** `memory`: what is known of the instance's, in words; told where it was not enough. */
+export function nodeFailure(error: ExecutionError, memory?: string): Failure {
   const where = `Node ${error.nodeId ?? '?'} (${error.nodeType ?? 'unknown class'})`;
-  const kind = classifyExecutionError(error);
-  const why = kind === 'out_of_memory' ? 'ran out of memory' : 'raised';
+  const isOutOfMemory = classifyExecutionError(error) === 'out_of_memory';
+  const why = isOutOfMemory ? `ran out of memory${memory === undefined ? '' : ` (${memory})`}` : 'raised';
   const details = `${where} ${why}: ${error.exceptionType}: ${error.exceptionMessage}`.slice(0, 4_000);
   const debugInfo = [`${error.exceptionType}: ${error.exceptionMessage}`, ...error.traceback].join('\n');
   return { kind: 'node_failed', details, debugInfo: debugInfo.slice(0, DEBUG_CHARACTERS) };

@@ -230,7 +230,7 @@ async function judgeEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): Pro
       attempt.request.phase = 'collecting';
       return await collectRun(deps, attempt, end);
     case 'error':
-      return nodeFailure(end.error);
+      return nodeFailure(end.error, deps.memoryOf?.(attempt.instance));
     case 'interrupted':
       return attempt.request.stop ? wishCause(attempt.request.stop) : { kind: 'interrupted_elsewhere' };
     case 'lost':
