@@ -4,7 +4,13 @@ import { checkDeployment, DeploymentListQuery, readDeploymentCreate, readDeploym
 import { readQuery } from './read.ts';
 
 const REQUIRED = { name: 'portraits', workflow_id: 'w1', workflow_version: 'v1' };
-const DEFAULTS = { min_instances: 0, max_instances: 1, queue_size: 1, keep_warm_duration_in_seconds: 60 };
+const DEFAULTS = {
+  min_instances: 0,
+  max_instances: 1,
+  queue_size: 1,
+  keep_warm_duration_in_seconds: 60,
+  share_instances: false,
+};
 
 function problemsOf(body: unknown, knownSkus?: string[]): [unknown, string][] {
   const result = readDeploymentCreate(body, knownSkus === undefined ? {} : { knownSkus });

@@ -31,6 +31,11 @@ const QueueSize = {
 };
 const KeepWarm = { minimum: 0, maximum: INT32_MAX, description: 'How long an idle instance stays.' };
 
+const ShareInstances = {
+  description:
+    'Its instances also run other deployments of the account that share, with the same hardware and environment. Shown with `includes=share_instances`.',
+};
+
 export const DeploymentCreate = Type.Object({
   name: Name,
   workflow_id: Id,
@@ -40,6 +45,7 @@ export const DeploymentCreate = Type.Object({
   max_instances: Type.Optional(Type.Integer({ ...MaxInstances, default: 1 })),
   queue_size: Type.Optional(Type.Integer({ ...QueueSize, default: 1 })),
   keep_warm_duration_in_seconds: Type.Optional(Type.Integer({ ...KeepWarm, default: 60 })),
+  share_instances: Type.Optional(Type.Boolean({ ...ShareInstances, default: false })),
 });
 
 export const DeploymentPatch = Type.Object({
@@ -51,10 +57,11 @@ export const DeploymentPatch = Type.Object({
   max_instances: Type.Optional(Type.Integer(MaxInstances)),
   queue_size: Type.Optional(Type.Integer(QueueSize)),
   keep_warm_duration_in_seconds: Type.Optional(Type.Integer(KeepWarm)),
+  share_instances: Type.Optional(Type.Boolean(ShareInstances)),
   is_enabled: Type.Optional(Type.Boolean({ description: 'false ends every queued and running request with 10002.' })),
 });
 
-export const DEPLOYMENT_INCLUDES = ['payload', 'readme'] as const;
+export const DEPLOYMENT_INCLUDES = ['payload', 'readme', 'share_instances'] as const;
 const Includes = Type.Optional(
   Type.Array(Type.Enum(DEPLOYMENT_INCLUDES), { default: [], description: 'What to add to each record; repeatable.' }),
 );
@@ -91,6 +98,7 @@ export const Deployment = Type.Object({
   updated_at: Instant,
   payload: Type.Optional(DeploymentPayload),
   readme: Type.Optional(Type.String()),
+  share_instances: Type.Optional(Type.Boolean()),
 });
 export type Deployment = Static<typeof Deployment>;
 
@@ -109,6 +117,7 @@ export interface DeploymentCreateInput {
   max_instances: number;
   queue_size: number;
   keep_warm_duration_in_seconds: number;
+  share_instances: boolean;
 }
 
 export type DeploymentPatchInput = Partial<DeploymentCreateInput> & { is_enabled?: boolean };
@@ -121,7 +130,8 @@ export function readDeploymentCreate(body: unknown, rules: DeploymentRules = {})
   if (result.kind === 'refused' || problems.length > 0) return { kind: 'refused', problems };
   const { hardware, ...given } = result.value;
   const { min_instances = 0, max_instances = 1, queue_size = 1, keep_warm_duration_in_seconds = 60 } = given;
-  const scaling = { min_instances, max_instances, queue_size, keep_warm_duration_in_seconds };
+  const { share_instances = false } = given;
+  const scaling = { min_instances, max_instances, queue_size, keep_warm_duration_in_seconds, share_instances };
   return { kind: 'ok', value: { ...given, ...scaling, ...oneSku(hardware) } };
 }
 

@@ -37,6 +37,8 @@ const ROW = {
   max_instances: 10,
   queue_size: 1,
   keep_warm_seconds: 60,
+  share_instances: false,
+  environment_hash: null,
   is_enabled: true,
   disabled_code: null,
   created_at: 0,

@@ -53,6 +53,7 @@ create table deployments (
   updated_at timestamp with time zone not null default now(),
   deleted_at timestamp with time zone,
   disabled_code integer,
+  share_instances boolean not null default false,
   constraint deployments_disabled_code_check CHECK ((disabled_code = ANY (ARRAY[10001, 10002]))),
   constraint deployments_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id),
   constraint deployments_version_id_fkey FOREIGN KEY (version_id) REFERENCES workflow_versions(id),
@@ -113,6 +114,17 @@ create table instances (
   created_at timestamp with time zone not null default now(),
   constraint instances_pkey PRIMARY KEY (id),
   constraint instances_provider_address_key UNIQUE (provider, address)
+);
+
+create table leadership (
+  only_row boolean not null default true,
+  term bigint not null default 0,
+  holder text,
+  url text,
+  beat bigint not null default 0,
+  beat_at timestamp with time zone not null default clock_timestamp(),
+  constraint leadership_only_row_check CHECK (only_row),
+  constraint leadership_pkey PRIMARY KEY (only_row)
 );
 
 create table ledger (
@@ -255,6 +267,8 @@ create table requests (
   token_id uuid,
   error_code integer,
   webhook_base text,
+  sent_epoch integer,
+  sent_prompt_id uuid,
   constraint requests_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'active'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
   constraint requests_pkey PRIMARY KEY (id)
 );

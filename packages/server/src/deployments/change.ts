@@ -27,6 +27,7 @@ export interface DeploymentWish {
   readonly maxInstances?: number | undefined;
   readonly queueSize?: number | undefined;
   readonly keepWarmSeconds?: number | undefined;
+  readonly sharesInstances?: boolean | undefined;
   readonly isEnabled?: boolean | undefined;
 }
 
@@ -63,6 +64,7 @@ export async function createDeployment(
     maxInstances: wish.maxInstances ?? Math.max(1, wish.minInstances ?? 0),
     queueSize: wish.queueSize ?? 1,
     keepWarmSeconds: wish.keepWarmSeconds ?? 60,
+    sharesInstances: wish.sharesInstances ?? false,
     isEnabled: true,
     disabledCode: null,
   };
@@ -125,6 +127,7 @@ async function mergeWish(tx: Queryable, now: DeploymentRow, wish: DeploymentWish
     maxInstances: wish.maxInstances ?? now.max_instances,
     queueSize: wish.queueSize ?? now.queue_size,
     keepWarmSeconds: wish.keepWarmSeconds ?? now.keep_warm_seconds,
+    sharesInstances: wish.sharesInstances ?? now.share_instances,
     isEnabled: wish.isEnabled ?? now.is_enabled,
     disabledCode: disabledCode(now, wish.isEnabled),
   };

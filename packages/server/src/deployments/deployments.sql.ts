@@ -1,4 +1,4 @@
-// reads: accounts
+// reads: accounts, workflow_versions
 // Statements about deployments. Deleted rows stay: their ids answer 10003 for ever after.
 
 import { uuidArray } from '../db/binary-arrays.ts';
@@ -17,6 +17,9 @@ export interface DeploymentRow {
   readonly max_instances: number;
   readonly queue_size: number;
   readonly keep_warm_seconds: number;
+  readonly share_instances: boolean;
+  /** Names what its version says that instances need; null where it says nothing. */
+  readonly environment_hash: string | null;
   readonly is_enabled: boolean;
   /** Why it is disabled: 10001 for want of funds, 10002 by its owner. */
   readonly disabled_code: 10001 | 10002 | null;
@@ -27,7 +30,8 @@ export interface DeploymentRow {
 }
 
 const columns = sql`id, account_id, name, workflow_id, version_id, version_number, hardware, min_instances,
-  max_instances, queue_size, keep_warm_seconds, is_enabled, disabled_code, created_at, updated_at, deleted_at,
+  max_instances, queue_size, keep_warm_seconds, share_instances, is_enabled, disabled_code, created_at, updated_at, deleted_at,
+  (select md5(v.environment) from workflow_versions v where v.id = deployments.version_id) as environment_hash,
   (select a.is_active from accounts a where a.id = deployments.account_id) as is_account_active`;
 
 export interface DeploymentFields {
@@ -40,6 +44,7 @@ export interface DeploymentFields {
   readonly maxInstances: number;
   readonly queueSize: number;
   readonly keepWarmSeconds: number;
+  readonly sharesInstances: boolean;
   readonly isEnabled: boolean;
   readonly disabledCode: 10001 | 10002 | null;
 }
@@ -51,9 +56,10 @@ export async function insertDeployment(
   const f = row.fields;
   const rows = await db.query<DeploymentRow>(sql`
     insert into deployments (id, account_id, name, workflow_id, version_id, version_number, hardware, min_instances,
-      max_instances, queue_size, keep_warm_seconds, is_enabled)
+      max_instances, queue_size, keep_warm_seconds, share_instances, is_enabled)
     values (${row.id}, ${row.accountId}, ${f.name}, ${f.workflowId}, ${f.versionId}, ${f.versionNumber}, ${f.hardware},
-      ${f.minInstances}, ${f.maxInstances}, ${f.queueSize}, ${f.keepWarmSeconds}, ${f.isEnabled})
+      ${f.minInstances}, ${f.maxInstances}, ${f.queueSize}, ${f.keepWarmSeconds}, ${f.sharesInstances},
+      ${f.isEnabled})
     returning ${columns}`);
   return rows[0];
 }
@@ -93,7 +99,7 @@ export async function updateDeployment(tx: Queryable, row: { id: string; fields:
     update deployments set name = ${f.name}, workflow_id = ${f.workflowId}, version_id = ${f.versionId},
       version_number = ${f.versionNumber}, hardware = ${f.hardware}, min_instances = ${f.minInstances},
       max_instances = ${f.maxInstances}, queue_size = ${f.queueSize}, keep_warm_seconds = ${f.keepWarmSeconds},
-      is_enabled = ${f.isEnabled}, disabled_code = ${f.disabledCode}::int, updated_at = now()
+      share_instances = ${f.sharesInstances},      is_enabled = ${f.isEnabled}, disabled_code = ${f.disabledCode}::int, updated_at = now()
     where id = ${row.id} and deleted_at is null returning ${columns}`);
   return rows[0];
 }

@@ -47,7 +47,7 @@ function listChanges(before: DeploymentRow, after: DeploymentRow): Changes {
 }
 
 /** By the names a caller edits them under. */
-function editableFields(row: DeploymentRow): Record<string, string | number> {
+function editableFields(row: DeploymentRow): Record<string, string | number | boolean> {
   return {
     name: row.name,
     workflow_id: row.workflow_id,
@@ -57,5 +57,6 @@ function editableFields(row: DeploymentRow): Record<string, string | number> {
     max_instances: row.max_instances,
     queue_size: row.queue_size,
     keep_warm_duration_in_seconds: row.keep_warm_seconds,
+    share_instances: row.share_instances,
   };
 }

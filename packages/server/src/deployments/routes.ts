@@ -34,7 +34,7 @@ interface Deps extends ViewDeps {
   readonly version: string;
 }
 
-const WHOLE: Includes = { payload: true, readme: false };
+const WHOLE: Includes = { payload: true, readme: false, shareInstances: false };
 
 export function registerDeploymentRoutes<A extends Caller>(routes: RouteServer<A>, deps: Deps) {
   registerDescriptions(routes, deps);
@@ -119,7 +119,8 @@ async function requireDeployment(deps: Deps, { params, account }: AccountCall<Ca
 }
 
 function toIncludes(names: readonly string[] | undefined): Includes {
-  return { payload: names?.includes('payload') ?? false, readme: names?.includes('readme') ?? false };
+  const has = (name: string) => names?.includes(name) ?? false;
+  return { payload: has('payload'), readme: has('readme'), shareInstances: has('share_instances') };
 }
 
 function toWish(input: {
@@ -131,6 +132,7 @@ function toWish(input: {
   max_instances?: number;
   queue_size?: number;
   keep_warm_duration_in_seconds?: number;
+  share_instances?: boolean;
   is_enabled?: boolean;
 }): DeploymentWish {
   return {
@@ -142,6 +144,7 @@ function toWish(input: {
     maxInstances: input.max_instances,
     queueSize: input.queue_size,
     keepWarmSeconds: input.keep_warm_duration_in_seconds,
+    sharesInstances: input.share_instances,
     isEnabled: input.is_enabled,
   };
 }

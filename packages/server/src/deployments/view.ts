@@ -19,6 +19,8 @@ export interface ViewDeps {
 export interface Includes {
   readonly payload: boolean;
   readonly readme: boolean;
+  /** Not of the contract: clients that decode strictly know no such field. */
+  readonly shareInstances: boolean;
 }
 
 /** JSON text: a graph goes out exactly as it was stored. */
@@ -43,6 +45,7 @@ export async function viewDeployment(
     created_at: formatInstant(row.created_at),
     updated_at: formatInstant(row.updated_at),
     ...(readme === undefined ? {} : { readme }),
+    ...(includes.shareInstances ? { share_instances: row.share_instances } : {}),
   });
   if (!includes.payload) return head;
   const version = await deps.versions.load(row.version_id);
