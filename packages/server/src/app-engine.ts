@@ -80,6 +80,7 @@ export function createEngine(base: AppBase) {
     fleet,
     directory,
     ...(config.providers.size > 0 ? { poolOf } : {}),
+    readyInMs: (deploymentId) => scaling.scaler.readyInMs(deploymentId),
     newId,
     execution: {
       db,
