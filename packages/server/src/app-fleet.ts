@@ -1,21 +1,22 @@
 // Makes the fleet: the providers that the configuration names, the record of what they start, and whose instances run
 // which deployment. Called by app-engine.ts.
 import type { AppBase } from './app-engine.ts';
+import { chooseProviders, createProviderCheck } from './app-providers.ts';
 import type { Meter } from './billing/meter.ts';
 import type { Deployment } from './deployments/directory.ts';
-import { type Pool, poolOf } from './deployments/pool.pure.ts';
+import { DEFAULT_POOL, type Pool, poolOf, poolOfUrls } from './deployments/pool.pure.ts';
 import { createFleet, type Fleet, type Instance } from './instances/fleet.ts';
 import { createLives } from './instances/lives.ts';
-import type { InstanceSpec, Provider } from './instances/provider.ts';
+import type { InstanceSpec } from './instances/provider.ts';
 import { supplyOf } from './instances/provider-settings.ts';
-import { createEmbeddedProvider } from './instances/providers/embedded.ts';
-import { createStaticProvider } from './instances/providers/static.ts';
 
 export interface AppFleet {
   readonly fleet: Fleet;
   readonly poolOf: (deployment: Deployment) => Pool;
   /** How much memory an instance's GPU has, in words; undefined where nobody knows. */
   readonly memoryOf: (instance: Instance) => string | undefined;
+  /** Whether a deployment on the SKU can run now, as far as is known. */
+  readonly canRun: (sku: string) => boolean;
   /** Whether any hardware has instances that are started and stopped. */
   readonly hasScaled: boolean;
 }
@@ -34,8 +35,10 @@ export function createAppFleet(base: AppBase, meter: () => Meter): AppFleet {
       pricePerHourMicrodollars: priceOf(sku),
     });
   const lives = createLives({ db, log, meter: { asked, gone: (id) => meter().instanceGone(id) } });
+  const providers = overrides.providers?.({ db, newId }) ?? chooseProviders(base);
+  const hasProblem = createProviderCheck(providers, () => clock.now());
   const fleet = createFleet({
-    providers: overrides.providers?.({ db, newId }) ?? chooseProviders(base),
+    providers,
     now: () => clock.now(),
     log,
     lives,
@@ -53,12 +56,12 @@ export function createAppFleet(base: AppBase, meter: () => Meter): AppFleet {
       const own = { id, accountId, sku: row.hardware, versionId, environment, sharesInstances: row.share_instances };
       return poolOf(own, supplyOf(settings, row.hardware));
     },
+    canRun(sku) {
+      const found = settings.get(sku);
+      if (found === undefined) return fleet.ready(DEFAULT_POOL).length > 0;
+      if (found.kind === 'static') return fleet.ready(poolOfUrls(sku)).length > 0;
+      return !hasProblem(found.kind);
+    },
     hasScaled: [...settings.values()].some(({ kind }) => kind !== 'static'),
   };
-}
-
-function chooseProviders({ config, emulatorCommand, db, newId, log }: AppBase): Provider[] {
-  if (config.comfyuiUrls.length > 0) return [createStaticProvider({ db, newId, urls: config.comfyuiUrls })];
-  if (emulatorCommand === undefined) return [];
-  return [createEmbeddedProvider({ command: emulatorCommand, dataDir: config.dataDir, newId, log })];
 }

@@ -31,3 +31,9 @@ it('problems name the path, also a block of another provider', () => {
     expect.stringMatching(/^hardware\[2\]\.process\.command: is missing/),
   ]);
 });
+
+it('an instance is of one SKU', () => {
+  const urls = ['http://127.0.0.1:8188'];
+  const { problems } = read({ sku: 'A', provider: 'static', urls }, { sku: 'B', provider: 'static', urls });
+  expect(problems).toEqual([expect.stringContaining('http://127.0.0.1:8188 is in "urls" twice')]);
+});

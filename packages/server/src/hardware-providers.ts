@@ -14,9 +14,18 @@ export function readProviders(entries: unknown, problems: string[]): ProviderSet
     const values = new Map<string, unknown>(Object.entries(entry));
     const found = readEntry(values, `hardware[${index}]`, problems);
     const sku = values.get('sku');
-    if (found !== undefined && typeof sku === 'string') settings.set(sku, found);
+    if (found === undefined || typeof sku !== 'string') continue;
+    settings.set(sku, found);
   }
+  refuseShared(settings, problems);
   return settings;
+}
+
+function refuseShared(settings: ProviderSettings, problems: string[]): void {
+  const urls = [...settings.values()].flatMap((each) => (each.kind === 'static' ? each.urls : []));
+  for (const url of urls.filter((each, index) => urls.indexOf(each) < index)) {
+    problems.push(`hardware: ${url} is in "urls" twice; an instance can be of one SKU only`);
+  }
 }
 
 function readEntry(values: ReadonlyMap<string, unknown>, where: string, problems: string[]): SkuSettings | undefined {

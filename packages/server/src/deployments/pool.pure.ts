@@ -27,10 +27,15 @@ export interface Pool {
 /** How the SKU's instances come to be: `scaled` by a provider, `fixed` at URLs of its own, or the `default` pool. */
 export type SkuSupply = 'scaled' | 'fixed' | 'default';
 
+/** Of the instances at the fixed URLs of a SKU. */
+export function poolOfUrls(sku: string): string {
+  return `fixed:${sku}`;
+}
+
 export function poolOf(deployment: PooledDeployment, supply: SkuSupply): Pool {
   const { id, accountId, sku, versionId, environment, sharesInstances } = deployment;
   if (supply === 'default') return { key: DEFAULT_POOL, isScaled: false, fingerprint: '' };
-  if (supply === 'fixed') return { key: `fixed:${sku}`, isScaled: false, fingerprint: '' };
+  if (supply === 'fixed') return { key: poolOfUrls(sku), isScaled: false, fingerprint: '' };
   if (!sharesInstances) return { key: `deployment:${id}`, isScaled: true, fingerprint: `${versionId} ${sku}` };
   // Models come and go with requests; only what an instance is made from has to be the same.
   const made = `${environment ?? ''} ${sku}`;

@@ -15,6 +15,11 @@ export async function takeInstanceId(
   return id;
 }
 
+/** Of this database, for good: by it, what was started elsewhere is known as ours. */
+export async function takeFleetId(db: Queryable, newId: () => string): Promise<string> {
+  return await takeInstanceId(db, { id: newId(), provider: 'fleet', address: '' });
+}
+
 /** The version of the deployment's newest request on an instance, if there was one lately. */
 export async function findLastVersion(
   db: Queryable,

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError, type Log } from '../../telemetry/log.ts';
 import type { ProvidedInstance, Provider, ProviderEvents } from '../provider.ts';
 import { readLogTail } from './log-tail.ts';
+import { isAlive } from './os-process.ts';
 import { sweepFolder } from './sweep-folder.ts';
 
 interface Deps {
@@ -184,24 +185,6 @@ function processName(pid: number): string {
     return `${readlinkSync(`/proc/${pid}/exe`)} ${readFileSync(`/proc/${pid}/cmdline`, 'latin1')}`;
   } catch {
     return ''; // no /proc here: the pid alone has to do
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  return !isZombie(pid);
-}
-
-/** Dead, and still listed: an adopted process is another's child, who may never ask what became of it. */
-function isZombie(pid: number): boolean {
-  try {
-    return /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
-  } catch {
-    return false; // no /proc here, or it has gone just now
   }
 }
 

@@ -8,16 +8,18 @@ interface Deps {
   readonly db: Queryable;
   readonly newId: () => string;
   readonly urls: readonly string[];
+  /** Left out: they serve everybody. */
+  readonly pool?: string;
 }
 
-export function createStaticProvider({ db, newId, urls }: Deps): Provider {
+export function createStaticProvider({ db, newId, urls, pool }: Deps): Provider {
   return {
     kind: 'static',
     async start(events) {
       for (const baseUrl of urls) {
         const row = { id: newId(), provider: 'static', address: baseUrl };
         const id = await persist(() => takeInstanceId(db, row));
-        events.onStarted({ id, baseUrl, folders: undefined });
+        events.onStarted({ id, baseUrl, folders: undefined, ...(pool === undefined ? {} : { pool }) });
       }
     },
     stop: async () => undefined,

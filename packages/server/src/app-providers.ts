@@ -1,0 +1,67 @@
+// The providers that the configuration names, and whether each can make instances now. Called by app-fleet.ts.
+import type { AppBase } from './app-engine.ts';
+import { poolOfUrls } from './deployments/pool.pure.ts';
+import { takeFleetId } from './instances/instances.sql.ts';
+import type { Provider, ProviderKind } from './instances/provider.ts';
+import type { SkuSettings } from './instances/provider-settings.ts';
+import { createEmbeddedProvider } from './instances/providers/embedded.ts';
+import { createKubernetesProvider } from './instances/providers/kubernetes.ts';
+import { createProcessProvider } from './instances/providers/process.ts';
+import { createStaticProvider } from './instances/providers/static.ts';
+
+/** One for everybody, and one for each way that the SKUs of the configuration name. */
+export function chooseProviders(base: AppBase): Provider[] {
+  return [...chooseDefault(base), ...chooseOfUrls(base), ...chooseScaled(base)];
+}
+
+function chooseDefault({ config, emulatorCommand, db, newId, log }: AppBase): Provider[] {
+  if (config.comfyuiUrls.length > 0) return [createStaticProvider({ db, newId, urls: config.comfyuiUrls })];
+  if (emulatorCommand === undefined) return [];
+  return [createEmbeddedProvider({ command: emulatorCommand, dataDir: config.dataDir, newId, log })];
+}
+
+function chooseOfUrls({ config, db, newId }: AppBase): Provider[] {
+  return [...config.providers].flatMap(([sku, settings]) =>
+    settings.kind === 'static' ? [createStaticProvider({ db, newId, urls: settings.urls, pool: poolOfUrls(sku) })] : [],
+  );
+}
+
+function chooseScaled({ config, db, newId, clock, log }: AppBase): Provider[] {
+  const providers: Provider[] = [];
+  const processes = pick(config.providers, (each) => (each.kind === 'process' ? each.process : undefined));
+  if (processes.size > 0) providers.push(createProcessProvider({ settings: processes, dataDir: config.dataDir, log }));
+  const pods = pick(config.providers, (each) => (each.kind === 'kubernetes' ? each.kubernetes : undefined));
+  if (pods.size > 0) {
+    const fleetId = () => takeFleetId(db, newId);
+    providers.push(createKubernetesProvider({ settings: pods, fleetId, now: () => clock.now(), log }));
+  }
+  return providers;
+}
+
+function pick<T>(settings: ReadonlyMap<string, SkuSettings>, read: (each: SkuSettings) => T | undefined) {
+  const picked = new Map<string, T>();
+  for (const [sku, each] of settings) {
+    const found = read(each);
+    if (found !== undefined) picked.set(sku, found);
+  }
+  return picked;
+}
+
+const CHECK_EVERY_MS = 60_000;
+
+/** Whether a kind of provider is known to be unable to make instances. Looked at in the background: nobody waits for it. */
+export function createProviderCheck(providers: readonly Provider[], now: () => number) {
+  const known = new Map<ProviderKind, { checkedAt: number; hasProblem: boolean }>();
+  return (kind: ProviderKind): boolean => {
+    const last = known.get(kind);
+    const provider = providers.find((each) => each.kind === kind && each.check !== undefined);
+    if (provider?.check && now() - (last?.checkedAt ?? Number.NEGATIVE_INFINITY) > CHECK_EVERY_MS) {
+      known.set(kind, { checkedAt: now(), hasProblem: last?.hasProblem ?? false });
+      provider.check().then(
+        (problems) => known.set(kind, { checkedAt: now(), hasProblem: problems.length > 0 }),
+        () => undefined, // it said nothing: not known
+      );
+    }
+    return last?.hasProblem ?? false;
+  };
+}
