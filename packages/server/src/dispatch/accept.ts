@@ -4,20 +4,25 @@ import type { LiveRequest } from '../requests/live.ts';
 import { describeError } from '../telemetry/log.ts';
 import { type Board, hold, refreshLimit, unhold } from './board.ts';
 import { endRequest, perform, requeue } from './perform.ts';
+import { findLoaded } from './place-models.ts';
 import { findPlace, hasWaiting } from './pool-index.ts';
 import { countInstances, poolOfDeployment } from './pools.ts';
 
 /** True: an instance with room is held for it, so that its row is inserted already leased. */
 export function reserve(board: Board, request: LiveRequest): boolean {
   const { deploymentId } = request;
+  board.models.onArrival(request);
   const max = board.limits.get(deploymentId);
   if (!board.isOpen || max === undefined) return false;
   const index = poolOfDeployment(board, deploymentId);
   // Nobody overtakes those who wait for the same instances, or whose lease is on its way.
   if (index === undefined || index.leasing > 0 || hasWaiting(index)) return false;
-  const slots = findPlace(index, countInstances(board, deploymentId) < max ? undefined : deploymentId);
+  const isLimited = countInstances(board, deploymentId) >= max;
+  const models = board.models.isUsed && !isLimited ? board.models.of(request.versionId) : '';
+  // Where no idle instance has its models, they are weighed with what is loaded and runs (loop.ts).
+  const slots = models === '' ? findPlace(index, isLimited ? deploymentId : undefined) : findLoaded(index, models);
   if (slots === undefined) return false;
-  hold(board, request, slots, 'idle');
+  hold(board, request, slots, models === '' ? 'idle' : 'its models are loaded');
   return true;
 }
 

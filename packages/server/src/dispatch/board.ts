@@ -6,6 +6,7 @@ import type { ExecutionDeps } from '../execution/attempt.ts';
 import type { Fleet, Instance } from '../instances/fleet.ts';
 import type { LiveRequest } from '../requests/live.ts';
 import { type Because, startTrace } from '../requests/report.pure.ts';
+import { createModelSets, type ModelSets } from './model-sets.ts';
 import { createPayloadBudget } from './payload-budget.ts';
 import type { PoolIndex } from './pool-index.ts';
 import { addLane, learnPool, onSpread, onWork, removeLane } from './pools.ts';
@@ -30,6 +31,7 @@ export interface Board {
   readonly waiting: Waiting;
   readonly usage: Usage;
   readonly runTimes: RunTimes;
+  readonly models: ModelSets;
   readonly budget: ReturnType<typeof createPayloadBudget>;
   readonly slotsById: Map<string, Slots>;
   /** Hear of every change of what waits and of what instances have to do (demand.ts). */
@@ -73,6 +75,7 @@ export function createBoard(deps: DispatchDeps, pump: (board: Board) => void): B
     },
     usage: createUsage(() => deps.execution.clock.now()),
     runTimes: createRunTimes(),
+    models: createModelSets(() => deps.execution.clock.now()),
     budget: createPayloadBudget(),
     slotsById: new Map(),
     limits: new Map(),
@@ -103,6 +106,8 @@ export function hold(board: Board, request: LiveRequest, slots: Slots, because: 
   request.promptId = board.deps.newId();
   request.leasedAt = board.deps.execution.clock.now();
   request.trace = startTrace({ because, waiting: board.waiting.size, readyAt: slots.instance.since });
+  const models = board.models.isUsed ? board.models.of(request.versionId) : '';
+  if (models !== '') slots.planned = models;
   enter(slots, request.deploymentId);
 }
 

@@ -8,7 +8,8 @@ import { chooseNext, type LaneView } from './assign.pure.ts';
 import { type Board, hold, unhold } from './board.ts';
 import type { Lane } from './lane.ts';
 import { endRequest, perform, requeue } from './perform.ts';
-import { findPlace, hasWaiting, leastBusy, type PoolIndex } from './pool-index.ts';
+import { hasModels, placeByModels, suitsAhead } from './place-models.ts';
+import { findPlace, hasWaiting, leastBusy, listBusy, type PoolIndex } from './pool-index.ts';
 import { countOtherInstances, maxInstancesOf, mayRunOn } from './pools.ts';
 import { room, type Slots } from './slots.ts';
 
@@ -25,12 +26,7 @@ export function pump(board: Board): void {
 
 // Until nobody has room or nobody waits.
 function give(board: Board, index: PoolIndex): void {
-  while (index.free.size > 0) {
-    // Level by level: a second request ahead on one instance only when every other has as much to do.
-    const slots = leastBusy(index);
-    if (slots === undefined) break;
-    if (!giveTo(board, index, slots)) break;
-  }
+  if (!giveByModels(board, index)) giveByLevel(board, index);
   for (const slots of index.changed) {
     index.changed.delete(slots);
     if (index.limited.size > 0) giveTo(board, index, slots);
@@ -44,10 +40,49 @@ function give(board: Board, index: PoolIndex): void {
   }
 }
 
+// Level by level: a second request ahead on one instance only when every other has as much to do.
+function giveByLevel(board: Board, index: PoolIndex): void {
+  while (index.free.size > 0) {
+    const slots = leastBusy(index);
+    if (slots === undefined || !giveTo(board, index, slots)) return;
+  }
+}
+
+const LOOK_AGAIN_MS = 1_000;
+
+/** True while graphs with models wait on: nobody else may be given what they are kept waiting for. */
+function giveByModels(board: Board, index: PoolIndex): boolean {
+  while (hasModels(board, index)) {
+    const placed = placeByModels(board, index);
+    const request = placed && board.waiting.shift(placed.deploymentId);
+    if (placed === undefined || request === undefined) {
+      if (index.open[0]?.last) lookAgain(board, index);
+      else for (const slots of [...firstOf(listBusy(index), LOOKS)]) giveTo(board, index, slots);
+      return true;
+    }
+    hold(board, request, placed.slots, placed.because);
+    void leaseAndPerform(board, { request, slots: placed.slots, index });
+  }
+  return false;
+}
+
+// It waits by choice although an instance is idle: the choice is made anew when the runs it waits for take longer.
+function lookAgain(board: Board, index: PoolIndex): void {
+  if (index.isLookedAtAgain) return;
+  index.isLookedAtAgain = true;
+  const look = () => {
+    index.isLookedAtAgain = false;
+    board.touched.add(index);
+    board.pump();
+  };
+  setTimeout(look, LOOK_AGAIN_MS).unref();
+}
+
 function giveTo(board: Board, index: PoolIndex, slots: Slots): boolean {
   const free = slots.pending === 0 ? 1 : room(slots);
   for (let given = 0; given < free; given += 1) {
     const choice = chooseNext(viewLanes(board, index, slots), board.usage);
+    if (choice && !suitsAhead(board, index, { ...choice, slots })) return given > 0;
     const request = choice && board.waiting.shift(choice.deploymentId);
     if (choice === undefined || request === undefined) return given > 0;
     hold(board, request, slots, choice.because);
@@ -105,7 +140,11 @@ function rebalance(board: Board, index: PoolIndex): void {
 
 function findUnsentFor(board: Board, idle: Slots, { attempts }: Slots): Attempt | undefined {
   for (const attempt of attempts) {
-    if (!attempt.isWatched && mayRunOn(board, attempt.request.deploymentId, idle)) return attempt;
+    const { isWatched, request } = attempt;
+    if (isWatched || !mayRunOn(board, request.deploymentId, idle)) continue;
+    // It was given ahead because its models are there.
+    const models = board.models.of(request.versionId);
+    if (models === '' || models === idle.loaded) return attempt;
   }
   return undefined;
 }

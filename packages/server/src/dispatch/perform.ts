@@ -54,9 +54,17 @@ function freePlace(board: Board, request: LiveRequest, slots: Slots): void {
     const runMs = board.deps.execution.clock.now() - request.startedAt;
     board.usage.add(request.accountId, runMs);
     board.runTimes.learn(request.versionId, runMs);
+    learnModels(board, request, { slots, runMs });
     learnRun(slots, runMs);
   }
   board.pump();
+}
+
+function learnModels(board: Board, { versionId }: LiveRequest, { slots, runMs }: { slots: Slots; runMs: number }) {
+  const models = board.models.isUsed ? board.models.of(versionId) : '';
+  if (models === '') return;
+  board.models.learnRun(models, { runMs, wasLoaded: slots.loaded === models });
+  slots.loaded = models;
 }
 
 function callOnce(call: () => void): () => void {

@@ -25,6 +25,7 @@ export interface PoolIndex {
   readonly opened: Set<Lane>;
   /** Requests whose lease is being written. */
   leasing: number;
+  isLookedAtAgain: boolean;
 }
 
 /** More than any instance is given, twice: those whose room is left for a group come behind those that are given to. */
@@ -43,6 +44,7 @@ export function createPoolIndex(key: string): PoolIndex {
     changed: new Set(),
     opened: new Set(),
     leasing: 0,
+    isLookedAtAgain: false,
   };
 }
 
@@ -119,6 +121,11 @@ export function leastBusy({ open }: PoolIndex): Slots | undefined {
   if (open[0]?.last) return open[0].last;
   for (let level = 1; level < LEVELS; level += 1) if (open[level]?.first) return open[level]?.first;
   return undefined;
+}
+
+/** Those that run something and may be given more, the one with the least to do first. */
+export function* listBusy({ open }: PoolIndex): IterableIterator<Slots> {
+  for (const list of open.slice(1, LEVELS)) yield* listed(list);
 }
 
 /** Of those with any place left, the one with the least to do; only where the deployment is already, if that is asked for. */

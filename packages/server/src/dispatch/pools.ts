@@ -124,6 +124,8 @@ export function onWork(board: Board, slots: Slots): void {
 /** It takes work from now on. */
 export function joinPool(board: Board, slots: Slots): void {
   if (slots.pool) return;
+  // Another process may stand behind the same address now.
+  slots.loaded = undefined;
   slots.pool = poolOfInstance(board, slots.instance);
   join(slots.pool, slots);
   board.touched.add(slots.pool);

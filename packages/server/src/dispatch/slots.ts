@@ -20,6 +20,9 @@ export interface Slots {
   meanRunMs: number;
   /** When its last work ended; undefined when it never had any. */
   idleSince: number | undefined;
+  /** The models of the last run that loaded any, and of the last one that was given to it (model-sets.ts). */
+  loaded: string | undefined;
+  planned: string | undefined;
   /** While it takes work. */
   pool: PoolIndex | undefined;
   readonly link: Link;
@@ -57,6 +60,8 @@ export function createSlots(instance: Instance, watch: SlotsWatch): Slots {
     deployments: new Map(),
     meanRunMs: UNKNOWN_RUN_MS,
     idleSince: undefined,
+    loaded: undefined,
+    planned: undefined,
     pool: undefined,
     link: { list: undefined, before: undefined, after: undefined },
     watch,

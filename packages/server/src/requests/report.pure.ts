@@ -3,7 +3,16 @@
 import type { RunProgress } from './run-progress.pure.ts';
 
 /** Why this request was the one to be given to an instance. */
-export type Because = 'idle' | 'only one waiting' | 'least used account' | 'priority' | 'first come' | 'resumed';
+export type Because =
+  | 'idle'
+  | 'only one waiting'
+  | 'least used account'
+  | 'priority'
+  | 'first come'
+  | 'its models are loaded'
+  | 'loading is sooner than waiting'
+  | 'waited longest'
+  | 'resumed';
 
 /** Milliseconds since 1970. */
 export interface AttemptTrace {

@@ -98,6 +98,17 @@ function explainChoice({ number, instanceId }: SeenAttempt, report: Report, wait
     case 'first come':
       sentences.push(`${what} ${waited}: it had waited the longest; ${others}.`);
       break;
+    case 'its models are loaded':
+      sentences.push(`${what} ${waited}: its models were loaded there; ${others}.`);
+      break;
+    case 'loading is sooner than waiting':
+      sentences.push(
+        `${what} ${waited}: to load its models there was expected to be sooner than to wait for an instance that has them; ${others}.`,
+      );
+      break;
+    case 'waited longest':
+      sentences.push(`${what} ${waited}: it had waited longer than loaded models are worth; ${others}.`);
+      break;
     case 'resumed':
       sentences.push(`Attempt ${number} went on on instance ${instanceId ?? ''} after a restart of the service.`);
       break;

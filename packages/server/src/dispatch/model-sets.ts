@@ -1,0 +1,93 @@
+// What is known of the models that runs need: which of them a version's graph loads, how long its runs take with and without
+// a load, how much each set is asked for. Told by accept.ts and perform.ts, asked by place-models.ts. In memory: a restart
+// learns anew, and until then such runs are placed like any other.
+import type { LiveRequest } from '../requests/live.ts';
+
+export interface ModelSets {
+  /** Without any, nobody needs to look at models at all. */
+  readonly isUsed: boolean;
+  /** Names what the version's runs have loaded; '' for a graph without models, and while it is not known. */
+  of(versionId: string): string;
+  /** A request came in: what it needs, and that it is asked for. */
+  onArrival(request: LiveRequest): void;
+  learnRun(models: string, run: { runMs: number; wasLoaded: boolean }): void;
+  /** 0 while it is not known. */
+  loadMs(models: string): number;
+  runMs(models: string): number | undefined;
+  /** Runs at the same time that it asks for on average. */
+  erlangs(models: string): number;
+}
+
+const KEPT = 5_000;
+/** The share that the latest run has at least. */
+const SHARE = 0.2;
+const HALF_LIFE_MS = 1_800_000;
+
+interface Mean {
+  count: number;
+  ms: number;
+}
+
+interface Entry {
+  readonly cold: Mean;
+  readonly warm: Mean;
+  weight: number;
+  weighedAt: number;
+}
+
+export function createModelSets(now: () => number): ModelSets {
+  const versions = new Map<string, string>();
+  const entries = new Map<string, Entry>();
+  const since = now();
+  const fade = (ms: number) => 2 ** (-ms / HALF_LIFE_MS);
+
+  function entryOf(models: string): Entry {
+    const known = entries.get(models);
+    if (known) return known;
+    if (entries.size >= KEPT) entries.clear();
+    const made = { cold: { count: 0, ms: 0 }, warm: { count: 0, ms: 0 }, weight: 0, weighedAt: now() };
+    entries.set(models, made);
+    return made;
+  }
+
+  return {
+    get isUsed() {
+      return entries.size > 0;
+    },
+    of: (versionId) => versions.get(versionId) ?? '',
+    onArrival({ versionId, payload }) {
+      let models = versions.get(versionId);
+      if (models === undefined) {
+        if (payload === undefined) return;
+        models = [...payload.prepared.models()].sort().join('\n');
+        if (versions.size >= KEPT) versions.clear();
+        versions.set(versionId, models);
+      }
+      if (models === '') return;
+      const entry = entryOf(models);
+      entry.weight = entry.weight * fade(now() - entry.weighedAt) + 1;
+      entry.weighedAt = now();
+    },
+    learnRun(models, { runMs, wasLoaded }) {
+      const entry = entryOf(models);
+      const mean = wasLoaded ? entry.warm : entry.cold;
+      mean.count += 1;
+      mean.ms += (runMs - mean.ms) * Math.max(SHARE, 1 / mean.count);
+    },
+    loadMs(models) {
+      const { cold, warm } = entryOf(models);
+      return cold.count === 0 || warm.count === 0 ? 0 : Math.max(0, cold.ms - warm.ms);
+    },
+    runMs(models) {
+      const { cold, warm } = entryOf(models);
+      if (warm.count > 0) return warm.ms;
+      return cold.count > 0 ? cold.ms : undefined;
+    },
+    erlangs(models) {
+      const { weight, weighedAt } = entryOf(models);
+      // A steady rate of r gives a weight of r × half-life / ln 2, less while the service is young.
+      const horizonMs = (HALF_LIFE_MS / Math.LN2) * (1 - fade(now() - since));
+      return ((weight * fade(now() - weighedAt)) / Math.max(1, horizonMs)) * (this.runMs(models) ?? 0);
+    },
+  };
+}
