@@ -157,6 +157,7 @@ export function createEngine(base: AppBase) {
     writes,
     dispatcher,
     poolOf,
+    canRun: appFleet.canRun,
     scaling,
     webhooks,
     deadlines,

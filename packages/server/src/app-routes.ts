@@ -61,6 +61,8 @@ export interface AppParts {
   readonly writes: RequestWrites;
   readonly dispatcher: Dispatcher;
   readonly poolOf: (deployment: Deployment) => Pool;
+  /** Whether a deployment on a SKU can run now, as far as is known. */
+  readonly canRun: (sku: string) => boolean;
   readonly scaling: AppScaler;
   readonly proxy: InstanceProxy;
   readonly authenticator: Authenticator;
@@ -84,7 +86,7 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
     db,
     clock,
     newId,
-    hasInstance: () => fleet.ready().length > 0,
+    canRun: parts.canRun,
     hardware: config.hardware,
     forgetTokens: parts.authenticator.forget,
     async accountChanged(accountId) {

@@ -31,7 +31,8 @@ import { createToken, grantOf, type MadeToken, regenerateToken, removeToken, typ
 import { toMicrodollars, viewAccount, viewCaller, viewToken } from './view.pure.ts';
 
 interface Deps extends AccountDeps {
-  readonly hasInstance: () => boolean;
+  /** Whether something runs a SKU now. */
+  readonly canRun: (sku: string) => boolean;
   readonly hardware: HardwareCatalogue;
 }
 
@@ -42,7 +43,7 @@ export function registerAccountRoutes(routes: RouteServer<Account>, deps: Deps) 
       data: deps.hardware.skus.map((sku) =>
         viewHardware(sku, {
           ...(sku.provider === undefined ? {} : { provider: sku.provider }),
-          isAvailable: deps.hasInstance() && deps.hardware.usable.includes(sku.sku),
+          isAvailable: deps.hardware.usable.includes(sku.sku) && deps.canRun(sku.sku),
           isDefault: sku.sku === deps.hardware.defaultSku,
         }),
       ),
