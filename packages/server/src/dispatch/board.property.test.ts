@@ -6,6 +6,7 @@ import { makeBoard, type TestBoard } from '../../testing/make-board.ts';
 import { makeLiveRequest } from '../../testing/make-live-request.ts';
 import type { Pool } from '../deployments/pool.pure.ts';
 import type { LiveRequest } from '../requests/live.ts';
+import type { RequestPayload } from '../requests/payload.ts';
 import { reserve } from './accept.ts';
 import { forgetSlots, joinPool, learnPool, mayRunOn } from './pools.ts';
 import { learnRun, leave, room, type Slots } from './slots.ts';
@@ -56,27 +57,36 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
 );
 
 interface Play extends TestBoard {
+  /** Each deployment's graph loads a model of its name. */
+  readonly withModels: boolean;
   readonly slots: Slots[];
   readonly requests: LiveRequest[];
 }
 
-function begin(): Play {
+function begin({ withModels }: { withModels: boolean }): Play {
   const ids = DEPLOYMENTS.map(({ id }) => id);
   const play: Play = {
     ...makeBoard({
       pools: Object.fromEntries(DEPLOYMENTS.map(({ id, isOwn }) => [id, isOwn ? own(id, 0) : DEFAULT])),
       max: Object.fromEntries(ids.map((id) => [id, 2])),
-      onGiven: (request, slots) => checkGiven(play, request, slots),
+      onGiven: (request, slots) => {
+        checkPlace(play, request, slots);
+        if (!withModels) checkOrder(play, request, slots);
+      },
     }),
+    withModels,
     slots: [],
     requests: [],
   };
   return play;
 }
 
-function checkGiven({ board, requests }: Play, request: LiveRequest, slots: Slots) {
+function checkPlace({ board }: Play, request: LiveRequest, slots: Slots) {
   expect(slots.instance.pool).toBe(board.pools.get(request.deploymentId)?.key);
   expect(board.spread.get(request.deploymentId)?.size).toBeLessThanOrEqual(board.limits.get(request.deploymentId) ?? 1);
+}
+
+function checkOrder({ board, requests }: Play, request: LiveRequest, slots: Slots) {
   const overtaken = requests.find(
     (other) =>
       board.waiting.rank(other) !== undefined &&
@@ -116,12 +126,13 @@ function pick<T>(items: readonly T[], at: number): T | undefined {
   return items[at % Math.max(1, items.length)];
 }
 
-function submit({ board, requests }: Play, step: { deployment: number; priority: number }) {
+function submit({ board, requests, withModels }: Play, step: { deployment: number; priority: number }) {
   const to = DEPLOYMENTS[step.deployment];
   if (to === undefined) return;
   const createdAt = requests.length;
   const fields = { deploymentId: to.id, accountId: to.accountId, priority: step.priority, createdAt };
-  const request = makeLiveRequest({ id: `r${createdAt}`, ...fields });
+  const payload = { prepared: { models: () => (withModels ? [to.id] : []) } } as unknown as RequestPayload;
+  const request = makeLiveRequest({ id: `r${createdAt}`, versionId: to.id, payload, ...fields });
   requests.push(request);
   if (!reserve(board, request)) board.waiting.push(request);
 }
@@ -135,6 +146,7 @@ function endHeld(play: Play, request: LiveRequest | undefined, isRequeued: boole
   const slots = request && play.board.slotsById.get(request.instanceId ?? '');
   if (request === undefined || slots === undefined) return;
   request.phase = isRequeued ? 'queued' : 'running';
+  if (play.withModels && !isRequeued) slots.loaded = request.versionId;
   leave(slots, request.deploymentId);
   if (isRequeued) play.board.waiting.pushFront(request);
 }
@@ -167,7 +179,7 @@ function touchInstance(play: Play, step: Extract<Step, { kind: 'lose' | 'gone' |
 it('keeps the order, the limits and the pools, and leaves nothing waiting for nothing', () => {
   fc.assert(
     fc.property(fc.array(stepArbitrary, { maxLength: 80 }), (steps) => {
-      const play = begin();
+      const play = begin({ withModels: false });
       for (const step of steps) {
         take(play, step);
         play.board.pump();
@@ -178,3 +190,36 @@ it('keeps the order, the limits and the pools, and leaves nothing waiting for no
     { numRuns: 500 },
   );
 });
+
+it('with models too, gives everything out in the end, and to no other instances', () => {
+  fc.assert(
+    fc.property(fc.array(stepArbitrary, { maxLength: 80 }), (steps) => {
+      const play = begin({ withModels: true });
+      for (const models of ['d1', 'd2', 'd3', 'd4']) {
+        play.board.models.learnRun(models, { runMs: 60_000, wasLoaded: false });
+        play.board.models.learnRun(models, { runMs: 1_000, wasLoaded: true });
+      }
+      for (const step of steps) {
+        take(play, step);
+        play.board.pump();
+        checkIndex(play);
+      }
+      endAll(play);
+      for (const lane of play.board.waiting.lanes()) {
+        const key = play.board.pools.get(lane.deploymentId)?.key;
+        expect(play.board.indexes.get(key ?? '')?.ready.size ?? 0).toBe(0);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+/** Until nothing runs: each end gives out what may follow. */
+function endAll(play: Play) {
+  for (let held = listHeld(play); held.length > 0; held = listHeld(play)) {
+    for (const request of held) {
+      endHeld(play, request, false);
+      play.board.pump();
+    }
+  }
+}
