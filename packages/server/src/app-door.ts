@@ -4,6 +4,7 @@ import { createAuthenticator } from './accounts/authenticate.ts';
 import type { AppBase, AppEngine } from './app-engine.ts';
 import { openMetrics } from './app-metrics.ts';
 import { registerRoutes } from './app-routes.ts';
+import type { Brain } from './brain.ts';
 import { WATCH_TIMES } from './execution/watch.ts';
 import { createRouteServer } from './http/serve-route.ts';
 import { createHttpServer } from './http/server.ts';
@@ -14,10 +15,15 @@ import { EventsHub } from './requests/events/hub.ts';
 import { SIMULATE } from './requests/simulation/wish.pure.ts';
 import { tracing } from './telemetry/traces.ts';
 
-/** `notReady`: why calls are not taken now; undefined when they are. */
-export function createAppDoor(base: AppBase, engine: AppEngine, notReady: () => string | undefined) {
+interface Standing {
+  readonly brain: Brain;
+  /** Why calls are not taken now; undefined when they are. */
+  readonly notReady: () => string | undefined;
+}
+
+export function createAppDoor(base: AppBase, engine: AppEngine, { brain, notReady }: Standing) {
   const { config, overrides, clock, log, newId, db } = base;
-  const { waker, fleet, directory, live, dispatcher, scaling, simulator } = engine;
+  const { fleet, directory, live, dispatcher, scaling, simulator } = engine;
   const { bodyLimitBytes, errorStatus, corsOrigins } = config;
   const http = createHttpServer({ log, newId, bodyLimitBytes, errorStatus, corsOrigins });
   if (tracing() !== undefined) traceServer(http);
@@ -33,7 +39,6 @@ export function createAppDoor(base: AppBase, engine: AppEngine, notReady: () => 
   });
   const proxyParts = { db, clock, newId, log, fleet, directory, dispatcher, authenticator, config };
   const proxy = createProxy({ ...proxyParts, watchTimes: overrides.watchTimes ?? WATCH_TIMES });
-  const stopWakingProxy = waker.on('deployments', () => proxy.endClosed());
   const routes = createRouteServer({
     app: http,
     authenticate: authenticator.authenticate,
@@ -44,7 +49,7 @@ export function createAppDoor(base: AppBase, engine: AppEngine, notReady: () => 
     },
     rateLimits: config.rateLimits,
   });
-  registerRoutes(routes, { ...base, ...engine, events, proxy, authenticator, notReady });
+  registerRoutes(routes, { ...base, ...engine, brain, events, proxy, authenticator, notReady });
   const metrics = openMetrics({ config, http, live, fleet, db, notReady });
-  return { http, events, proxy, metrics, stopWakingProxy };
+  return { http, events, proxy, metrics };
 }

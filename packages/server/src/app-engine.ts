@@ -3,6 +3,7 @@
 import { DEFAULT_LIMITS } from '@comfleet/api';
 import { createAppFleet } from './app-fleet.ts';
 import type { AppOverrides } from './app-overrides.ts';
+import type { Replicas } from './app-replicas.ts';
 import { createAppScaler } from './app-scaler.ts';
 import { createBilling } from './billing/create-billing.ts';
 import type { Config } from './config.ts';
@@ -50,6 +51,8 @@ export interface AppBase {
   readonly location: OpenedDatabase['location'];
   readonly db: Database;
   readonly filesDir: string;
+  /** Undefined when this service is alone on its database. */
+  readonly replicas: Replicas | undefined;
 }
 
 export type AppEngine = ReturnType<typeof createEngine>;
@@ -101,6 +104,7 @@ export function createEngine(base: AppBase) {
         runTimeoutMs: config.runTimeoutMs,
         maxFetchBytes: overrides.maxFetchBytes ?? DEFAULT_LIMITS.fetchedFileBytes,
         fetchTimeoutMs: overrides.fetchTimeoutMs ?? DEFAULT_LIMITS.fetchMs,
+      sendGuard: base.replicas?.sendGuard,
         maxAttempts: MAX_ATTEMPTS,
         startTimeoutMs: config.startTimeoutMs,
       },

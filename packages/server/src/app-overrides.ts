@@ -26,4 +26,6 @@ export interface AppOverrides {
   readonly eventTickMs?: number;
   /** A database that is the test's own: nothing is started, and nobody else can be using it. */
   readonly database?: OpenedDatabase;
+  /** The test's own database is shared by replicas. */
+  readonly isShared?: boolean;
 }

@@ -3,10 +3,12 @@ import { DEFAULT_LIMITS } from '@comfleet/api';
 import type { Account, Authenticator } from './accounts/authenticate.ts';
 import { registerAccountRoutes } from './accounts/routes.ts';
 import type { AppOverrides } from './app-overrides.ts';
+import type { Replicas } from './app-replicas.ts';
 import type { AppScaler } from './app-scaler.ts';
 import type { Funds } from './billing/funds.ts';
 import { costOf } from './billing/ledger.sql.ts';
 import { registerBillingRoutes } from './billing/routes.ts';
+import type { Brain } from './brain.ts';
 import type { Config } from './config.ts';
 import type { Database } from './db/database.ts';
 import type { Waker } from './db/wake.ts';
@@ -24,6 +26,7 @@ import { registerInstanceRoutes } from './instances/routes.ts';
 import { allowedHosts } from './net/target.ts';
 import type { InstanceProxy } from './proxy/proxy.ts';
 import { registerProxyRoutes } from './proxy/routes.ts';
+import { createRequestDoor } from './replicas/request-door.ts';
 import type { EventsHub } from './requests/events/hub.ts';
 import { registerHistoryRoutes } from './requests/history/routes.ts';
 import type { LiveIndex } from './requests/live.ts';
@@ -60,6 +63,8 @@ export interface AppParts {
   readonly events: EventsHub;
   readonly writes: RequestWrites;
   readonly dispatcher: Dispatcher;
+  readonly brain: Brain;
+  readonly replicas: Replicas | undefined;
   readonly poolOf: (deployment: Deployment) => Pool;
   /** Whether a deployment on a SKU can run now, as far as is known. */
   readonly canRun: (sku: string) => boolean;
@@ -134,7 +139,7 @@ function registerRequests(routes: RouteServer<Account>, parts: AppParts): void {
     inputCache: parts.inputCache,
     live,
     writes: parts.writes,
-    queue: dispatcher,
+    ...createRequestDoor({ ...parts, isBrain: parts.brain.isOn, notices: parts.replicas?.notices }),
     webhookHosts: allowedHosts(config.allowPrivateHosts),
     funds: parts.funds,
     simulator: parts.simulator,

@@ -1,18 +1,21 @@
 // The composition root: from a Config to a service that can be started and stopped. app-engine.ts makes what works,
-// app-door.ts what callers meet; here is the order in which they start, whose reverse is the stop. run-server.ts and tests call it.
+// app-door.ts what callers meet, brain.ts begins what one replica does for all; here is the order in which they start, whose
+// reverse is the stop. run-server.ts and tests call it.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureFirstAccount } from './accounts/first-account.ts';
 import { createAppDoor } from './app-door.ts';
-import { createEngine, MAX_ATTEMPTS } from './app-engine.ts';
+import { createEngine } from './app-engine.ts';
 import type { AppOverrides } from './app-overrides.ts';
+import { advertisedUrl, connectNotices, createReplicas, hasOthers, joinReplicas } from './app-replicas.ts';
+import { createBrain } from './brain.ts';
 import type { Config } from './config.ts';
-import { createDatabase } from './db/database.ts';
+import { createDatabase, type Database } from './db/database.ts';
+import { createFence } from './db/fence.ts';
 import { migrateJobs } from './db/jobs.ts';
 import { migrate } from './db/migrate.ts';
-import { openDatabase } from './db/open-database.ts';
+import { type OpenedDatabase, openDatabase } from './db/open-database.ts';
 import { persist } from './db/persist.ts';
-import { recoverRequests } from './dispatch/recover.ts';
 import { closeHttpServer } from './http/server.ts';
 import { systemClock } from './telemetry/clock.ts';
 import { createLog } from './telemetry/log.ts';
@@ -52,102 +55,81 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   const filesDir = join(config.dataDir, 'files');
   mkdirSync(filesDir, { recursive: true });
 
-  const opened =
-    overrides.database ??
-    (await openDatabase({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, log, onFatal }));
-  const db = createDatabase({ ...opened.location, log });
-  // A database that is killed during the start comes back: then these are done again.
-  await persist(() => migrate(db), { withinMs: START_WITHIN_MS });
-  await persist(() => migrateJobs({ ...opened.location, log }), { withinMs: START_WITHIN_MS });
-  const firstAccount = {
-    db,
-    newId,
-    dataDir: config.dataDir,
-    configuredToken: config.adminToken,
-  };
-  const newAdminToken = await persist(() => ensureFirstAccount(firstAccount), { withinMs: START_WITHIN_MS });
-
+  const fence = createFence({ replicaId: newId(), onDeposed: onFatal });
+  const { dataDir, databaseUrl } = config;
+  const opened = overrides.database ?? (await openDatabase({ dataDir, databaseUrl, log, fence, onFatal }));
+  const location = overrides.isShared ? { ...opened.location, fence } : opened.location;
+  const db = createDatabase({ ...location, log });
+  const newAdminToken = await prepareDatabase({ db, location, config, log, newId });
   const stopTraces = await startTraces({ wish: config.traces, version, log });
-  const base = {
-    config,
-    version,
-    overrides,
-    emulatorCommand,
-    clock,
-    log,
-    newId,
-    location: opened.location,
-    db,
-    filesDir,
-  };
+
+  let url = '';
+  const replicas =
+    location.fence &&
+    createReplicas({
+      location,
+      fence,
+      db,
+      log,
+      ownUrl: () => config.advertiseUrl ?? advertisedUrl(url),
+      onElected: () => void brain.start().catch(onFatal),
+      onDeposed: onFatal,
+    });
+  const base = { config, version, overrides, emulatorCommand, clock, log, newId, location, db, filesDir, replicas };
   const engine = createEngine(base);
-  const { fleet, live, writes, dispatcher, webhooks, billing, fundsSweep, deadlines, retention, simulator } = engine;
-  const stopWaking = engine.waker.on('deployments', engine.endOfRefused);
+  const { fleet, live, writes, webhooks, billing } = engine;
+  const brain = createBrain(base, engine);
   let isReady = false;
   const notReady = () =>
     isReady ? (db.ready() ? undefined : 'the database cannot be reached') : 'the service is starting or stopping';
-  const { http, events, proxy, metrics, stopWakingProxy } = createAppDoor(base, engine, notReady);
-
-  await fleet.start();
-  await recoverRequests({
-    db,
-    clock,
-    log,
-    live,
-    fleet,
-    writes,
-    dispatcher,
-    maxAttempts: MAX_ATTEMPTS,
-    funds: engine.funds,
-    simulator,
+  const { http, events, proxy, metrics } = createAppDoor(base, engine, { brain, notReady });
+  const tellOthers = replicas && connectNotices(replicas, { engine, brain, endClosedProxies: proxy.endClosed, newId });
+  const stopWaking = engine.waker.on('deployments', async () => {
+    await Promise.allSettled([proxy.endClosed(), brain.isOn() ? engine.endOfRefused() : undefined]);
+    await tellOthers?.();
   });
-  await billing.start((id) => fleet.get(id) !== undefined || fleet.asked().some((asked) => asked.id === id));
-  await engine.endOfRefused();
-  await webhooks.start();
-  dispatcher.start();
-  await engine.scaling.scaler.start();
-  deadlines.start();
-  fundsSweep?.start();
-  retention.start();
+
   const fail = async (error: unknown): Promise<never> => {
     await stop(); // a start that fails leaves no database and no back end running
     throw error;
   };
-  const url = await http.listen({ port: config.port, host: config.host }).catch(fail);
+  // Alone it does the work before it takes calls; one of several has to be reachable before it can be the brain.
+  if (replicas === undefined) await brain.start();
+  url = await http.listen({ port: config.port, host: config.host }).catch(fail);
+  if (replicas !== undefined) await joinReplicas(replicas, brain).catch(fail);
   const adminUrl = await metrics.start().catch(fail);
   isReady = true;
 
-  let stopping: Promise<void> | undefined;
   async function stop() {
     isReady = false;
-    deadlines.stop();
-    const sweepStopped = fundsSweep?.stop();
-    retention.stop();
     stopWaking();
-    stopWakingProxy();
     // New calls are refused from here; what is under way gets its time.
     live.stopWaiting();
     events.stop();
     const graceMs = config.stopGraceMs * SHARE_OF_WORK;
     await proxy.stop();
     const closed = closeHttpServer(http, graceMs);
-    const webhooksStopped = webhooks.drain(graceMs);
-    await simulator?.stop();
-    await engine.scaling.scaler.stop();
-    await dispatcher.drain(graceMs);
-    await closed;
-    await writes.stop();
-    await sweepStopped;
+    const handOver = await hasOthers(replicas);
+    await brain.stop({ graceMs, handOver });
+    if (!handOver) {
+      await closed;
+      await writes.stop();
+    }
     await billing.stop();
-    await webhooksStopped;
     await webhooks.stop();
     await fleet.stop();
+    await replicas?.leader.handOver();
+    await closed;
+    await writes.stop();
     await engine.instanceRecorder.stop();
     await metrics.stop();
+    await replicas?.notices.stop();
+    await replicas?.leader.stop();
     await db.stop();
     await opened.stop();
     await stopTraces();
   }
+  let stopping: Promise<void> | undefined;
   return {
     url,
     adminUrl,
@@ -157,4 +139,21 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
       return stopping;
     },
   };
+}
+
+interface Prepared {
+  readonly db: Database;
+  readonly location: OpenedDatabase['location'];
+  readonly config: Config;
+  readonly log: ReturnType<typeof createLog>;
+  readonly newId: () => string;
+}
+
+/** Gives the first account's token when this start made it. */
+async function prepareDatabase({ db, location, config, log, newId }: Prepared): Promise<string | undefined> {
+  // A database that is killed during the start comes back: then these are done again.
+  await persist(() => migrate(db), { withinMs: START_WITHIN_MS });
+  await persist(() => migrateJobs({ ...location, log }), { withinMs: START_WITHIN_MS });
+  const firstAccount = { db, newId, dataDir: config.dataDir, configuredToken: config.adminToken };
+  return await persist(() => ensureFirstAccount(firstAccount), { withinMs: START_WITHIN_MS });
 }

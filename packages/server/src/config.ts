@@ -46,6 +46,8 @@ export interface Config {
   readonly allowedHosts: readonly string[];
   readonly trustedProxies: readonly string[];
   readonly databaseUrl: string | undefined;
+  /** Where other replicas reach this one; undefined: where it listens. */
+  readonly advertiseUrl: string | undefined;
   readonly comfyuiUrls: readonly string[];
   readonly allowPrivateHosts: readonly string[];
   readonly cancelledWord: 'canceled' | 'cancelled' | undefined;
@@ -103,6 +105,7 @@ export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult
     allowedHosts: reader.list('COMFLEET_ALLOWED_HOSTS'),
     trustedProxies: reader.entries('COMFLEET_TRUSTED_PROXIES', isAddressBlock, 'addresses or CIDR blocks'),
     databaseUrl: reader.url('DATABASE_URL', ['postgres:', 'postgresql:']),
+    advertiseUrl: reader.url('COMFLEET_ADVERTISE_URL', ['http:'])?.replace(/\/+$/, ''),
     comfyuiUrls: readComfyuiUrls(args.comfyui ?? reader.list('COMFLEET_COMFYUI'), problems),
     allowPrivateHosts: reader.entries('COMFLEET_ALLOW_PRIVATE_HOSTS', isHostPort, 'host:port'),
     cancelledWord: reader.choice('COMFLEET_CANCELLED_WORD', ['canceled', 'cancelled']),

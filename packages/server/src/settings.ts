@@ -30,6 +30,11 @@ export const SETTINGS: readonly Setting[] = [
   },
   { name: 'DATABASE_URL', default: 'embedded PostgreSQL', what: "one's own PostgreSQL (14 or later)" },
   {
+    name: 'COMFLEET_ADVERTISE_URL',
+    default: 'the first address that is not internal',
+    what: 'http URL by which other replicas on the same database reach this one',
+  },
+  {
     name: 'COMFLEET_COMFYUI',
     default: 'the embedded emulator',
     what: 'comma list of ComfyUI URLs (also --comfyui URL, repeatable)',

@@ -14,6 +14,7 @@ export function makeLiveRequest(fields: Partial<LiveRequest> = {}): LiveRequest 
     hasWebhook: false,
     phase: 'queued',
     epoch: 0,
+    sentEpoch: undefined,
     losses: 0,
     unsent: 0,
     instanceId: undefined,

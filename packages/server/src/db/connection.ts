@@ -1,5 +1,6 @@
 // Where PostgreSQL is, and how each session of this service is set up. Used by everything in db/ that connects.
 import type pg from 'pg';
+import type { Fence } from './fence.ts';
 import { rowValueTypes } from './row-values.ts';
 
 /** In pieces, as the embedded PostgreSQL gives it: then `host` is the folder of its socket. */
@@ -11,8 +12,10 @@ export interface ConnectionParts {
   readonly password?: string;
 }
 
-/** `url` is a DATABASE_URL. */
-export type DatabaseLocation = { readonly connection: ConnectionParts } | { readonly url: string };
+/** `url` is a DATABASE_URL. With a fence the database is shared by replicas. */
+export type DatabaseLocation = ({ readonly connection: ConnectionParts } | { readonly url: string }) & {
+  readonly fence?: Fence;
+};
 
 /** What db/ writes to: a pino logger fits. */
 export interface DatabaseLog {
@@ -40,11 +43,20 @@ export function clientConfig(location: DatabaseLocation, settings: SessionSettin
   const place = 'url' in location ? { connectionString: location.url } : { ...location.connection };
   return {
     ...place,
-    application_name: settings.applicationName,
+    application_name: nameSession(location, settings.applicationName),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     types: rowValueTypes,
     options: `-c timezone=UTC -c statement_timeout=${settings.statementTimeoutMs} ${PLANS}`,
   };
+}
+
+function nameSession({ fence }: DatabaseLocation, name: string): string {
+  return fence === undefined ? name : `${name} ${fence.replicaId}`;
+}
+
+/** For a pool: what a new session has to pass before it is used. */
+export function fenced({ fence }: DatabaseLocation): Pick<pg.PoolConfig, 'onConnect'> {
+  return fence === undefined ? {} : { onConnect: (client) => fence.check(client) };
 }

@@ -2,7 +2,7 @@
 // A lost connection becomes DatabaseUnavailable; the pool connects again by itself. Times, bigints: see row-values.ts.
 import pg from 'pg';
 import { type Availability, createAvailability } from './availability.ts';
-import { clientConfig, type DatabaseLocation, type DatabaseLog } from './connection.ts';
+import { clientConfig, type DatabaseLocation, type DatabaseLog, fenced } from './connection.ts';
 import { DatabaseUnavailable, isConnectionLoss } from './database-unavailable.ts';
 import { createListener, type Listener } from './listener.ts';
 import type { Sql } from './sql.ts';
@@ -54,6 +54,7 @@ export function createDatabase(deps: DatabaseDeps): Database {
   const settings = { applicationName: deps.applicationName ?? `comfleet ${process.pid}`, statementTimeoutMs };
   const pool = new pg.Pool({
     ...clientConfig(deps, settings),
+    ...fenced(deps),
     max: deps.poolSize ?? DEFAULT_POOL_SIZE,
     // The first request after a quiet night does not wait for a connection.
     min: 2,

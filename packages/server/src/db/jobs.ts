@@ -2,7 +2,7 @@
 // gives it tasks, and its statements add the jobs (comfleet_jobs.add_job), in the transaction that owes the work.
 import { Logger, type Runner, run, runMigrations, type TaskList } from 'graphile-worker';
 import pg from 'pg';
-import { clientConfig, type DatabaseLocation, type DatabaseLog } from './connection.ts';
+import { clientConfig, type DatabaseLocation, type DatabaseLog, fenced } from './connection.ts';
 
 export const JOBS_SCHEMA = 'comfleet_jobs';
 
@@ -104,7 +104,7 @@ function openPool(deps: JobsDeps): pg.Pool {
     applicationName: `comfleet jobs ${process.pid}`,
     statementTimeoutMs: 0,
   });
-  const pool = new pg.Pool({ ...place, max: POOL_SIZE });
+  const pool = new pg.Pool({ ...place, ...fenced(deps), max: POOL_SIZE });
   pool.on('error', () => undefined); // the pool connects again; an error nobody listens to would end the process
   pool.on('connect', (client) => void client.on('error', () => undefined));
   return pool;

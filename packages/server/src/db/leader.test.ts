@@ -1,57 +1,118 @@
-import { expect, test } from 'vitest';
+// Who is the brain, on a real database: one at a time, followed when it ends, refused when it comes back.
+import { afterEach, expect, test } from 'vitest';
 import { silentLog, useTestDatabase } from '../../testing/test-database.ts';
 import { until } from '../../testing/until.ts';
-import { isDatabaseUnavailable } from './database-unavailable.ts';
-import { type Leadership, takeLeadership } from './leader.ts';
+import { createDatabase, type Database } from './database.ts';
+import { createFence, Deposed, type Fence } from './fence.ts';
+import { createLeader, type Leader } from './leader.ts';
 import { sql } from './sql.ts';
 
-const used = useTestDatabase('empty');
+const used = useTestDatabase();
 
-const take = (key: number, onLost: (cause: Error) => void = () => {}): Promise<Leadership> =>
-  takeLeadership({ connection: used.connection(), key, onLost, log: silentLog, heartbeatMs: 100 });
-
-async function requireLeader(key: number, onLost?: (cause: Error) => void): Promise<() => Promise<void>> {
-  const leadership = await take(key, onLost);
-  if (leadership.kind !== 'leader') throw new Error(`held by ${leadership.holder}`);
-  return leadership.release;
+interface Replica {
+  readonly id: string;
+  readonly leader: Leader;
+  readonly fence: Fence;
+  readonly db: Database;
+  readonly deposed: Deposed[];
+  elections: number;
 }
 
-test('one leads, the other learns who, and after a release it leads', async () => {
-  const release = await requireLeader(1);
-  expect(await take(1)).toEqual({ kind: 'held-by-other', holder: `comfleet leader ${process.pid}` });
-  await release();
-  const releaseAgain = await until('the lock is free', async () => {
-    const leadership = await take(1);
-    return leadership.kind === 'leader' && leadership.release;
+const replicas: Replica[] = [];
+
+afterEach(async () => {
+  for (const { leader, db } of replicas.splice(0)) {
+    await leader.handOver();
+    await leader.stop();
+    await db.stop();
+  }
+});
+
+async function makeReplica(): Promise<Replica> {
+  const id = crypto.randomUUID();
+  const deposed: Deposed[] = [];
+  const onDeposed = (error: Deposed) => void deposed.push(error);
+  const fence = createFence({ replicaId: id, onDeposed });
+  const location = { connection: used.connection(), fence };
+  const leader = createLeader({
+    ...location,
+    ownUrl: () => `http://${id}`,
+    log: silentLog,
+    onElected: () => {
+      replica.elections += 1;
+    },
+    onDeposed,
   });
-  await releaseAgain();
+  const db = createDatabase({ ...location, log: silentLog, poolSize: 2 });
+  const replica: Replica = { id, leader, fence, db, deposed, elections: 0 };
+  replicas.push(replica);
+  await leader.start();
+  return replica;
+}
+
+const endSessionsOf = ({ id }: Replica, like = '%') =>
+  used.db().query(sql`select pg_terminate_backend(pid) from pg_stat_activity
+    where right(application_name, 36) = ${id} and application_name like ${like}`);
+
+test('the first is the brain, the second knows its address, and follows at once when it hands over', async () => {
+  const first = await makeReplica();
+  const second = await makeReplica();
+  expect([first.leader.isLeading(), second.leader.isLeading()]).toEqual([true, false]);
+  expect(second.leader.other()?.url).toBe(`http://${first.id}`);
+  expect(await first.leader.countOthers()).toBe(1);
+  const from = performance.now();
+  await first.leader.handOver();
+  await until('the second leads', () => second.leader.isLeading());
+  expect(performance.now() - from).toBeLessThan(500);
+  expect([first.elections, second.elections, first.deposed.length]).toEqual([1, 1, 0]);
 });
 
-test('leadership of one thing is not leadership of another', async () => {
-  const releases = [await requireLeader(2), await requireLeader(3)];
-  for (const release of releases) await release();
+test('a brain whose connection is cut for a moment stays the brain', async () => {
+  const first = await makeReplica();
+  const second = await makeReplica();
+  await endSessionsOf(first, 'comfleet leader %');
+  await until('it is certain again', async () => {
+    await first.leader.untilCertain();
+    return (await first.leader.countOthers()) === 1;
+  });
+  expect([first.leader.isLeading(), second.leader.isLeading(), second.elections]).toEqual([true, false, 0]);
 });
 
-test('a leader whose connection is cut is told once, and another can lead', async () => {
-  const causes: Error[] = [];
-  await requireLeader(4, (cause) => causes.push(cause));
-  await used.db().query(sql`select pg_terminate_backend(pid) from pg_stat_activity
-    where application_name like 'comfleet leader %' and datname = current_database()`);
-  await until('the loss is told', () => causes.length > 0);
-  await (await requireLeader(4))();
-  expect(causes).toHaveLength(1);
+test('a successor ends the sessions of the one before, whose new ones are refused', async () => {
+  const first = await makeReplica();
+  await first.db.query(sql`select 1`);
+  // Another takes the term, as a follower does that sees no beat.
+  await used.db().query(sql`update leadership set term = term + 1, holder = 'somebody', beat = beat + 1`);
+  await until('the first is told', () => first.deposed.length > 0);
+  await endSessionsOf(first);
+  const refused = await until('a new session is opened', () =>
+    first.db.query(sql`select 1`).then(
+      () => undefined,
+      (error: unknown) => (error instanceof Deposed ? error : undefined),
+    ),
+  );
+  expect(refused.message).toMatch(/another replica is the brain now: the term is \d+, this was the brain in term \d+/);
+  await used.db().query(sql`update leadership set holder = null, beat = beat + 1`);
 });
 
-test('a release is not a loss', async () => {
-  const causes: Error[] = [];
-  const release = await requireLeader(5, (cause) => causes.push(cause));
-  await release();
-  await release();
-  expect(causes).toEqual([]);
+test('a follower takes over from one that has no session any more', async () => {
+  await used.db().query(sql`update leadership set holder = 'dead', url = 'http://dead', beat = beat + 1`);
+  const from = performance.now();
+  const next = await makeReplica();
+  expect(next.leader.isLeading()).toBe(true);
+  expect(performance.now() - from).toBeLessThan(1_500);
 });
 
-test('without a database nobody leads, and that is said as such', async () => {
-  const connection = { ...used.connection(), host: '/nowhere' };
-  const error = await takeLeadership({ connection, key: 1, onLost: () => {}, log: silentLog }).catch((cause) => cause);
-  expect(isDatabaseUnavailable(error)).toBe(true);
+test('an older service that holds the lock is waited for', async () => {
+  const older = createDatabase({
+    connection: used.connection(),
+    log: silentLog,
+    poolSize: 1,
+    applicationName: 'comfleet leader 4711',
+  });
+  await older.query(sql`select pg_advisory_lock(1668246886, 1)`);
+  const next = await makeReplica();
+  expect([next.leader.isLeading(), next.leader.other()]).toEqual([false, undefined]);
+  await older.stop();
+  await until('the newer one leads', () => next.leader.isLeading());
 });

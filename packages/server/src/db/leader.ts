@@ -1,92 +1,300 @@
-// Who is the brain: one replica at a time, the one whose own connection holds an advisory lock. The lock dies with the
-// connection, so a killed leader is followed as soon as PostgreSQL notices. Called by the leader's loop, which asks
-// again every second or two while another replica leads.
-import pg from 'pg';
-import { clientConfig, type DatabaseLocation, type DatabaseLog } from './connection.ts';
-import { DatabaseUnavailable, isConnectionLoss } from './database-unavailable.ts';
-
-export type Leadership =
-  | { readonly kind: 'leader'; release(): Promise<void> }
-  /** `holder`: the application name of the leader's connection, for the log. */
-  | { readonly kind: 'held-by-other'; readonly holder: string };
+// Which replica is the brain: looked at several times a second while another is, beaten for while this one is. Made in
+// app-replicas.ts; docs/replicas.md tells the whole of it.
+//
+//   following ──the brain is over (leader.pure.ts)──▶ begin a term ──▶ end the old one's sessions ──▶ onElected
+//       ▲                                                                                        leading ──┤
+//       └── handOver(): the next one takes over at once                     another began a term: onDeposed ◀┘
+import type pg from 'pg';
+import type { DatabaseLocation, DatabaseLog } from './connection.ts';
+import { Deposed, type Fence } from './fence.ts';
+import { beginWatch, judgeBrain, type Watched, watchBrain } from './leader.pure.ts';
+import { openClient, tellOfBrain } from './leader-client.ts';
+import {
+  beat,
+  beginTerm,
+  countOtherReplicas,
+  endSessions,
+  endTerm,
+  giveBackBrainLock,
+  lookAtBrain,
+  nameLockHolder,
+  tryBrainLock,
+} from './leadership.ts';
 
 export type LeaderDeps = DatabaseLocation & {
-  /** Any number below 2^31; one for each thing to be leader of. */
-  readonly key: number;
-  /** Called once, when the lock is lost without `release`: stop deciding at once, another may lead already. */
-  readonly onLost: (cause: Error) => void;
+  readonly fence: Fence;
+  /** Where the others reach this replica. */
+  readonly ownUrl: () => string;
   readonly log: DatabaseLog;
-  readonly heartbeatMs?: number;
+  readonly onElected: () => void;
+  /** Another is the brain: this process may do nothing more. */
+  readonly onDeposed: (error: Deposed) => void;
 };
 
-const DEFAULT_HEARTBEAT_MS = 2_000;
-/** Apart from the locks that others take by a single number. */
-const LOCK_SPACE = 0x636f6d66;
+export interface KnownBrain {
+  readonly term: number;
+  readonly url: string;
+}
 
-/** Throws DatabaseUnavailable when there is no database to ask. */
-export async function takeLeadership(deps: LeaderDeps): Promise<Leadership> {
-  const heartbeatMs = deps.heartbeatMs ?? DEFAULT_HEARTBEAT_MS;
-  const client = new pg.Client({
-    ...clientConfig(deps, { applicationName: `comfleet leader ${process.pid}`, statementTimeoutMs: 0 }),
-    query_timeout: heartbeatMs * 2,
-  });
-  let lastError: Error | undefined;
-  client.on('error', (error) => {
-    lastError = error;
-  });
-  try {
-    await client.connect();
-    const taken = await client.query<{ ok: boolean }>('select pg_try_advisory_lock($1, $2) as ok', [
-      LOCK_SPACE,
-      deps.key,
-    ]);
-    if (taken.rows[0]?.ok) return lead({ ...deps, heartbeatMs }, client, () => lastError);
-    const holder = await findHolder(client, deps.key);
-    await client.end();
-    return { kind: 'held-by-other', holder };
-  } catch (error) {
-    await client.end().catch(() => undefined);
-    if (isConnectionLoss(error)) throw new DatabaseUnavailable(false, { cause: error });
-    throw error;
+export interface Leader {
+  /** Resolves when it is known who is the brain, be it this replica. */
+  start(): Promise<void>;
+  isLeading(): boolean;
+  /** The brain, while that is another replica that moves. */
+  other(): KnownBrain | undefined;
+  /** Calls back when another brain is known, or none any more. Gives the way to stop. */
+  onChange(call: () => void): () => void;
+  /** Resolves when it is certain that nobody else can be the brain; never in a process that was replaced. */
+  untilCertain(): Promise<void>;
+  countOthers(): Promise<number>;
+  handOver(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const LOOK_MS = 150;
+const BEAT_MS = 300;
+/** Shorter than a successor waits (leader.pure.ts): within this time after a beat there is none. */
+const CERTAIN_MS = 900;
+const RECONNECT_MS = 50;
+const END_SESSIONS_MS = 1_000;
+/** The name of the connection by which a service of before the replicas holds the lock. */
+const OLDER = /^comfleet leader \d+$/;
+
+export const createLeader = (deps: LeaderDeps): Leader => new Watch(deps);
+
+class Watch implements Leader {
+  readonly #deps: LeaderDeps;
+  readonly #id: string;
+  readonly #changed = new Set<() => void>();
+  readonly #certain = new Set<() => void>();
+  #client: pg.Client | undefined;
+  #watched: Watched | undefined;
+  #term: number | undefined;
+  /** Whose sessions have to end before the work begins here. */
+  #before: string | undefined;
+  #isInstalled = false;
+  #hasLock = false;
+  #beatenAt = Number.NEGATIVE_INFINITY;
+  #isStopped = false;
+  #timer: NodeJS.Timeout | undefined;
+  #turn: Promise<void> = Promise.resolve();
+  #settle: () => void = () => undefined;
+  #other: KnownBrain | undefined;
+  #isDue = false;
+  #hadOutage = false;
+  #saidOlder = false;
+
+  constructor(deps: LeaderDeps) {
+    this.#deps = deps;
+    this.#id = deps.fence.replicaId;
   }
-}
 
-function lead(
-  deps: LeaderDeps & { heartbeatMs: number },
-  client: pg.Client,
-  lastError: () => Error | undefined,
-): Leadership {
-  let isOver = false;
-  const lose = (cause: Error): void => {
-    if (isOver) return;
-    isOver = true;
-    clearInterval(heartbeat);
-    deps.log.warn({ err: cause, key: deps.key }, 'leadership was lost');
-    // A connection that only seems dead would hold the lock on.
-    client.end().catch(() => undefined);
-    deps.onLost(cause);
-  };
-  // A cut network says nothing by itself; without an answer the lock may be gone on the other side.
-  const heartbeat = setInterval(() => void client.query('select 1').catch(lose), deps.heartbeatMs);
-  heartbeat.unref();
-  client.once('end', () => lose(lastError() ?? new Error('the connection ended')));
-  return {
-    kind: 'leader',
-    release: async () => {
-      if (isOver) return;
-      isOver = true;
-      clearInterval(heartbeat);
-      await client.end();
-    },
-  };
-}
+  start(): Promise<void> {
+    const settled = new Promise<void>((resolve) => {
+      this.#settle = resolve;
+    });
+    this.#soon(0);
+    return settled;
+  }
 
-async function findHolder(client: pg.Client, key: number): Promise<string> {
-  const found = await client.query<{ name: string }>(
-    `select a.application_name as name from pg_locks l join pg_stat_activity a on a.pid = l.pid
-     where l.locktype = 'advisory' and l.granted and l.classid = $1 and l.objid = $2
-       and l.database = (select oid from pg_database where datname = current_database())`,
-    [LOCK_SPACE, key],
-  );
-  return found.rows[0]?.name ?? 'another replica';
+  isLeading(): boolean {
+    return this.#isInstalled;
+  }
+
+  other(): KnownBrain | undefined {
+    return this.#other;
+  }
+
+  onChange(call: () => void): () => void {
+    this.#changed.add(call);
+    return () => void this.#changed.delete(call);
+  }
+
+  untilCertain(): Promise<void> {
+    if (this.#isCertain()) return Promise.resolve();
+    return new Promise((resolve) => this.#certain.add(resolve));
+  }
+
+  async countOthers(): Promise<number> {
+    return await this.#inTurn(async () => (this.#client ? await countOtherReplicas(this.#client, this.#id) : 0));
+  }
+
+  async handOver(): Promise<void> {
+    await this.#inTurn(async () => {
+      const term = this.#term;
+      this.#isStopped = true;
+      clearTimeout(this.#timer);
+      if (term === undefined || this.#client === undefined) return;
+      this.#lead(undefined);
+      try {
+        await endTerm(this.#client, { term, id: this.#id });
+        await tellOfBrain(this.#client);
+      } catch (error) {
+        this.#deps.log.warn({ err: error }, 'the others see by themselves that this brain is gone');
+      }
+      // The lock goes with the connection.
+      await this.#disconnect();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    await this.#turn.catch(() => undefined);
+    await this.#disconnect();
+  }
+
+  #isCertain(): boolean {
+    return this.#isInstalled && this.#client !== undefined && performance.now() - this.#beatenAt < CERTAIN_MS;
+  }
+
+  /** One after another: a look and a hand-over share the connection. */
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(act);
+    this.#turn = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    return done;
+  }
+
+  #soon(ms: number): void {
+    if (this.#isStopped) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#inTurn(() => this.#step()), ms);
+  }
+
+  async #step(): Promise<void> {
+    if (this.#isStopped) return;
+    const from = performance.now();
+    try {
+      this.#isDue = false;
+      this.#client ??= await this.#connect();
+      if (this.#term === undefined) await this.#follow(this.#client);
+      else await this.#leadOn(this.#client, this.#term);
+      this.#hadOutage = false;
+      const pauseMs = (this.#term === undefined ? LOOK_MS : BEAT_MS) - (performance.now() - from);
+      this.#soon(this.#isDue ? 0 : Math.max(0, pauseMs));
+    } catch (error) {
+      if (!this.#hadOutage) this.#deps.log.warn({ err: error }, 'who is the brain could not be asked; trying on');
+      this.#hadOutage = true;
+      await this.#disconnect();
+      this.#soon(RECONNECT_MS);
+    }
+  }
+
+  async #follow(client: pg.Client): Promise<void> {
+    const look = await lookAtBrain(client);
+    // The answer to its beginning got lost.
+    if (look.holder === this.#id) return await this.#begin(client, look.term);
+    this.#watched = this.#watched ? watchBrain(this.#watched, look) : beginWatch(look, this.#hadOutage);
+    const because = judgeBrain(this.#watched);
+    if (because === undefined) {
+      this.#learn(look.url === undefined ? undefined : { term: look.term, url: look.url });
+      if (look.sessions > 0) this.#settle();
+      return;
+    }
+    this.#learn(undefined);
+    if (await this.#isHeldByOlder(client)) return;
+    this.#before = look.holder;
+    const term = await beginTerm(client, { seen: look, id: this.#id, url: this.#deps.ownUrl() });
+    this.#watched = undefined;
+    if (term === undefined) {
+      // Another was faster, or it moved after all.
+      if (this.#hasLock) await giveBackBrainLock(client);
+      this.#hasLock = false;
+      return;
+    }
+    this.#deps.log.info({ term, because, before: look.holder }, 'this replica is the brain from now on');
+    await this.#begin(client, term);
+  }
+
+  /** A service of before the replicas has only the lock, for as long as it runs. */
+  async #isHeldByOlder(client: pg.Client): Promise<boolean> {
+    this.#hasLock ||= await tryBrainLock(client);
+    if (this.#hasLock) return false;
+    const name = (await nameLockHolder(client)) ?? '';
+    if (!OLDER.test(name)) return false;
+    if (!this.#saidOlder) this.#deps.log.warn({ name }, 'an older comfleet runs this database: waiting for it');
+    this.#saidOlder = true;
+    this.#settle();
+    return true;
+  }
+
+  async #begin(client: pg.Client, term: number): Promise<void> {
+    this.#lead(term);
+    this.#beatenAt = performance.now();
+    await this.#install(client);
+  }
+
+  async #install(client: pg.Client): Promise<void> {
+    const until = performance.now() + END_SESSIONS_MS;
+    while (this.#before !== undefined && (await endSessions(client, this.#before)) > 0) {
+      // The next beat comes here again.
+      if (performance.now() > until) return;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    this.#before = undefined;
+    // A beat that is lost with the database is followed by the next one.
+    await client.query('set synchronous_commit = off');
+    await tellOfBrain(client);
+    this.#isInstalled = true;
+    this.#deps.onElected();
+    this.#settle();
+  }
+
+  async #leadOn(client: pg.Client, term: number): Promise<void> {
+    const askedAt = performance.now();
+    if (!(await beat(client, { term, id: this.#id }))) {
+      this.#isStopped = true;
+      this.#deps.onDeposed(new Deposed(`term ${term} is over`));
+      return;
+    }
+    this.#beatenAt = askedAt;
+    this.#hasLock ||= await tryBrainLock(client);
+    if (!this.#isInstalled) await this.#install(client);
+    if (!this.#isCertain()) return;
+    for (const resolve of this.#certain) resolve();
+    this.#certain.clear();
+  }
+
+  #lead(term: number | undefined): void {
+    this.#term = term;
+    this.#deps.fence.lead(term);
+    this.#isInstalled &&= term !== undefined;
+  }
+
+  #learn(brain: KnownBrain | undefined): void {
+    const isNews = brain?.term !== this.#other?.term;
+    this.#other = brain;
+    if (isNews) for (const call of this.#changed) call();
+  }
+
+  async #connect(): Promise<pg.Client> {
+    const client: pg.Client = await openClient(this.#deps, {
+      onNotice: () => {
+        this.#isDue = true;
+        this.#soon(0);
+      },
+      onLost: () => {
+        if (this.#client !== client) return;
+        this.#forget();
+        this.#hadOutage = true;
+        this.#soon(RECONNECT_MS);
+      },
+    });
+    return client;
+  }
+
+  async #disconnect(): Promise<void> {
+    const client = this.#client;
+    this.#forget();
+    await client?.end().catch(() => undefined);
+  }
+
+  #forget(): void {
+    this.#client = undefined;
+    this.#watched = undefined;
+    this.#hasLock = false;
+  }
 }

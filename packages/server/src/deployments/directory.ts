@@ -1,5 +1,5 @@
 // The deployments in memory, read through from the database. Called by every route below a deployment and by dispatch.
-// One process writes deployments here, and what it wrote is kept at once; the age bound is for other writers.
+// What this process wrote is kept at once, what another replica wrote is told (forget); the age bound is for what nobody told.
 import { ApiError } from '@comfleet/api';
 import type { Queryable } from '../db/database.ts';
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
@@ -16,7 +16,7 @@ export interface Deployment extends GatedDeployment {
   readonly row: DeploymentRow;
 }
 
-const KEPT_MS = 2_000;
+const KEPT_MS = 1_000;
 const KEPT = 20_000;
 
 export interface DeploymentDirectory {
@@ -27,6 +27,8 @@ export interface DeploymentDirectory {
   learn(row: DeploymentRow): void;
   /** The account was closed or opened: what is kept of its deployments is out of date. */
   forgetAccount(accountId: string): void;
+  /** Another replica wrote something. */
+  forget(): void;
 }
 
 export function createDeploymentDirectory({ db, clock }: { db: Queryable; clock: Clock }): DeploymentDirectory {
@@ -77,6 +79,11 @@ export function createDeploymentDirectory({ db, clock }: { db: Queryable; clock:
     forgetAccount(accountId) {
       changes += 1;
       for (const [id, { deployment }] of kept) if (deployment.accountId === accountId) kept.delete(id);
+    },
+    forget() {
+      changes += 1;
+      // What is kept stays for as long as the database is away.
+      for (const [id, { deployment }] of kept) kept.set(id, { deployment, loadedAt: Number.NEGATIVE_INFINITY });
     },
   };
 }

@@ -34,6 +34,8 @@ export interface Dispatcher extends RequestQueue {
   start(): void;
   /** Nothing new is given out; resolves when the attempts under way have ended, or after the time. */
   drain(graceMs: number): Promise<void>;
+  /** Nothing new is given out; what was not sent yet is given back. Runs go on. */
+  leaveRuns(): Promise<void>;
 }
 
 export function createDispatcher(deps: DispatchDeps): Dispatcher {
@@ -76,8 +78,12 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
       board.pump();
     },
     drain: (graceMs) => drain(board, graceMs),
+    leaveRuns: () => drain(board, GIVE_BACK_MS),
   };
 }
+
+/** Of those that wait for their turn. */
+const GIVE_BACK_MS = 250;
 
 async function drain(board: Board, graceMs: number): Promise<void> {
   board.isOpen = false;

@@ -2,7 +2,7 @@
 // Event-driven: a submit, an ended run, an instance that became ready call it in their own turn; nothing polls.
 import type { Attempt } from '../execution/attempt.ts';
 import { type LiveRequest, wishStop } from '../requests/live.ts';
-import { hasCancelWish } from '../requests/requests.sql.ts';
+import { hasCancelWish, isUnfinished } from '../requests/requests.sql.ts';
 import { describeError } from '../telemetry/log.ts';
 import { chooseNext, type LaneView } from './assign.pure.ts';
 import { type Board, hold, unhold } from './board.ts';
@@ -195,6 +195,8 @@ async function leaveLease(board: Board, request: LiveRequest): Promise<void> {
     wishStop(request, { kind: 'cancel' });
   }
   if (request.stop) return await endRequest(board, request, request.stop);
+  // The replica that took it in withdrew it: its submit was refused, although its row arrived.
+  if (!(await isUnfinished(board.deps.execution.db, request.id))) return board.deps.execution.live.remove(request.id);
   board.deps.execution.log.warn({ requestId: request.id }, 'a lease was refused for no known reason; trying again');
   setTimeout(() => requeue(board, request), LEASE_PAUSE_MS).unref();
 }

@@ -1,13 +1,12 @@
-// After a start: the requests that have not ended are read from the database and go on where they were. Called by app.ts
-// before anything is dispatched.
+// After a start, or when this replica became the brain: the requests that have not ended are read from the database and go
+// on where they were. Called by brain.ts before anything is dispatched.
 
 import type { Funds } from '../billing/funds.ts';
 import type { Database } from '../db/database.ts';
 import { persist } from '../db/persist.ts';
 import type { Fleet } from '../instances/fleet.ts';
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
-import { startTrace } from '../requests/report.pure.ts';
-import { type LiveRow, listLiveRequests } from '../requests/requests.sql.ts';
+import { type LiveRow, listLiveRequests } from '../requests/recover.sql.ts';
 import type { Simulator } from '../requests/simulation/simulator.ts';
 import { tellStart } from '../requests/tell-start.ts';
 import type { RequestWrites } from '../requests/writes.ts';
@@ -15,6 +14,7 @@ import type { Clock } from '../telemetry/clock.ts';
 import { crashPoint } from '../telemetry/crash-point.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { restoreRequest } from './restore-request.ts';
 
 interface Deps {
   readonly db: Database;
@@ -38,8 +38,10 @@ export async function recoverRequests(deps: Deps): Promise<void> {
   let resumed = 0;
   for (const row of rows) {
     crashPoint('mid-recovery');
+    // A submit that is under way in this process hands it over itself.
+    if (deps.live.get(row.id)) continue;
     const isSimulated = deps.simulator?.isRecalled(row.id) ?? false;
-    const request = toLiveRequest(row, isSimulated ? undefined : deps.funds);
+    const request = restoreRequest(row, isSimulated ? undefined : deps.funds);
     deps.live.add(request);
     if (row.webhook_intermediate) tellStart(deps, request);
     if (deps.simulator?.restore(request)) continue;
@@ -81,45 +83,4 @@ async function resumeLeased(deps: Deps, row: LiveRow, request: LiveRequest): Pro
     request.stop ??= { kind: 'fail', code: 10012, details };
   }
   deps.dispatcher.restoreWaiting(request);
-}
-
-function toLiveRequest(row: LiveRow, funds: Funds | undefined): LiveRequest {
-  const isLeased = row.state === 'active';
-  return {
-    id: row.id,
-    accountId: row.account_id,
-    deploymentId: row.deployment_id,
-    versionId: row.version_id,
-    priority: row.priority,
-    createdAt: row.created_at,
-    startBy: row.start_by ?? undefined,
-    runWithinMs: row.run_within_seconds === null ? undefined : row.run_within_seconds * 1000,
-    hasWebhook: row.has_webhook,
-    phase: isLeased ? 'leased' : 'queued',
-    epoch: row.epoch,
-    losses: row.losses,
-    unsent: 0,
-    instanceId: row.instance_id ?? undefined,
-    promptId: row.prompt_id ?? undefined,
-    leasedAt: row.leased_at ?? undefined,
-    isOnInstance: false,
-    // The lease is the best that is known of when it went to the instance.
-    startedAt: isLeased ? (row.leased_at ?? undefined) : undefined,
-    runTick: undefined,
-    ranMs: undefined,
-    hold: funds?.restore({
-      accountId: row.account_id,
-      tokenId: row.token_id ?? undefined,
-      deploymentId: row.deployment_id,
-      sku: row.hardware ?? '',
-    }),
-    trace: isLeased ? startTrace({ because: 'resumed', waiting: 0, readyAt: 0 }) : undefined,
-    payload: undefined,
-    stop: row.cancel_requested_at === null ? undefined : { kind: 'cancel' },
-    onStop: undefined,
-    laneIndex: -1,
-    progress: undefined,
-    notes: undefined,
-    watchers: undefined,
-  };
 }

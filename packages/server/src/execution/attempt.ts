@@ -13,6 +13,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Versions } from '../workflows/versions.ts';
 import { type Collector, createCollector } from './collect.ts';
 import type { Cause } from './outcome.pure.ts';
+import type { SendGuard } from './send-guard.ts';
 import type { OutputStore } from './store-output.ts';
 import type { Turn } from './turn.ts';
 import type { WatchTimes } from './watch.ts';
@@ -42,6 +43,8 @@ export interface ExecutionDeps {
   readonly reportRun: (instance: Instance, run: RunReport) => void;
   /** How much memory its GPU has, in words; undefined where nobody knows. */
   readonly memoryOf?: (instance: Instance) => string | undefined;
+  /** With replicas: what every prompt passes. */
+  readonly sendGuard?: SendGuard | undefined;
   /** The attempt was lost: the request waits again, at the head of its queue. */
   readonly requeue: (request: LiveRequest) => void;
 }
@@ -80,7 +83,8 @@ interface AttemptInput {
 export function createAttempt(input: AttemptInput): Attempt {
   const { request, instance } = input;
   const controller = new AbortController();
-  const folder = request.epoch <= 1 ? request.id : `${request.id}-${request.epoch}`;
+  const epoch = (input.isResumed ? request.sentEpoch : undefined) ?? request.epoch;
+  const folder = epoch <= 1 ? request.id : `${request.id}-${epoch}`;
   const { promptId } = request;
   if (promptId === undefined) throw new Error('an attempt needs a prompt id');
   const attempt: Attempt = {

@@ -70,7 +70,7 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
     return { kind: 'not_sent', reason: instance.connection.lastCause() ?? 'the instance is not connected' };
   }
   const watch = startWatch(deps, attempt, place);
-  const outcome = await postPrompt(attempt, { clientId, graphJson, extraDataJson: payload.extraData });
+  const outcome = await postPrompt(deps, attempt, { clientId, graphJson, extraDataJson: payload.extraData });
   switch (outcome.kind) {
     case 'queued':
       if (outcome.nodeErrors.size > 0) return await refuseHalfGraph(attempt, watch, outcome.nodeErrors);
@@ -100,12 +100,14 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
 }
 
 async function postPrompt(
+  { sendGuard }: ExecutionDeps,
   { instance, promptId }: Attempt,
   { extraDataJson, ...prompt }: { clientId: string; graphJson: string; extraDataJson: string | undefined },
 ) {
   crashPoint('before-post');
   const extra = extraDataJson === undefined ? {} : { extraDataJson };
-  const outcome = await instance.connection.client.submit({ promptId, ...prompt, ...extra });
+  const send = () => instance.connection.client.submit({ promptId, ...prompt, ...extra });
+  const outcome = await (sendGuard === undefined ? send() : sendGuard.pass(send));
   crashPoint('after-post');
   return outcome;
 }

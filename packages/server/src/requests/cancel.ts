@@ -2,16 +2,18 @@
 import type { Database } from '../db/database.ts';
 import { crashPoint } from '../telemetry/crash-point.ts';
 import type { LiveIndex, LiveRequest, StopWish } from './live.ts';
-import { recordCancelWish } from './requests.sql.ts';
+import { isUnfinished, recordCancelWish } from './requests.sql.ts';
 
-interface Deps {
+export interface CancelDeps {
   readonly db: Database;
   readonly live: LiveIndex;
+  /** It is not live here: whoever runs it is told. */
+  readonly tellCancel: (requestId: string) => void;
   readonly stop: (request: LiveRequest, wish: StopWish) => void;
 }
 
 /** `ended`: it was terminal already, or is by now. */
-export async function cancelRequest(deps: Deps, requestId: string): Promise<'requested' | 'ended'> {
+export async function cancelRequest(deps: CancelDeps, requestId: string): Promise<'requested' | 'ended'> {
   const request = deps.live.get(requestId);
   if (request === undefined) return 'ended';
   crashPoint('before-cancel');
@@ -21,5 +23,13 @@ export async function cancelRequest(deps: Deps, requestId: string): Promise<'req
   const now = deps.live.get(requestId);
   if (now === undefined) return 'ended';
   deps.stop(now, { kind: 'cancel' });
+  return 'requested';
+}
+
+/** Of a request that lives, and not in this process: who runs it hears of it, or reads it when it begins to. */
+export async function wishCancel(deps: CancelDeps, requestId: string): Promise<'requested' | 'ended'> {
+  await recordCancelWish(deps.db, requestId);
+  if (!(await isUnfinished(deps.db, requestId))) return 'ended';
+  deps.tellCancel(requestId);
   return 'requested';
 }

@@ -47,6 +47,8 @@ export interface LiveRequest {
   readonly hasWebhook: boolean;
   phase: LivePhase;
   epoch: number;
+  /** The epoch that the prompt on the instance was sent under, when this brain adopted it from another. */
+  readonly sentEpoch: number | undefined;
   losses: number;
   /** Attempts in a row that never reached their instance. */
   unsent: number;

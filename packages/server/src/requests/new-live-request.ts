@@ -42,6 +42,7 @@ export function newLiveRequest(
     hasWebhook: given.hasWebhook,
     phase: 'queued',
     epoch: 0,
+    sentEpoch: undefined,
     losses: 0,
     unsent: 0,
     instanceId: undefined,

@@ -1,5 +1,4 @@
-// Statements about requests outside the hot path: what status, result, cancel, recovery and retention need.
-// reads: deployments
+// Statements about requests outside the hot path: what status, result, cancel and retention need.
 
 import { uuidArray } from '../db/binary-arrays.ts';
 import type { Queryable } from '../db/database.ts';
@@ -23,38 +22,6 @@ export async function findRequests(db: Queryable, ids: readonly string[]): Promi
   return await db.query<RequestRow>(sql.named('find_requests')`
     select id, account_id, deployment_id, state, instance_id, created_at, finished_at, outputs, error
     from requests where id = any(${uuidArray(ids)}::uuid[])`);
-}
-
-export interface LiveRow {
-  readonly id: string;
-  readonly account_id: string;
-  readonly token_id: string | null;
-  readonly deployment_id: string;
-  /** Of the deployment, as it is now. */
-  readonly hardware: string | null;
-  readonly version_id: string;
-  readonly state: 'queued' | 'active';
-  readonly priority: number;
-  readonly epoch: number;
-  readonly losses: number;
-  readonly instance_id: string | null;
-  readonly prompt_id: string | null;
-  readonly created_at: number;
-  readonly leased_at: number | null;
-  readonly cancel_requested_at: number | null;
-  readonly start_by: number | null;
-  readonly run_within_seconds: number | null;
-  readonly has_webhook: boolean;
-  readonly webhook_intermediate: boolean;
-}
-
-/** Everything a restart goes on with, in queue order. */
-export async function listLiveRequests(db: Queryable): Promise<LiveRow[]> {
-  return await db.query<LiveRow>(sql`
-    select r.id, r.account_id, r.token_id, r.deployment_id, d.hardware, r.version_id, r.state, r.priority, r.epoch, r.losses,
-      r.instance_id, r.prompt_id, r.created_at, r.leased_at, r.cancel_requested_at, r.start_by, r.run_within_seconds,
-      r.webhook_url is not null as has_webhook, r.webhook_intermediate
-    from requests r left join deployments d on d.id = r.deployment_id where r.finished_at is null order by r.seq`);
 }
 
 export interface PayloadRow {
@@ -81,6 +48,13 @@ export async function hasCancelWish(db: Queryable, requestId: string): Promise<b
   const rows = await db.query<{ wished: boolean }>(sql`
     select cancel_requested_at is not null as wished from requests where id = ${requestId}`);
   return rows[0]?.wished ?? false;
+}
+
+/** Whether it has not ended: a lease that is refused for another reason is not asked for again. */
+export async function isUnfinished(db: Queryable, requestId: string): Promise<boolean> {
+  const rows = await db.query<{ id: string }>(sql`
+    select id from requests where id = ${requestId} and finished_at is null`);
+  return rows.length > 0;
 }
 
 /** Rows of submits that were answered with 503 although their commit may have arrived; nobody ever ran them. */

@@ -11,10 +11,11 @@ import { contextOfCall } from '../http/trace-server.ts';
 import { updateInSteps } from '../http/turns.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { isUuid } from '../telemetry/new-id.ts';
-import { cancelRequest } from './cancel.ts';
+import { type CancelDeps, cancelRequest, wishCancel } from './cancel.ts';
 import type { EventsHub } from './events/hub.ts';
 import { streamEvents } from './events/stream.ts';
-import type { LiveRequest, StopWish } from './live.ts';
+import { isTerminal } from './lifecycle.pure.ts';
+import type { LiveRequest } from './live.ts';
 import type { RequestLookup } from './lookup.ts';
 import { findRequestFile } from './requests.sql.ts';
 import { SIMULATE } from './simulation/wish.pure.ts';
@@ -30,13 +31,14 @@ import {
   viewSubmit,
 } from './view.pure.ts';
 
-interface Deps extends SubmitDeps {
+interface Deps extends SubmitDeps, CancelDeps {
   readonly lookup: RequestLookup;
   readonly events: EventsHub;
   readonly storage: Storage;
   readonly cancelledWord: ViewContext['cancelledWord'];
   readonly position: (request: LiveRequest) => number | undefined;
-  readonly stop: (request: LiveRequest, wish: StopWish) => void;
+  /** Resolves once the request has ended, or after the time. */
+  readonly waitForEnd: (requestId: string, waitMs: number) => Promise<void>;
 }
 
 export function registerRequestRoutes<A extends Caller>(routes: RouteServer<A>, deps: Deps) {
@@ -118,7 +120,7 @@ async function waitForResult(
   address: { accountId: string; deploymentId: string; requestId: string },
   waitMs: number,
 ) {
-  await deps.live.waitForEnd(address.requestId, waitMs);
+  await deps.waitForEnd(address.requestId, waitMs);
   if (deps.live.get(address.requestId)) return undefined;
   try {
     const found = await deps.lookup.require(address);
@@ -135,9 +137,10 @@ async function cancel(deps: Deps, call: AccountCall<Caller>) {
   const address = addressOf(call);
   const found = await deps.lookup.require(address);
   const requestId = found.kind === 'live' ? found.request.id : found.row.id;
-  if (found.kind === 'live' && (await cancelRequest(deps, requestId)) === 'requested') {
-    return viewCancelRequested(context, requestId);
-  }
+  const isElsewhere = found.kind === 'ended' && !isTerminal(found.row.state);
+  const wished =
+    found.kind === 'live' ? await cancelRequest(deps, requestId) : isElsewhere && (await wishCancel(deps, requestId));
+  if (wished === 'requested') return viewCancelRequested(context, requestId);
   const now = await deps.lookup.require(address);
   // It ended between the two looks, or had ended before.
   return now.kind === 'live'

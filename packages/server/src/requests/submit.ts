@@ -55,6 +55,8 @@ export interface SubmitDeps {
   readonly live: LiveIndex;
   readonly writes: RequestWrites;
   readonly queue: RequestQueue;
+  /** How many unfinished requests a deployment has. */
+  readonly countWaiting: (deploymentId: string) => number | Promise<number>;
   /** Undefined when billing is off. */
   readonly funds: Funds | undefined;
   /** Undefined unless this is a sandbox. */
@@ -120,7 +122,7 @@ async function acceptRequest(
   const { deployment, hold, simulated } = given;
   const body = readBody(deps, input);
   if (simulated !== undefined) await deps.simulator?.prepare(simulated, { deploymentId: deployment.id, body });
-  requireRoom(deps, deployment);
+  await requireRoom(deps, deployment);
   const payload = await makePayload(deps, input, { deployment, body, isPretended: isPretended(simulated) });
   const request = newLiveRequest(deps, {
     deployment,
@@ -173,8 +175,9 @@ function releaseTexts(held: HeldTexts, body: JsonValue): void {
   }
 }
 
-function requireRoom(deps: SubmitDeps, deployment: Deployment) {
-  const waiting = deps.live.countWaiting(deployment.id);
+async function requireRoom(deps: SubmitDeps, deployment: Deployment): Promise<void> {
+  const counted = deps.countWaiting(deployment.id);
+  const waiting = typeof counted === 'number' ? counted : await counted;
   if (waiting < deps.limits.queueLimit) return;
   const message = `Deployment ${deployment.id} has ${waiting} unfinished requests, its limit. Nothing was accepted; try again later.`;
   throw new ApiError(429001, message, { headers: { 'retry-after': '5' } });

@@ -1,6 +1,6 @@
 // Every write of a request's life, grouped by kind so that the writes of one turn share a commit. Made by app.ts,
 // called by submit.ts, cancel.ts, finish.ts and dispatch.
-import { createBatcher } from '../db/batch.ts';
+import { type Batcher, createBatcher } from '../db/batch.ts';
 import type { Database } from '../db/database.ts';
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import { persist } from '../db/persist.ts';
@@ -23,6 +23,8 @@ export interface RequestWrites {
   forgetRefused(): Promise<void>;
   /** False when a later epoch owns the request: nothing was written. */
   finish(ended: FinishedRequest): Promise<boolean>;
+  /** Attempts are another replica's from now on: what is added of them is never written, nor answered. */
+  endAttempts(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -100,13 +102,35 @@ export function createRequestWrites({ db, log, insertWithinMs = INSERT_WITHIN_MS
         persist(() => insertWithKey(db, row, claim), { withinMs: insertWithinMs, signal }),
       ),
     forgetRefused: () => unacknowledged.forget(),
-    lease: (wish) => leases.add(wish),
-    returnLease: (lost) => returns.add(lost),
-    finish: async (ended) => await finishes.add(ended),
+    ...gateAttempts({ leases, returns, finishes }),
     async stop() {
       stopping.abort();
       unacknowledged.stop();
       await Promise.allSettled([inserts.drain(), leases.drain(), returns.drain(), finishes.drain()]);
+    },
+  };
+}
+
+interface AttemptWrites {
+  readonly leases: Batcher<LeaseWish, boolean>;
+  readonly returns: Batcher<LostLease, boolean>;
+  readonly finishes: Batcher<FinishedRequest, boolean>;
+}
+
+/** Once closed, what is added never settles: its attempt is another replica's, and ends here without a word. */
+function gateAttempts({ leases, returns, finishes }: AttemptWrites) {
+  let isClosed = false;
+  const pass =
+    <Item>({ add }: Batcher<Item, boolean>) =>
+    (item: Item): Promise<boolean> =>
+      isClosed ? new Promise<never>(() => undefined) : add(item);
+  return {
+    lease: pass(leases),
+    returnLease: pass(returns),
+    finish: pass(finishes),
+    async endAttempts(): Promise<void> {
+      isClosed = true;
+      await Promise.allSettled([leases.drain(), returns.drain(), finishes.drain()]);
     },
   };
 }
