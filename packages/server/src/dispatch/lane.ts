@@ -30,7 +30,13 @@ export function createLane(accountId: string, deploymentId: string): Lane {
     },
     push: (request) => rowOf(request).push(request),
     pushFront: (request) => rowOf(request).pushFront(request),
-    peek: () => rows.find((row) => row.size() > 0)?.peek(),
+    peek() {
+      for (const row of rows) {
+        const head = row.peek();
+        if (head) return head;
+      }
+      return undefined;
+    },
     shift: () => rows.find((row) => row.size() > 0)?.shift(),
     remove: (request) => rowOf(request).remove(request),
     rank(request) {

@@ -93,27 +93,27 @@ function giveTo(board: Board, index: PoolIndex, slots: Slots): boolean {
 
 function viewLanes(board: Board, index: PoolIndex, slots: Slots): LaneView[] {
   const views: LaneView[] = [];
-  for (const lane of index.free.values()) addView(board, views, { lane, slots });
+  for (const lane of index.free.values()) addView(views, lane, ANYWHERE);
   if (index.limited.size === 0) return views;
   for (const deploymentId of slots.deployments.keys()) {
     const lane = index.limited.get(deploymentId);
-    if (lane) addView(board, views, { lane, slots });
+    if (lane === undefined) continue;
+    const otherInstances = countOtherInstances(board, deploymentId, slots);
+    addView(views, lane, { otherInstances, maxInstances: maxInstancesOf(board, deploymentId) });
   }
   return views;
 }
 
-function addView(board: Board, views: LaneView[], { lane, slots }: { lane: Lane; slots: Slots }): void {
+/** Of those that are not limited the index knows it; with many deployments, counting again is what would take longest. */
+const ANYWHERE = { otherInstances: 0, maxInstances: 1 };
+
+function addView(views: LaneView[], lane: Lane, limit: Pick<LaneView, 'otherInstances' | 'maxInstances'>): void {
   const { accountId, deploymentId } = lane;
   const head = lane.peek();
   if (head === undefined) return;
-  views.push({
-    accountId,
-    deploymentId,
-    headPriority: head.priority,
-    headCreatedAt: head.createdAt,
-    otherInstances: countOtherInstances(board, deploymentId, slots),
-    maxInstances: maxInstancesOf(board, deploymentId),
-  });
+  const { priority: headPriority, createdAt: headCreatedAt } = head;
+  const { otherInstances, maxInstances } = limit;
+  views.push({ accountId, deploymentId, headPriority, headCreatedAt, otherInstances, maxInstances });
 }
 
 /** Below this, what waits ahead on a busy instance starts sooner there than it could be moved. */
