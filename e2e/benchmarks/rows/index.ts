@@ -18,6 +18,7 @@ import { webhooksRow } from './row-16-webhooks.ts';
 import { largeOutputRow } from './row-17-large-output.ts';
 import { largeDataUriRow } from './row-18-large-data-uri.ts';
 import { instanceProxyRow } from './row-19-instance-proxy.ts';
+import { coldStartRow } from './row-20-cold-start.ts';
 
 export const ROWS: readonly Row[] = [
   throughputRow,
@@ -38,4 +39,5 @@ export const ROWS: readonly Row[] = [
   largeOutputRow,
   largeDataUriRow,
   instanceProxyRow,
+  coldStartRow,
 ];
