@@ -1,6 +1,8 @@
 // Against a stand-in that speaks the real HTTP API through the real client library.
+import type { V1ContainerState } from '@kubernetes/client-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type KubernetesStandin, startKubernetesStandin } from '../../../testing/kubernetes-api.ts';
+import { describeProvider } from '../../../testing/provider-conformance.ts';
 import { until } from '../../../testing/until.ts';
 import { createLogTo } from '../../telemetry/log.ts';
 import type { InstanceSpec, Provider } from '../provider.ts';
@@ -20,6 +22,15 @@ afterEach(async () => {
 });
 
 const log = createLogTo('silent', { write: () => undefined });
+
+const containerOf = (state: V1ContainerState) => ({
+  ...{ name: 'comfyui', image: '', imageID: '', ready: false, restartCount: 0 },
+  state,
+});
+
+const WAITS_FOR_EVER = {
+  containerStatuses: [containerOf({ waiting: { reason: 'InvalidImageName', message: 'Failed to parse image name' } })],
+};
 
 function specOf(id: string, sku = 'GPU'): InstanceSpec {
   return { id, pool: `deployment:d-${id}`, accountId: 'account', deploymentId: `d-${id}`, sku, fingerprint: 'v1 GPU' };
@@ -81,8 +92,7 @@ test('what ended is told with its kind, its log is kept, and its Pod is deleted'
   cluster.run(podName('a'), '10.0.0.7');
   cluster.logs.set(podName('a'), 'loading\nCUDA out of memory');
   const terminated = { exitCode: 137, reason: 'OOMKilled' };
-  const container = { name: 'comfyui', image: '', imageID: '', ready: false, restartCount: 0, state: { terminated } };
-  cluster.change(podName('a'), { status: { phase: 'Failed', containerStatuses: [container] } });
+  cluster.change(podName('a'), { status: { phase: 'Failed', containerStatuses: [containerOf({ terminated })] } });
   await until('it is told', () => told.some((line) => line.startsWith('gone a out_of_memory: out of memory')));
   await until('it is deleted', () => cluster.pod(podName('a'))?.metadata.deletionTimestamp);
   cluster.logs.clear();
@@ -279,4 +289,46 @@ test('a package that is not installed is named, with the way to install it', asy
   const words = 'npm install --no-save --omit=dev @kubernetes/client-node@1.4.0';
   expect((await provider.check?.())?.join()).toContain(words);
   await expect(provider.start({ onStarted: () => undefined, onGone: () => undefined })).rejects.toThrow(words);
+});
+
+// The stand-in's node: what is asked for runs at once, and what is to be deleted has ended.
+describeProvider('Pods of a cluster', async () => {
+  const world = await startKubernetesStandin();
+  const node = setInterval(() => {
+    for (const name of world.names()) {
+      const pod = world.pod(name);
+      const isBad = pod?.spec?.containers[0]?.image === 'BAD NAME';
+      if (pod?.metadata.deletionTimestamp !== undefined) world.vanish(name);
+      else if (pod?.status?.phase !== 'Pending') continue;
+      else if (isBad) world.change(name, { nodeName: 'node-1', status: { phase: 'Pending', ...WAITS_FOR_EVER } });
+      else world.run(name, '127.0.0.1');
+    }
+  }, 5);
+  const problems: string[] = [];
+  const settingsOf = (image: string) => readKubernetesSettings({ image, namespace: world.namespace }, '', problems);
+  const [good, bad] = [settingsOf('comfyui:1'), settingsOf('BAD NAME')];
+  if (good === undefined || bad === undefined) throw new Error(problems.join());
+  return {
+    sku: 'GPU',
+    badSku: 'BAD',
+    survivesStop: true,
+    open: async () => {
+      const deps = { now: Date.now, log, loadConfig: world.loadConfig, watchSeconds: 5 };
+      const settings = new Map([
+        ['GPU', good],
+        ['BAD', bad],
+      ]);
+      const provider = createKubernetesProvider({ ...deps, settings, fleetId: async () => 'fleet-1' });
+      stops.push(() => provider.stop());
+      return provider;
+    },
+    kill: async (id) => {
+      const terminated = { exitCode: 1, reason: 'Error', message: 'Traceback' };
+      world.change(podName(id), { status: { phase: 'Failed', containerStatuses: [containerOf({ terminated })] } });
+    },
+    close: async () => {
+      clearInterval(node);
+      await world.stop();
+    },
+  };
 });
