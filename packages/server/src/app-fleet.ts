@@ -34,7 +34,12 @@ export function createAppFleet(base: AppBase, meter: () => Meter): AppFleet {
       sku,
       pricePerHourMicrodollars: priceOf(sku),
     });
-  const lives = createLives({ db, log, meter: { asked, gone: (id) => meter().instanceGone(id) } });
+  const lives = createLives({
+    db,
+    log,
+    keepDays: config.requestRetentionDays,
+    meter: { asked, gone: (id) => meter().instanceGone(id) },
+  });
   const providers = overrides.providers?.({ db, newId }) ?? chooseProviders(base);
   const hasProblem = createProviderCheck(providers, () => clock.now());
   const fleet = createFleet({

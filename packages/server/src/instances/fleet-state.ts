@@ -39,9 +39,31 @@ export interface FleetState {
   readonly timers: Map<string, NodeJS.Timeout>;
   readonly removals: Map<string, Removal>;
   readonly health: Map<string, Health>;
+  /** Versions that succeeded somewhere, the last so many. */
+  readonly proven: RecentSet;
   /** Also of those that are gone, for their logs, until so many others were. */
   readonly providerOf: Map<string, Provider>;
   isStopping: boolean;
+}
+
+const PROVEN = 10_000;
+
+interface RecentSet {
+  has(id: string): boolean;
+  add(id: string): void;
+}
+
+function createRecentSet(most: number): RecentSet {
+  const ids = new Set<string>();
+  return {
+    has: (id) => ids.has(id),
+    add(id) {
+      if (ids.has(id)) return;
+      ids.add(id);
+      const [oldest] = ids;
+      if (ids.size > most && oldest !== undefined) ids.delete(oldest);
+    },
+  };
 }
 
 export function createFleetState(deps: FleetDeps): FleetState {
@@ -55,6 +77,7 @@ export function createFleetState(deps: FleetDeps): FleetState {
     timers: new Map(),
     removals: new Map(),
     health: new Map(),
+    proven: createRecentSet(PROVEN),
     providerOf: new Map(),
     isStopping: false,
   };

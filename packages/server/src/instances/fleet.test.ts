@@ -34,7 +34,7 @@ async function open(options: { startTimeoutMs?: number } = {}) {
     asked: async ({ id }: InstanceSpec) => void billed.push(`asked ${id}`),
     gone: async (id: string) => void billed.push(`gone ${id}`),
   };
-  const lives = createLives({ db: database.db(), log, meter });
+  const lives = createLives({ db: database.db(), log, keepDays: 30, meter });
   fleet = createFleet({ providers: [provider], now: Date.now, log, lives, kindOf: () => 'docker', ...options });
   fleet.listen({
     onAsked: ({ id }) => told.push(`asked ${id}`),
@@ -86,9 +86,8 @@ describe('a started instance', () => {
     fleet.remove(spec.id, 'keep-warm is over');
     await until('it is gone', () => fleet.get(spec.id) === undefined);
     expect(told.slice(2)).toEqual([`draining ${spec.id}`, `gone ${spec.id}: keep-warm is over`]);
-    const life = await until(
-      'its end is on record',
-      async () => (await lifeOf(spec.id))?.['gone_kind'] && lifeOf(spec.id),
+    const life = await until('its end is on record', async () =>
+      (await lifeOf(spec.id))?.['gone_kind'] ? lifeOf(spec.id) : undefined,
     );
     expect(life).toEqual({ ready: true, drained: true, gone_kind: 'removed', reason: 'keep-warm is over' });
     await until('its bill is closed', () => billed.includes(`gone ${spec.id}`));
@@ -142,9 +141,13 @@ describe('a started instance', () => {
     const spec = specOf();
     await fleet.create(spec);
     const instance = await until('it is ready', () => fleet.ready()[0]);
-    fleet.reportRun(instance, { kind: 'failed', versionId: 'v', error: 'CUDA error: device-side assert triggered' });
+    fleet.reportRun(instance, {
+      kind: 'failed',
+      versionId: 'v',
+      error: 'RuntimeError: CUDA error: device-side assert triggered',
+    });
     await until('it is gone', () => fleet.get(spec.id) === undefined);
-    expect(told.at(-1)).toContain('its process is spoilt: CUDA error: device-side assert triggered');
+    expect(told.at(-1)).toContain('its process is spoilt: RuntimeError: CUDA error: device-side assert triggered');
   });
 });
 
@@ -164,6 +167,20 @@ describe('a fleet that starts again', () => {
     expect(fleet.get(kept.id)?.spec).toEqual(kept);
     expect(told).toContain(`failed ${missing.id} (not_started): it was not there after a restart of the service`);
     await until('it is on record', async () => (await lifeOf(missing.id))?.['gone_kind'] === 'not_started');
+  });
+
+  it('gives up on what it finds and that never answers', async () => {
+    await open();
+    const spec = specOf();
+    await fleet.create(spec);
+    await until('it is ready', () => fleet.ready().length === 1);
+    await fleet.stop();
+    // It lives, and nothing answers there any more.
+    await world.alive.get(spec.id)?.fake.stop();
+    told = [];
+    await open({ startTimeoutMs: 50 });
+    await until('it failed', () => told.some((line) => line.startsWith(`failed ${spec.id}`)));
+    expect(world.alive.size).toBe(0);
   });
 
   it('removes what nobody has on record', async () => {

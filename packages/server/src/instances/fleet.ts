@@ -90,14 +90,26 @@ function listReady({ instances }: FleetState, pool?: string): Instance[] {
 }
 
 function judgeRun(state: FleetState, instance: Instance, run: RunReport): void {
-  const { health, verdict } = judgeHealth(state.health.get(instance.id) ?? HEALTHY, run);
+  const { versionId } = run;
+  const judged = judgeHealth(state.health.get(instance.id) ?? HEALTHY, {
+    ...run,
+    isProven: state.proven.has(versionId),
+  });
+  const { health, verdict } = judged;
+  if (run.kind === 'ok') state.proven.add(versionId);
   if (!state.instances.has(instance.id)) return;
   state.health.set(instance.id, health);
   if (verdict.kind === 'fine') return;
   state.health.set(instance.id, HEALTHY);
   state.deps.log.error({ instanceId: instance.id, reason: verdict.because }, 'an instance is unfit for work');
-  if (instance.spec) removeInstance(state, instance.id, verdict);
-  else state.providerOf.get(instance.id)?.restart?.(instance.id);
+  if (instance.spec) {
+    removeInstance(state, instance.id, verdict);
+    return;
+  }
+  const provider = state.providerOf.get(instance.id);
+  // Somebody else's: it cannot be restarted, and is everybody's only one, so it is said and goes on.
+  if (provider?.restart) provider.restart(instance.id);
+  else instance.reason = verdict.because;
 }
 
 const DEAD = 'its worker is dead: it answers and runs nothing';

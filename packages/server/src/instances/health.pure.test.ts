@@ -35,6 +35,15 @@ describe('the health of an instance', () => {
     });
   });
 
+  it('ends when a version that ran before fails again and again', () => {
+    const verdict = judgeAll(Array.from({ length: 4 }, () => ({ isProven: true })));
+    expect(verdict).toEqual({ kind: 'replace', because: expect.stringContaining('of a workflow that ran before') });
+  });
+
+  it('is not judged by what a node quotes of its own input', () => {
+    expect(judgeAll([{ error: 'ValueError: the prompt said "HIP error"' }])).toEqual({ kind: 'fine' });
+  });
+
   it('is restored by one run that succeeds', () => {
     const runs = ['v1', 'v2', 'v3'].map((versionId) => ({ versionId }));
     expect(judgeAll([...runs, { kind: 'ok' }, { versionId: 'v4' }])).toEqual({ kind: 'fine' });

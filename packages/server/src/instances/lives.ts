@@ -3,7 +3,15 @@
 import type { Database } from '../db/database.ts';
 import { persist } from '../db/persist.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
-import { insertLife, listOpenLives, markDraining, markGone, markReady, type OpenLife } from './lives.sql.ts';
+import {
+  deleteOldLives,
+  insertLife,
+  listOpenLives,
+  markDraining,
+  markGone,
+  markReady,
+  type OpenLife,
+} from './lives.sql.ts';
 import type { GoneKind, InstanceSpec, ProviderKind } from './provider.ts';
 
 export interface Lives {
@@ -21,11 +29,13 @@ export interface Lives {
 interface Deps {
   readonly db: Database;
   readonly log: Log;
+  /** How long ended lives are kept. */
+  readonly keepDays: number;
   /** Billing (billing/meter.ts). */
   readonly meter: { asked(spec: InstanceSpec): Promise<void>; gone(id: string): Promise<void> };
 }
 
-export function createLives({ db, log, meter }: Deps): Lives {
+export function createLives({ db, log, keepDays, meter }: Deps): Lives {
   const stopping = new AbortController();
   let written = Promise.resolve();
 
@@ -46,7 +56,10 @@ export function createLives({ db, log, meter }: Deps): Lives {
       behind(id, () => markGone(db, id, { kind, reason }));
       behind(id, () => meter.gone(id));
     },
-    open: () => persist(() => listOpenLives(db)),
+    async open() {
+      behind('old ones', () => deleteOldLives(db, keepDays));
+      return await persist(() => listOpenLives(db));
+    },
     async stop() {
       stopping.abort();
       await written;

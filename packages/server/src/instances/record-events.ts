@@ -25,21 +25,29 @@ export function recordInstanceEvents({ db, fleet, log }: Deps): InstanceRecorder
   let written = Promise.resolve();
   const stopping = new AbortController();
 
-  function record(instance: Instance, verb: string, words: string) {
+  function record({ id, provider, spec }: Instance, verb: string, words: string) {
+    const message = `Instance ${id} (${provider}) ${words}.`;
+    // Of one that serves every account the account is left out.
+    const owner = { accountId: spec?.accountId, ...(spec === undefined ? {} : { deploymentId: spec.deploymentId }) };
+    write({ ...owner, kind: `instance.${verb}`, subjectId: id, message });
+  }
+
+  function write(event: Parameters<typeof recordEvent>[1]) {
     if (waiting >= MOST_WAITING) return;
     waiting += 1;
-    const message = `Instance ${instance.id} (${instance.provider}) ${words}.`;
-    // Of one that serves every account the account is left out.
-    const event = { accountId: instance.spec?.accountId, kind: `instance.${verb}`, subjectId: instance.id, message };
     written = written
       .then(() => persist(() => recordEvent(db, event), { signal: stopping.signal }))
-      .catch((error) => log.warn({ instanceId: instance.id, ...describeError(error) }, 'an event was not recorded'))
+      .catch((error) => log.warn({ instanceId: event.subjectId, ...describeError(error) }, 'an event was not recorded'))
       .finally(() => {
         waiting -= 1;
       });
   }
 
   fleet.listen({
+    onStartFailed({ id, accountId, deploymentId }, cause) {
+      const message = `Instance ${id} could not be started: ${withoutAddresses(cause)}.`;
+      write({ accountId, deploymentId, kind: 'instance.failed', subjectId: id, message });
+    },
     onStarted: (instance) => record(instance, 'started', 'is starting and has not answered yet'),
     onReady: (instance) => record(instance, 'ready', 'is ready'),
     onLost: (instance) => record(instance, 'lost', `does not answer: ${withoutAddresses(instance.reason)}`),

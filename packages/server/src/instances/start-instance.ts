@@ -19,7 +19,13 @@ export async function createInstance(state: FleetState, spec: InstanceSpec): Pro
     return;
   }
   state.providerOf.set(spec.id, provider);
-  await deps.lives?.asked(spec, { provider: provider.kind, askedAt });
+  try {
+    await deps.lives?.asked(spec, { provider: provider.kind, askedAt });
+  } catch (error) {
+    deps.log.error({ instanceId: spec.id, ...describeError(error) }, 'an instance could not be put on record');
+    becomeGone(state, spec.id, { cause: 'it could not be put on record', kind: 'not_started' });
+    return;
+  }
   const begun = asked.get(spec.id);
   if (begun === undefined || state.isStopping) return; // taken back while it was written down
   for (const listener of state.listeners) listener.onAsked?.(begun);
@@ -85,6 +91,10 @@ export async function startProviders(state: FleetState): Promise<void> {
   }
   const told = new Set<string>();
   for (const provider of deps.providers) await provider.start(eventsOf(state, provider, told));
+  // The time that it had before the restart is not counted: nobody looked.
+  for (const { id, spec, phase } of state.instances.values()) {
+    if (spec !== undefined && phase === 'starting') awaitReady(state, id, deps.now());
+  }
   for (const id of [...asked.keys()]) {
     if (told.has(id)) awaitReady(state, id, deps.now());
     else becomeGone(state, id, { cause: 'it was not there after a restart of the service', kind: 'ended' });
