@@ -55,22 +55,43 @@ type Look = Answer | 'queued' | 'absent' | 'trouble';
 
 // Queue before history: a prompt moves from the one to the other, so this order cannot miss it in between.
 async function lookUp({ connection, promptId }: Asking, trouble: Trouble): Promise<Look> {
+  const askedAt = performance.now();
   try {
-    const { running, pending } = await connection.client.queue();
+    const { running, pending } = await answerWithin(connection.client.queue(), trouble.leftMs(askedAt));
+    if (running.includes(promptId) || pending.includes(promptId)) {
+      trouble.clear();
+      return 'queued';
+    }
+    const entry = await answerWithin(connection.client.history(promptId), trouble.leftMs(askedAt));
     trouble.clear();
-    if (running.includes(promptId) || pending.includes(promptId)) return 'queued';
-    const entry = await connection.client.history(promptId);
     return entry ? { kind: 'history', entry } : 'absent';
   } catch (error) {
-    const reason = trouble.add(error);
+    const reason = trouble.add(error, askedAt);
     return reason === undefined ? 'trouble' : { kind: 'lost', reason, isAbsent: false };
+  }
+}
+
+// A frozen process keeps its connections open and answers none of them: the client's own, longer time-out is not awaited.
+async function answerWithin<T>(answer: Promise<T>, ms: number): Promise<T> {
+  const timing = new AbortController();
+  const late = sleep(ms, undefined, { signal: timing.signal }).then((): never => {
+    throw new Error('no answer came');
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    timing.abort();
+    late.catch(() => undefined); // the answer was in time
+    answer.catch(() => undefined); // too late to matter
   }
 }
 
 interface Trouble {
   clear(): void;
+  /** How long a call that began then may stay unanswered. */
+  leftMs(askedAt: number): number;
   /** The verdict, once failed calls add up to one. */
-  add(error: unknown): string | undefined;
+  add(error: unknown, askedAt: number): string | undefined;
 }
 
 function createTrouble(times: AskTimes): Trouble {
@@ -81,9 +102,10 @@ function createTrouble(times: AskTimes): Trouble {
       since = undefined;
       refusedSince = undefined;
     },
-    add(error) {
+    leftMs: (askedAt) => Math.max(1, times.unreachableMs - (performance.now() - (since ?? askedAt))),
+    add(error, askedAt) {
       const now = performance.now();
-      since ??= now;
+      since ??= askedAt;
       const isRefused = error instanceof ComfyError && error.kind === 'refused';
       refusedSince = isRefused ? (refusedSince ?? now) : undefined;
       if (refusedSince !== undefined && now - refusedSince >= times.refusedMs) {

@@ -34,8 +34,10 @@ export interface WatchTimes extends AskTimes {
 export const WATCH_TIMES: WatchTimes = {
   silenceMs: 5_000,
   refusedMs: 2_000,
-  unreachableMs: 60_000,
-  workerDeadMs: 30_000,
+  // A load of a model holds python for seconds, and answers late. With the silence before it, noticed within 30 s.
+  unreachableMs: 20_000,
+  // Between the start and the first node ComfyUI only looks at its cache; the timer adds up to a second.
+  workerDeadMs: 9_000,
 };
 
 export interface WatchDeps {
