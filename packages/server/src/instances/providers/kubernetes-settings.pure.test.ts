@@ -87,6 +87,11 @@ test.each<[string, unknown, string]>([
     { image: 'a', labels: { 'comfleet.dev/x': '1' } },
     `${WHERE}.labels: "comfleet.dev/x": expected a label`,
   ],
+  [
+    'the label of the service',
+    { image: 'a', labels: { 'app.kubernetes.io/name': 'comfleet' } },
+    `${WHERE}.labels: "app.kubernetes.io/name": expected a label`,
+  ],
   ['a number in env', { image: 'a', env: { A: 1 } }, `${WHERE}.env.A: 1: expected a text, or`],
   [
     'half a secret',

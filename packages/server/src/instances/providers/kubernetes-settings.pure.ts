@@ -67,9 +67,8 @@ const DEFAULT_PORT = 8188;
 const DEFAULT_GPU = 'nvidia.com/gpu';
 const DEFAULT_GRACE_SECONDS = 10;
 const LARGEST_ID = 2 ** 31 - 1;
-/** Ours: a configuration that set them could make instances that nobody finds again. */
-const OUR_PREFIX = 'comfleet.dev/';
-const OUR_LABEL = 'app.kubernetes.io/managed-by';
+/** Ours: a configuration that set them could make instances that nobody finds again, or that the Service sends callers to. */
+const OUR_PREFIXES = ['comfleet.dev/', 'app.kubernetes.io/'];
 
 const NAME: FieldRule = { fits: isDnsName, expected: 'a name of lower-case letters, digits, "-" and "."' };
 const LABEL_NAME: FieldRule = { fits: isDnsLabel, expected: 'a name of at most 63 lower-case letters, digits and "-"' };
@@ -83,8 +82,8 @@ const LABEL_VALUE: FieldRule = {
 const LABEL_KEY: FieldRule = { fits: isLabelKey, expected: 'a label such as "example.com/gpu"' };
 const ENV_NAME: FieldRule = { fits: isEnvName, expected: 'a name such as HF_HOME' };
 const OWN_LABEL_KEY: FieldRule = {
-  fits: (key) => isLabelKey(key) && !key.startsWith(OUR_PREFIX) && key !== OUR_LABEL,
-  expected: `a label such as "example.com/team", and none of comfleet's own (${OUR_PREFIX}…, ${OUR_LABEL})`,
+  fits: (key) => isLabelKey(key) && !OUR_PREFIXES.some((prefix) => key.startsWith(prefix)),
+  expected: `a label such as "example.com/team", and none of comfleet's own (${OUR_PREFIXES.join('…, ')}…)`,
 };
 
 const KEYS = [

@@ -30,7 +30,8 @@ export interface PodWatch {
   listing(): number;
 }
 
-const FIRST_LIST_MS = 10_000;
+/** What runs there is taken for lost by those who start without a list: better to wait for a control plane that restarts. */
+const FIRST_LIST_MS = 60_000;
 /** A watch that lived so long was a good one. */
 const GOOD_MS = 5_000;
 
