@@ -26,6 +26,7 @@ const FIXED: StageOptions = { setUp: 'fixed', backEndCount: 3 };
 const LIES = ['noOutputs', 'missingFiles', 'finishTwice', 'otherPrompt', 'progressAfterEnd'] as const;
 const QUICK: readonly [number, number] = [20, 120];
 const CRASH_WITHIN_MS = 8_000;
+const NOTICED_WITHIN_MS = 30_000;
 
 function anyBackEnd({ backEnds: [first, ...others] }: Stage, random: Random): BackEnd {
   if (first === undefined) throw new Error('the campaign needs back ends at fixed addresses');
@@ -83,13 +84,16 @@ export const FAULT_CAMPAIGNS: Readonly<Record<FaultCampaignName, FaultCampaign>>
     })),
   },
   R5: {
-    what: 'an instance stands still (SIGSTOP, SIGCONT), or its websocket falls silent',
+    what: 'an instance stands still (SIGSTOP, SIGCONT), for up to 33 s, or its websocket falls silent',
     stage: FIXED,
     callers: 20,
     pauseMs: [100, 600],
     async strike(stage, random) {
       const backEnd = anyBackEnd(stage, random);
-      if (random.next() < 0.5) await backEnd.freeze(random.between(500, 12_000));
+      const kind = random.next();
+      if (kind < 0.4) await backEnd.freeze(random.between(500, 12_000));
+      // Long enough to be given up: what it does once it goes on again is a late writer's.
+      else if (kind < 0.5) await backEnd.freeze(NOTICED_WITHIN_MS + random.between(1_000, 3_000));
       else {
         await backEnd.misbehave({ websocket: { silent: true } });
         await sleep(random.between(500, 3_000));
