@@ -17,7 +17,7 @@ import { createObjectInfoReader, type ReadObjectInfo } from './known-object-info
 import type { InstanceSpec } from './provider.ts';
 import { createInstance, startProviders } from './start-instance.ts';
 
-export type { AskedInstance, FleetListener, Instance, InstancePhase, LocalFolders } from './instance.ts';
+export type { AskedInstance, FleetListener, Instance, LocalFolders } from './instance.ts';
 
 export interface Fleet {
   get(id: string): Instance | undefined;
