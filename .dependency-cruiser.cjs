@@ -14,6 +14,7 @@ const DOMAINS = [
   ['dispatch'],
   ['scaling'],
   ['proxy'],
+  ['replicas'],
 ];
 
 const domainOrder = DOMAINS.flatMap((group, index) => {
@@ -72,6 +73,7 @@ module.exports = {
           '^packages/server/src/http/',
           '/app[-a-z]*\\.ts$',
           '^packages/server/src/proxy/',
+          '^packages/server/src/replicas/',
           '/requests/events/',
           '\\.test\\.ts$',
           '/serve\\.ts$',

@@ -5,14 +5,20 @@ import type { AppBase, AppEngine } from './app-engine.ts';
 import { openMetrics } from './app-metrics.ts';
 import { registerRoutes } from './app-routes.ts';
 import type { Brain } from './brain.ts';
+import type { Database } from './db/database.ts';
+import { isDatabaseUnavailable } from './db/database-unavailable.ts';
 import { WATCH_TIMES } from './execution/watch.ts';
 import { createRouteServer } from './http/serve-route.ts';
 import { createHttpServer } from './http/server.ts';
 import { answerSimulated } from './http/simulation-hook.ts';
 import { traceServer } from './http/trace-server.ts';
 import { createProxy } from './proxy/proxy.ts';
+import { createBrainAddress } from './replicas/brain-address.ts';
+import { forwardCalls } from './replicas/forward-calls.ts';
 import { EventsHub } from './requests/events/hub.ts';
+import { isUnfinished } from './requests/requests.sql.ts';
 import { SIMULATE } from './requests/simulation/wish.pure.ts';
+import { isUuid } from './telemetry/new-id.ts';
 import { tracing } from './telemetry/traces.ts';
 
 interface Standing {
@@ -22,12 +28,20 @@ interface Standing {
 }
 
 export function createAppDoor(base: AppBase, engine: AppEngine, { brain, notReady }: Standing) {
-  const { config, overrides, clock, log, newId, db } = base;
+  const { config, overrides, clock, log, newId, db, replicas } = base;
   const { fleet, directory, live, dispatcher, scaling, simulator } = engine;
   const { bodyLimitBytes, errorStatus, corsOrigins } = config;
   const http = createHttpServer({ log, newId, bodyLimitBytes, errorStatus, corsOrigins });
   if (tracing() !== undefined) traceServer(http);
   if (simulator) answerSimulated(http, { header: SIMULATE, answer: simulator.answerCall });
+  if (replicas !== undefined) {
+    forwardCalls(http, {
+      brain: createBrainAddress({ leader: replicas.leader, isHere: brain.isOn }),
+      ownUrl: replicas.ownUrl,
+      isLive: (id) => isLive(db, id),
+      isSandbox: config.sandbox,
+    });
+  }
   const authenticator = createAuthenticator({ db, clock });
   const events = new EventsHub({
     log,
@@ -52,4 +66,15 @@ export function createAppDoor(base: AppBase, engine: AppEngine, { brain, notRead
   registerRoutes(routes, { ...base, ...engine, brain, events, proxy, authenticator, notReady });
   const metrics = openMetrics({ config, http, live, fleet, db, notReady });
   return { http, events, proxy, metrics };
+}
+
+// While the database is away the brain answers: it has the living in memory.
+async function isLive(db: Database, requestId: string): Promise<boolean> {
+  if (!isUuid(requestId)) return false;
+  try {
+    return await isUnfinished(db, requestId);
+  } catch (error) {
+    if (isDatabaseUnavailable(error)) return true;
+    throw error;
+  }
 }

@@ -18,6 +18,7 @@ export interface Replicas {
   readonly leader: Leader;
   readonly notices: Notices<NoticeTopic>;
   readonly sendGuard: SendGuard;
+  readonly ownUrl: () => string;
 }
 
 interface Deps {
@@ -36,7 +37,8 @@ export function createReplicas({ location, db, log, fence, ...deps }: Deps): Rep
   return {
     leader,
     notices: createNotices<NoticeTopic>({ db, replicaId: fence.replicaId, log }),
-    sendGuard: createSendGuard(leader.untilCertain),
+    sendGuard: createSendGuard(() => leader.untilCertain()),
+    ownUrl: deps.ownUrl,
   };
 }
 

@@ -82,7 +82,8 @@ export interface AppParts {
 export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): void {
   const { config, db, clock, newId, fleet, directory, versions, objectInfos } = parts;
   const { captureObjectInfo } = fleet;
-  registerHealth(routes, { version: parts.version, notReady: parts.notReady });
+  const role = () => (parts.replicas === undefined ? undefined : parts.brain.isWorking() ? 'brain' : 'follower');
+  registerHealth(routes, { version: parts.version, notReady: parts.notReady, role });
   registerProxyRoutes(routes, parts.proxy.parts);
   const { poolOf, scaling } = parts;
   const { workOn } = parts.dispatcher;

@@ -11,6 +11,8 @@ import { adoptLeases } from './requests/recover.sql.ts';
 export interface Brain {
   /** From the beginning of its start until its stop. */
   isOn(): boolean;
+  /** Everything has begun. */
+  isWorking(): boolean;
   start(): Promise<void>;
   /** `handOver`: other replicas are there, so runs need not end here. */
   stop(how: { graceMs: number; handOver: boolean }): Promise<void>;
@@ -21,63 +23,79 @@ export interface Brain {
 const HAND_OVER_MS = 1_000;
 
 export function createBrain(base: AppBase, engine: AppEngine): Brain {
-  const { db, clock, log, replicas } = base;
-  const { fleet, live, recent, writes, directory, dispatcher, funds } = engine;
+  const { db, clock, log } = base;
+  const { live, recent, writes, directory, dispatcher, funds } = engine;
   const takeIn = createTakeIn({ db, clock, log, live, recent, writes, directory, dispatcher, funds });
-  let state: 'off' | 'on' | 'over' = 'off';
+  let state: 'off' | 'starting' | 'working' | 'over' = 'off';
   let starting: Promise<void> | undefined;
 
   async function start(): Promise<void> {
-    state = 'on';
-    const { simulator, billing, fundsSweep } = engine;
-    if (replicas !== undefined) await persist(() => adoptLeases(db));
-    await fleet.start();
-    const parts = { db, clock, log, live, fleet, writes, dispatcher, funds, simulator };
-    await recoverRequests({ ...parts, maxAttempts: MAX_ATTEMPTS });
-    await billing.start((id) => fleet.get(id) !== undefined || fleet.asked().some((asked) => asked.id === id));
-    await engine.endOfRefused();
-    await engine.webhooks.start();
-    dispatcher.start();
-    await engine.scaling.scaler.start();
-    engine.deadlines.start();
-    fundsSweep?.start();
-    engine.retention.start();
-    if (replicas !== undefined) takeIn.start();
-  }
-
-  async function stop({ graceMs, handOver }: { graceMs: number; handOver: boolean }): Promise<void> {
-    const wasOn = state === 'on';
-    state = 'over';
-    if (!wasOn) return;
-    await starting?.catch(() => undefined); // whoever started it hears of it
-    engine.deadlines.stop();
-    engine.retention.stop();
-    const sweepStopped = engine.fundsSweep?.stop();
-    const givenMs = handOver ? Math.min(graceMs, HAND_OVER_MS) : graceMs;
-    const webhooksStopped = engine.webhooks.drain(givenMs);
-    await takeIn.stop();
-    await engine.simulator?.stop();
-    await engine.scaling.scaler.stop();
-    await (handOver ? leaveRuns(givenMs) : dispatcher.drain(graceMs));
-    await sweepStopped;
-    await webhooksStopped;
-  }
-
-  /** What runs goes on where it is: the next brain adopts it. Not a word of it is written here from now on. */
-  async function leaveRuns(withinMs: number): Promise<void> {
-    await dispatcher.leaveRuns();
-    const timeIsOver = new Promise<void>((resolve) => setTimeout(resolve, withinMs).unref());
-    await Promise.race([replicas?.sendGuard.close(), timeIsOver]);
-    await writes.endAttempts();
+    state = 'starting';
+    await begin(base, engine);
+    if (base.replicas !== undefined) takeIn.start();
+    // Stopped meanwhile: then it is over.
+    if (state === 'starting') state = 'working';
   }
 
   return {
-    isOn: () => state === 'on',
+    isOn: () => state === 'starting' || state === 'working',
+    isWorking: () => state === 'working',
     start() {
       starting ??= start();
       return starting;
     },
-    stop,
+    async stop(how) {
+      const hasBegun = starting !== undefined;
+      state = 'over';
+      if (!hasBegun) return;
+      await starting?.catch(() => undefined); // whoever started it hears of it
+      await end(base, engine, { ...how, takeIn });
+    },
     takeIn,
   };
+}
+
+async function begin({ db, clock, log, replicas }: AppBase, engine: AppEngine): Promise<void> {
+  const { fleet, live, writes, dispatcher, funds, simulator } = engine;
+  // From here on the brain before is refused whatever it still writes of them.
+  if (replicas !== undefined) await persist(() => adoptLeases(db));
+  await fleet.start();
+  const parts = { db, clock, log, live, fleet, writes, dispatcher, funds, simulator };
+  await recoverRequests({ ...parts, maxAttempts: MAX_ATTEMPTS });
+  await engine.billing.start((id) => fleet.get(id) !== undefined || fleet.asked().some((asked) => asked.id === id));
+  await engine.endOfRefused();
+  await engine.webhooks.start();
+  dispatcher.start();
+  await engine.scaling.scaler.start();
+  engine.deadlines.start();
+  engine.fundsSweep?.start();
+  engine.retention.start();
+}
+
+interface End {
+  readonly graceMs: number;
+  readonly handOver: boolean;
+  readonly takeIn: TakeIn;
+}
+
+async function end(base: AppBase, engine: AppEngine, { graceMs, handOver, takeIn }: End): Promise<void> {
+  engine.deadlines.stop();
+  engine.retention.stop();
+  const sweepStopped = engine.fundsSweep?.stop();
+  const givenMs = handOver ? Math.min(graceMs, HAND_OVER_MS) : graceMs;
+  const webhooksStopped = engine.webhooks.drain(givenMs);
+  await takeIn.stop();
+  await engine.simulator?.stop();
+  await engine.scaling.scaler.stop();
+  await (handOver ? leaveRuns(base, engine, givenMs) : engine.dispatcher.drain(graceMs));
+  await sweepStopped;
+  await webhooksStopped;
+}
+
+/** What runs goes on where it is: the next brain adopts it. Not a word of it is written here from now on. */
+async function leaveRuns({ replicas }: AppBase, { dispatcher, writes }: AppEngine, withinMs: number): Promise<void> {
+  await dispatcher.leaveRuns();
+  const timeIsOver = new Promise<void>((resolve) => setTimeout(resolve, withinMs).unref());
+  await Promise.race([replicas?.sendGuard.close(), timeIsOver]);
+  await writes.endAttempts();
 }

@@ -1,6 +1,7 @@
 // The process: configuration → app → signals → exit code. Called by the command line (packages/cli).
 import { startApp } from './app.ts';
 import { type Config, listWithoutEffect, readConfig, type StartArgs } from './config.ts';
+import { Deposed } from './db/fence.ts';
 
 export interface RunServerOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -8,6 +9,9 @@ export interface RunServerOptions {
   readonly emulatorCommand: string[] | undefined;
   readonly version: string;
 }
+
+/** Another replica took over: whoever keeps this service running starts it again. */
+const DEPOSED = 75;
 
 /** Resolves with the exit code once the service has stopped. */
 export async function runServer(options: RunServerOptions): Promise<number> {
@@ -28,7 +32,7 @@ export async function runServer(options: RunServerOptions): Promise<number> {
   );
   const onFatal = (error: Error) => {
     complain(`comfleet has to stop: ${error.message}`);
-    end(1);
+    end(error instanceof Deposed ? DEPOSED : 1);
   };
   // A process group is often told twice (by npm and by the terminal): once is enough.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(0));
@@ -43,6 +47,8 @@ export async function runServer(options: RunServerOptions): Promise<number> {
   if (config.sandbox) say(SANDBOX_BANNER);
   if (app.adminUrl !== undefined) say(`Metrics and health are on ${app.adminUrl}`);
   const code = await ended;
+  // Nothing is its own any more, so there is nothing to bring to an end.
+  if (code === DEPOSED) return code;
   // A stop that hangs must not keep the process for ever.
   setTimeout(() => process.exit(code === 0 ? 1 : code), config.stopGraceMs + 15_000).unref();
   await app.stop();

@@ -8,6 +8,15 @@ const Health = Type.Object({
   status: Type.Literal('ok'),
   version: Type.String({ description: 'Of the service.' }),
 });
+const Readiness = Type.Object({
+  ...Health.properties,
+  role: Type.Optional(
+    Type.Union([Type.Literal('brain'), Type.Literal('follower')], {
+      description:
+        'Where several services share a database: whether this one runs the requests of all, or takes calls only.',
+    }),
+  ),
+});
 
 const FILE_PARAMS = {
   kind: { description: '`output` for results, `temp` for previews.', values: ['output', 'temp'] },
@@ -94,7 +103,7 @@ export const SERVICE_ROUTES = [
     access: 'public',
     tag: 'service',
     summary: 'Can it take calls?',
-    replies: { 200: { description: 'It can.', schema: Health } },
+    replies: { 200: { description: 'It can.', schema: Readiness } },
     errors: [503001],
   },
   {

@@ -8,7 +8,7 @@ export class Deposed extends Error {
   override readonly name = 'Deposed';
 
   constructor(because: string) {
-    super(`another replica is the brain now: ${because}`);
+    super(`another replica is the brain now, and this one must be started again: ${because}`);
   }
 }
 

@@ -1,0 +1,108 @@
+// Several services as processes on one database: the brain is killed, put to sleep, stopped, and everything goes on.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createEmulator } from '@comfleet/emulator';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type Caller, createCaller } from '../testing/caller.ts';
+import { ADMIN_TOKEN } from '../testing/create-test-app.ts';
+import { createReplicaProcesses, type ReplicaProcess, type Replicas } from '../testing/run-replicas.ts';
+import { useTestDatabase } from '../testing/test-database.ts';
+import { until } from '../testing/until.ts';
+
+const SERVICE_MS = 150;
+const TAKEN_OVER_WITHIN_MS = 2_000;
+
+describe('replicas as processes', () => {
+  const used = useTestDatabase();
+  const dir = mkdtempSync(join(tmpdir(), 'comfleet-replicas-emulator-'));
+  const executionsFile = join(dir, 'executions.jsonl');
+  const emulator = createEmulator({ baseDir: dir, nullExec: true, executionsFile, faults: { serviceMs: SERVICE_MS } });
+  let replicas: Replicas;
+  let brain: ReplicaProcess;
+  let follower: ReplicaProcess;
+  let deploymentId: string;
+
+  const callerOf = ({ url }: ReplicaProcess): Caller =>
+    createCaller({ url: () => url, token: ADMIN_TOKEN, db: used.db() });
+
+  beforeAll(async () => {
+    const { port } = await emulator.start();
+    const comfyuiUrl = `http://127.0.0.1:${port}`;
+    replicas = await createReplicaProcesses({ connection: used.connection(), comfyuiUrl });
+    brain = await replicas.start();
+    follower = await replicas.start();
+    expect([await brain.role(), await follower.role()]).toEqual(['brain', 'follower']);
+    deploymentId = await callerOf(follower).createDeployment();
+  });
+  afterAll(async () => {
+    await replicas.stop();
+    await emulator.stop();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  /** The one that is left is joined by another. */
+  afterEach(async () => {
+    brain = await until('there is a brain', () => replicas.brain());
+    follower = await replicas.start();
+  });
+
+  const submitMany = async (count: number) => {
+    const caller = callerOf(follower);
+    const ids: string[] = [];
+    for (let n = 0; n < count; n += 1) ids.push(await caller.submit(deploymentId));
+    return ids;
+  };
+  const countRuns = (requestId: string) =>
+    readFileSync(executionsFile, 'utf8')
+      .split('\n')
+      .filter((line) => line.includes(requestId)).length;
+  const untilBrain = async (from: number) => {
+    await until('the follower is the brain', async () => (await follower.role()) === 'brain');
+    return performance.now() - from;
+  };
+  const endAll = async (ids: string[]) => {
+    const results = await Promise.all(ids.map((id) => callerOf(follower).untilEnded(deploymentId, id)));
+    expect(results.map((result) => result['status'])).toEqual(ids.map(() => 'succeeded'));
+    expect(ids.map(countRuns)).toEqual(ids.map(() => 1));
+  };
+  const untilRunning = async (id: string | undefined) =>
+    void (await callerOf(follower).untilStatus(deploymentId, String(id), 'in_progress'));
+
+  it('a killed brain is followed, and what it ran is adopted', async () => {
+    const ids = await submitMany(8);
+    await untilRunning(ids[1]);
+    const from = performance.now();
+    brain.signal('SIGKILL');
+    const ms = await untilBrain(from);
+    process.stdout.write(`took over after kill -9: ${Math.round(ms)} ms\n`);
+    expect(ms).toBeLessThan(TAKEN_OVER_WITHIN_MS);
+    await endAll(ids);
+  });
+
+  it('one that sleeps is followed; when it wakes it can write nothing, and ends', async () => {
+    const ids = await submitMany(8);
+    await untilRunning(ids[1]);
+    const from = performance.now();
+    brain.signal('SIGSTOP');
+    const ms = await untilBrain(from);
+    process.stdout.write(`took over after SIGSTOP: ${Math.round(ms)} ms\n`);
+    expect(ms).toBeLessThan(TAKEN_OVER_WITHIN_MS);
+    await endAll(ids.slice(0, 4));
+    brain.signal('SIGCONT');
+    expect(await brain.ended()).toBe(75);
+    expect(brain.log()).toContain('another replica is the brain now, and this one must be started again');
+    await endAll(ids);
+  });
+
+  it('one that is stopped hands over at once, and its runs go on', async () => {
+    const ids = await submitMany(8);
+    await untilRunning(ids[1]);
+    const from = performance.now();
+    brain.signal('SIGTERM');
+    const ms = await untilBrain(from);
+    process.stdout.write(`took over after SIGTERM: ${Math.round(ms)} ms\n`);
+    expect(ms).toBeLessThan(TAKEN_OVER_WITHIN_MS);
+    expect(await brain.ended()).toBe(0);
+    await endAll(ids);
+  });
+});

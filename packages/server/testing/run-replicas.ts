@@ -1,0 +1,121 @@
+// Services as processes of their own on one database, to be killed and put to sleep. Used by test/replica-processes.test.ts.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import type { ConnectionParts } from '../src/db/connection.ts';
+import { ADMIN_TOKEN } from './create-test-app.ts';
+import { until } from './until.ts';
+
+export interface ReplicaProcess {
+  readonly url: string;
+  signal(name: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void;
+  /** Its exit code, once it has ended; null after a kill. */
+  ended(): Promise<number | null>;
+  /** What it wrote to stderr. */
+  log(): string;
+  role(): Promise<string | undefined>;
+}
+
+export interface Replicas {
+  start(env?: Readonly<Record<string, string>>): Promise<ReplicaProcess>;
+  /** The one that says it is the brain. */
+  brain(): Promise<ReplicaProcess | undefined>;
+  stop(): Promise<void>;
+}
+
+export async function createReplicaProcesses(given: {
+  connection: ConnectionParts;
+  comfyuiUrl: string;
+}): Promise<Replicas> {
+  const dir = mkdtempSync(join(tmpdir(), 'comfleet-replicas-'));
+  await bundle(dir);
+  const { host, port, user, database } = given.connection;
+  const env = {
+    PATH: process.env['PATH'],
+    DATABASE_URL: `postgres://${user}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`,
+    COMFLEET_COMFYUI: given.comfyuiUrl,
+    // One storage for all.
+    COMFLEET_DATA: join(dir, 'data'),
+    COMFLEET_ADMIN_TOKEN: ADMIN_TOKEN,
+    COMFLEET_LOG_LEVEL: 'info',
+    COMFLEET_RATE_LIMIT_WRITES: '0',
+    COMFLEET_RATE_LIMIT_READS: '0',
+    PORT: '0',
+  };
+  const started: ReplicaProcess[] = [];
+  return {
+    async start(more = {}) {
+      const replica = await startReplica(dir, { ...env, ...more });
+      started.push(replica);
+      return replica;
+    },
+    async brain() {
+      for (const replica of started) if ((await replica.role()) === 'brain') return replica;
+      return undefined;
+    },
+    async stop() {
+      for (const replica of started) {
+        replica.signal('SIGKILL');
+        await replica.ended();
+      }
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function bundle(dir: string): Promise<void> {
+  const here = fileURLToPath(new URL('./', import.meta.url));
+  await build({
+    entryPoints: [join(here, 'replica-process.ts')],
+    outfile: join(dir, 'dist', 'service.mjs'),
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    external: ['pg-native', '@kubernetes/client-node'],
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+    },
+    logLevel: 'error',
+  });
+  cpSync(join(here, '../src/db/migrations'), join(dir, 'dist', 'migrations'), { recursive: true });
+  symlinkSync(join(here, '../../../node_modules'), join(dir, 'node_modules'));
+}
+
+async function startReplica(dir: string, env: Record<string, string | undefined>): Promise<ReplicaProcess> {
+  const child = spawn(process.execPath, [join(dir, 'dist', 'service.mjs')], { cwd: dir, env });
+  let log = '';
+  let url: string | undefined;
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  child.stderr.on('data', (chunk) => {
+    log += String(chunk);
+  });
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    url ??= /listens on (\S+)/.exec(line)?.[1];
+  });
+  const listening = await until('the replica listens', () => url ?? (hasEnded(child) && `ended: ${log}`));
+  if (!listening.startsWith('http')) throw new Error(listening);
+  return {
+    url: listening,
+    signal: (name) => void child.kill(name),
+    ended: () => ended,
+    log: () => log,
+    role: () => readRole(listening),
+  };
+}
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;
+
+/** undefined: it does not answer, or is not ready. */
+async function readRole(url: string): Promise<string | undefined> {
+  try {
+    const reply = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(200) });
+    const body = (await reply.json()) as { role?: string };
+    return reply.ok ? body.role : undefined;
+  } catch {
+    return undefined;
+  }
+}
