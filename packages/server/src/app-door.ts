@@ -64,7 +64,7 @@ export function createAppDoor(base: AppBase, engine: AppEngine, { brain, notRead
     rateLimits: config.rateLimits,
   });
   registerRoutes(routes, { ...base, ...engine, brain, events, proxy, authenticator, notReady });
-  const metrics = openMetrics({ config, http, live, fleet, db, notReady });
+  const metrics = openMetrics({ config, http, live, fleet, db, notReady, scaleTarget: scaling.scaler.target });
   return { http, events, proxy, metrics };
 }
 

@@ -73,7 +73,11 @@ export function createEngine(base: AppBase) {
   const objectInfos = createObjectInfos({ db });
   const versions = createVersions({ db, objectInfos, captureObjectInfo });
   const directory = createDeploymentDirectory({ db, clock });
-  const disable = (of: { accountId: string; deploymentId?: string }) => disableForFunds({ db, directory }, of);
+  const disable = async (of: { accountId: string; deploymentId?: string }) => {
+    await disableForFunds({ db, directory }, of);
+    await scaling.scaler.refresh();
+  };
+  const disableAll = (accountId: string) => disable({ accountId });
   const billing = createBilling({ db, clock, log, config, disable });
   const { funds } = billing;
   const live = createLiveIndex();
@@ -100,11 +104,11 @@ export function createEngine(base: AppBase) {
       reportDeadWorker: fleet.reportDeadWorker,
       reportRun: fleet.reportRun,
       memoryOf: appFleet.memoryOf,
+      sendGuard: base.replicas?.sendGuard,
       limits: {
         runTimeoutMs: config.runTimeoutMs,
         maxFetchBytes: overrides.maxFetchBytes ?? DEFAULT_LIMITS.fetchedFileBytes,
         fetchTimeoutMs: overrides.fetchTimeoutMs ?? DEFAULT_LIMITS.fetchMs,
-      sendGuard: base.replicas?.sendGuard,
         maxAttempts: MAX_ATTEMPTS,
         startTimeoutMs: config.startTimeoutMs,
       },
@@ -121,7 +125,7 @@ export function createEngine(base: AppBase) {
     retentionDays: config.retentionDays,
   });
   const { stopRequest } = dispatcher;
-  const scaling = createAppScaler({ base, ...appFleet, directory, dispatcher, funds });
+  const scaling = createAppScaler({ base, ...appFleet, directory, dispatcher, funds, disableAll });
   const deadlines = createDeadlines({
     clock,
     live,
@@ -134,7 +138,6 @@ export function createEngine(base: AppBase) {
   const { retentionDays, requestRetentionDays } = config;
   const keptDays = { retentionDays, requestRetentionDays: Math.max(retentionDays, requestRetentionDays) };
   const retention = createRetention({ db, clock, storage, inputCache, log, ...keptDays });
-  const disableAll = (accountId: string) => disable({ accountId });
   const fundsSweep = funds && createFundsSweep({ live, funds, log, stop: stopRequest, disableAll });
   const endOfRefused = async () => {
     dispatcher.refreshLimits();

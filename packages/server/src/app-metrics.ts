@@ -14,6 +14,8 @@ interface Deps {
   readonly live: LiveIndex;
   readonly fleet: Fleet;
   readonly db: Database;
+  /** How many instances are wanted over all deployments. */
+  readonly scaleTarget: () => number;
   readonly notReady: () => string | undefined;
 }
 
@@ -25,12 +27,12 @@ export interface AppMetrics {
 
 const PRIORITY_WORD: Record<number, string> = { [-1]: 'low', 0: 'normal', 1: 'high' };
 
-export function openMetrics({ config, http, live, fleet, db, notReady }: Deps): AppMetrics {
+export function openMetrics({ config, http, notReady, ...sources }: Deps): AppMetrics {
   const { metricsToken, adminPort, host } = config;
   if (metricsToken === undefined && adminPort === undefined) {
     return { start: async () => undefined, stop: async () => undefined };
   }
-  const read = turnOnMetrics(describe({ live, fleet, db }));
+  const read = turnOnMetrics(describe(sources));
   countCalls(http);
   if (metricsToken !== undefined) serveMetrics(http, { token: metricsToken, read });
   let admin: AdminServer | undefined;
@@ -43,7 +45,7 @@ export function openMetrics({ config, http, live, fleet, db, notReady }: Deps): 
   };
 }
 
-function describe({ live, fleet, db }: Pick<Deps, 'live' | 'fleet' | 'db'>): Sources {
+function describe({ live, fleet, db, scaleTarget }: Omit<Deps, 'config' | 'http' | 'notReady'>): Sources {
   const count = (isCounted: (phase: string) => boolean) => {
     const counts: Record<string, number> = { low: 0, normal: 0, high: 0 };
     for (const { phase, priority } of live.all()) {
@@ -60,6 +62,7 @@ function describe({ live, fleet, db }: Pick<Deps, 'live' | 'fleet' | 'db'>): Sou
       for (const { phase } of fleet.all()) phases[phase] = (phases[phase] ?? 0) + 1;
       return phases;
     },
+    scaleTarget,
     pool: db.pool,
   };
 }

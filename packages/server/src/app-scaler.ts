@@ -5,8 +5,10 @@ import type { AppFleet } from './app-fleet.ts';
 import type { Funds } from './billing/funds.ts';
 import { listScalable } from './deployments/deployments.sql.ts';
 import { type Deployment, type DeploymentDirectory, toDeployment } from './deployments/directory.ts';
+import { DEFAULT_POOL } from './deployments/pool.pure.ts';
 import { describeFleet } from './dispatch/deadlines.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
+import { listColdStarts } from './instances/lives.sql.ts';
 import { createScaleRecorder } from './scaling/record-scaling.ts';
 import { createScaler, type Scaler } from './scaling/scaler.ts';
 
@@ -24,13 +26,16 @@ interface Parts extends AppFleet {
   readonly directory: DeploymentDirectory;
   readonly dispatcher: Dispatcher;
   readonly funds: Funds | undefined;
+  /** Disables the account's deployments for want of funds, and tells. */
+  readonly disableAll: (accountId: string) => Promise<void>;
 }
 
-export function createAppScaler({ base, directory, dispatcher, funds, ...made }: Parts): AppScaler {
+export function createAppScaler({ base, directory, dispatcher, funds, disableAll, ...made }: Parts): AppScaler {
   const { fleet, poolOf, hasScaled } = made;
   const { db, log, clock, newId, config } = base;
   const scaler = createScaler({
     listDeployments: async (ids) => (await listScalable(db, ids)).map(toDeployment),
+    listColdStarts: () => listColdStarts(db),
     recorder: createScaleRecorder({ db, log }),
     clock,
     log,
@@ -40,14 +45,15 @@ export function createAppScaler({ base, directory, dispatcher, funds, ...made }:
     findDeployment: (id) => directory.find(id),
     poolOf,
     waitingDeployments: dispatcher.demand.waitingDeployments,
-    canPay: funds && ((accountId) => canPay(funds, accountId)),
+    canPay: funds && ((accountId) => canPay(funds, accountId, disableAll)),
     startTimeoutMs: config.startTimeoutMs,
     hasScaled,
   });
   return {
     scaler,
     hasReady: (deploymentId) => fleet.ready(dispatcher.demand.poolOf(deploymentId)).length > 0,
-    whyWaiting: (deploymentId) => scaler.whyWaiting(deploymentId) ?? describeFleet(fleet),
+    whyWaiting: (deploymentId) =>
+      scaler.whyWaiting(deploymentId) ?? describeFleet(fleet, dispatcher.demand.poolOf(deploymentId) ?? DEFAULT_POOL),
     statusOf(deployment) {
       const scaling = scaler.describe(deployment);
       if (scaling !== undefined) return scaling.status;
@@ -60,12 +66,14 @@ export function createAppScaler({ base, directory, dispatcher, funds, ...made }:
   };
 }
 
-async function canPay(funds: Funds, accountId: string): Promise<boolean> {
+/** Whoever cannot has its deployments disabled, as a submit would do it (10001). */
+async function canPay(funds: Funds, accountId: string, disableAll: Parts['disableAll']): Promise<boolean> {
   try {
     await funds.requireFunds(accountId);
     return true;
   } catch (error) {
-    if (error instanceof ApiError) return false;
-    throw error;
+    if (!(error instanceof ApiError) || error.code !== 10001) throw error;
+    await disableAll(accountId);
+    return false;
   }
 }

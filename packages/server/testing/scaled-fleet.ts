@@ -17,6 +17,8 @@ export interface ScaledFleetRig {
   readonly calls: string[];
   readonly reads: { count: number };
   setNow(now: number): void;
+  /** What is removed stays for now. */
+  setEndsSlowly(isSlow: boolean): void;
   deploy(fields?: Partial<Deployment['row']>): Deployment;
   deploymentOf(instanceId: string): Deployment;
   setWaiting(deployment: Deployment, count: number): void;
@@ -50,6 +52,7 @@ const ROW = {
 export function createScaledFleetRig(options: Partial<ScalerDeps> = {}): ScaledFleetRig {
   let now = 1_000_000;
   let ids = 0;
+  let endsSlowly = false;
   const deployments = new Map<string, Deployment>();
   const waiting = new Map<string, number>();
   const pending = new Map<string, { count: number; idleSince: number | undefined }>();
@@ -72,6 +75,7 @@ export function createScaledFleetRig(options: Partial<ScalerDeps> = {}): ScaledF
       reads.count += 1;
       return [...deployments.values()].filter(({ id, row }) => named.includes(id) || row.min_instances > 0);
     },
+    listColdStarts: async () => [],
     recorder: { record: ({ message }) => void events.push(message), stop: async () => undefined },
     clock: { now: () => now },
     log: createLog('silent'),
@@ -93,6 +97,7 @@ export function createScaledFleetRig(options: Partial<ScalerDeps> = {}): ScaledF
       },
       remove(id) {
         calls.push(`remove ${id}`);
+        if (endsSlowly) return;
         asked.delete(id);
         const instance = instances.get(id);
         instances.delete(id);
@@ -135,6 +140,9 @@ export function createScaledFleetRig(options: Partial<ScalerDeps> = {}): ScaledF
     reads,
     setNow(at) {
       now = at;
+    },
+    setEndsSlowly(isSlow) {
+      endsSlowly = isSlow;
     },
     deploy(fields = {}) {
       const row = { ...ROW, id: fields.id ?? `d${deployments.size + 1}`, account_id: 'a1', ...fields };

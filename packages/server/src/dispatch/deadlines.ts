@@ -82,8 +82,8 @@ function isWaiting(request: LiveRequest): boolean {
 }
 
 /** Why nothing is given out, for a person: accounts share these instances, and where they stand is the operator's business. */
-export function describeFleet(fleet: Fleet): string {
-  const instances = fleet.all();
+export function describeFleet(fleet: Fleet, pool: string): string {
+  const instances = fleet.all().filter((instance) => instance.pool === pool);
   if (instances.length === 0) return 'There is no instance.';
   const ready = instances.filter((instance) => instance.phase === 'ready').length;
   if (ready > 0) return `${ready} of ${instances.length} instances are ready and busy.`;

@@ -70,6 +70,13 @@ export async function listOpenLives(db: Queryable): Promise<OpenLife[]> {
   }));
 }
 
+/** How long starts took lately, by pool. */
+export async function listColdStarts(db: Queryable): Promise<{ pool: string; ms: number }[]> {
+  return await db.query(sql`
+    select pool, extract(epoch from avg(ready_at - asked_at))::float8 * 1000 as ms from instance_lives
+    where ready_at is not null and asked_at > now() - interval '7 days' group by pool`);
+}
+
 /** How many days ended lives are kept. */
 export async function deleteOldLives(db: Queryable, days: number): Promise<void> {
   await db.query(sql`

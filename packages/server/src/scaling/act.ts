@@ -28,23 +28,36 @@ export function act(
   { decision, seen }: { decision: ScaleDecision; seen: PoolView },
 ): void {
   const { instances, members } = seen;
-  for (const drain of decision.drain) takeAway(deps, instances, drain);
+  forgetGone(pool, instances);
+  for (const drain of decision.drain) takeAway(deps, pool, { instances, drain });
   for (const { id, phase, pending } of instances) {
-    if (phase === 'draining' && pending === 0) end(deps, id, 'nothing is left to do on it');
+    if (phase === 'draining' && pending === 0) end(deps, pool, { id, because: 'nothing is left to do on it' });
   }
   const owner = chooseOwner(members);
   if (owner !== undefined && decision.start > 0) startInstances(deps, pool, { owner, count: decision.start });
   if (decision.start > 0 || decision.drain.length > 0) tell(deps, decision, owner ?? members[0]);
 }
 
-function takeAway(deps: ActDeps, instances: readonly SeenInstance[], { id, because }: Drain): void {
+function forgetGone({ removing }: PoolRecord, instances: readonly SeenInstance[]): void {
+  for (const id of removing) if (!instances.some((each) => each.id === id)) removing.delete(id);
+}
+
+function takeAway(
+  deps: ActDeps,
+  pool: PoolRecord,
+  { instances, drain: { id, because } }: { instances: readonly SeenInstance[]; drain: Drain },
+): void {
   const instance = instances.find((each) => each.id === id);
   if (instance === undefined) return;
   if (instance.pending > 0) guard(deps, () => deps.fleet.drain(id, because));
-  else end(deps, id, because);
+  else end(deps, pool, { id, because });
 }
 
-function end(deps: ActDeps, id: string, because: string): void {
+/** Once: the fleet asks its provider until it is gone. */
+function end(deps: ActDeps, { removing, starts }: PoolRecord, { id, because }: Drain): void {
+  if (removing.has(id)) return;
+  removing.add(id);
+  starts.delete(id);
   guard(deps, () => deps.fleet.remove(id, because));
 }
 

@@ -21,6 +21,8 @@ export interface PoolRecord {
   isSought: boolean;
   /** Asked for, not there yet; kept until it is ready or gone. */
   readonly starts: Map<string, Start>;
+  /** Their end was asked for; kept until they are gone. */
+  readonly removing: Set<string>;
   /** Nothing waits, nothing exists, nothing is wanted: it costs nothing until somebody comes. */
   isAtRest: boolean;
 }
@@ -132,6 +134,7 @@ function createRecord(key: string): PoolRecord {
     fundedAt: Number.NEGATIVE_INFINITY,
     isSought: false,
     starts: new Map(),
+    removing: new Set(),
     isAtRest: false,
   };
 }

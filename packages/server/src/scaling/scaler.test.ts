@@ -241,3 +241,28 @@ it('deployments that share a pool share its instances, and none causes more than
   await rig.settle();
   expect(rig.scaler.describe(two)?.status).toBe('starting');
 });
+
+it('asks once for the end of an instance that takes its time, and does not count on it meanwhile', async () => {
+  const rig = await openReady({ keep_warm_seconds: 0 });
+  rig.setEndsSlowly(true);
+  for (let count = 0; count < 3; count += 1) {
+    rig.setNow(START + 1 + count);
+    rig.setWaiting(rig.deployment, 0);
+    await rig.settle();
+  }
+  expect(rig.calls.filter((call) => call === 'remove i1')).toHaveLength(1);
+  rig.setWaiting(rig.deployment, 1);
+  await rig.settle();
+  expect(rig.calls.at(-1)).toBe('create i2');
+});
+
+it('knows from the record how long starts take', async () => {
+  const rig = createScaledFleetRig({ listColdStarts: async () => [{ pool: 'deployment:d1', ms: 41_000 }] });
+  stop = rig.scaler.stop;
+  const deployment = rig.deploy();
+  await rig.scaler.start();
+  rig.setWaiting(deployment, 1);
+  await rig.settle();
+  rig.setNow(START + 1_000);
+  expect(rig.scaler.readyInMs(deployment.id)).toBe(40_000);
+});

@@ -17,6 +17,8 @@ import type { Demand, ScaledFleet, ScaledFleetInstance, ScaledFleetListener } fr
 export interface ScalerDeps {
   /** The deployments that keep a minimum of instances, and those named. */
   readonly listDeployments: (ids: readonly string[]) => Promise<Deployment[]>;
+  /** How long the starts took that are on record, by pool. */
+  readonly listColdStarts: () => Promise<{ readonly pool: string; readonly ms: number }[]>;
   readonly recorder: ScaleRecorder;
   readonly clock: Clock;
   readonly log: Log;
@@ -72,6 +74,7 @@ export function createScaler(deps: ScalerDeps): Scaler {
     refresh: () => refresh(state),
     async start() {
       if (!deps.hasScaled) return;
+      await learnColdStarts(state);
       await refresh(state);
       loop.start();
       for (const id of deps.waitingDeployments()) loop.touchDeployment(id);
@@ -87,6 +90,14 @@ export function createScaler(deps: ScalerDeps): Scaler {
     warmUp: (deployment, instances) => warmUp(state, deployment, instances),
     remove: (deployment, instanceId) => remove(state, deployment, instanceId),
   };
+}
+
+async function learnColdStarts({ deps, coldStarts }: State): Promise<void> {
+  try {
+    for (const { pool, ms } of await deps.listColdStarts()) coldStarts.learn(pool, ms);
+  } catch (error) {
+    deps.log.warn(describeError(error), 'how long instances took to start could not be read');
+  }
 }
 
 async function refresh({ deps, members, loop }: State): Promise<void> {
@@ -171,13 +182,16 @@ function warmUp({ deps, members, loop }: State, deployment: Deployment, instance
   return true;
 }
 
-function remove({ deps, loop }: State, deployment: Deployment, instanceId: string): boolean {
+function remove({ deps, members, loop }: State, deployment: Deployment, instanceId: string): boolean {
   const { fleet, demand } = deps;
   const pool = deps.poolOf(deployment);
   if (!pool.isScaled || listSpecs(fleet).find(({ id }) => id === instanceId)?.pool !== pool.key) return false;
   const because = 'its removal was asked for';
   if (demand.pendingOn(instanceId).count > 0) fleet.drain(instanceId, because);
-  else fleet.remove(instanceId, because);
+  else {
+    members.open(pool.key).removing.add(instanceId);
+    fleet.remove(instanceId, because);
+  }
   loop.touchPool(pool.key);
   return true;
 }

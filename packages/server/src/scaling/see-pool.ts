@@ -2,7 +2,7 @@
 // before each decision, and for what is told (explain.ts).
 import type { GoneKind, InstanceSpec } from '../instances/provider.ts';
 import type { MemberDemand, SeenInstance } from './gather.pure.ts';
-import type { PoolRecord } from './members.ts';
+import type { PoolRecord, Start } from './members.ts';
 
 /** What the scaler uses of the fleet (instances/fleet.ts). */
 export interface ScaledFleet {
@@ -54,20 +54,24 @@ export interface PoolView {
 export function seePool({ fleet, demand }: SeamDeps, pool: PoolRecord): PoolView {
   const members = [...pool.members.values()].map((member) => ({ ...member, waiting: demand.waitingOf(member.id) }));
   const instances: SeenInstance[] = [];
-  for (const [id, { isTaken, askedAt, fingerprint }] of pool.starts) {
-    if (!isTaken)
-      instances.push({ id, phase: 'asked', since: askedAt, fingerprint, pending: 0, lastUsedAt: undefined });
-  }
-  const isBeginning = (id: string) => pool.starts.get(id)?.isTaken === false;
   for (const { id, spec, askedAt } of fleet.asked()) {
-    if (spec.pool !== pool.key || isBeginning(id)) continue;
-    const { fingerprint } = spec;
-    instances.push({ id, phase: 'asked', since: askedAt, fingerprint, pending: 0, lastUsedAt: undefined });
+    if (spec.pool === pool.key) instances.push(seeStart(id, { askedAt, fingerprint: spec.fingerprint }));
   }
   for (const { id, spec, phase, since } of fleet.all()) {
-    if (spec?.pool !== pool.key || isBeginning(id)) continue;
+    if (spec?.pool !== pool.key) continue;
     const { count, idleSince } = demand.pendingOn(id);
     instances.push({ id, phase, since, fingerprint: spec.fingerprint, pending: count, lastUsedAt: idleSince });
   }
-  return { members, instances };
+  for (const [id, start] of pool.starts) {
+    if (!start.isTaken && !instances.some((each) => each.id === id)) instances.push(seeStart(id, start));
+  }
+  return { members, instances: instances.map((each) => (pool.removing.has(each.id) ? leaving(each) : each)) };
+}
+
+function seeStart(id: string, { askedAt, fingerprint }: Pick<Start, 'askedAt' | 'fingerprint'>): SeenInstance {
+  return { id, phase: 'asked', since: askedAt, fingerprint, pending: 0, lastUsedAt: undefined };
+}
+
+function leaving(instance: SeenInstance): SeenInstance {
+  return { ...instance, phase: 'draining' };
 }

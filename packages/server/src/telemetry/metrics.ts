@@ -10,6 +10,7 @@ export interface Sources {
   readonly queued: () => Readonly<Record<string, number>>;
   readonly running: () => number;
   readonly instances: () => Readonly<Record<string, number>>;
+  readonly scaleTarget: () => number;
   readonly pool: () => { readonly total: number; readonly idle: number; readonly waiting: number };
 }
 
@@ -165,6 +166,10 @@ function addGauges(registry: Registry, sources: Sources): void {
   // Per priority and not per deployment: thousands of deployments would be thousands of series.
   add('comfleet_queue_depth', 'Requests that wait, by priority.', { label: 'priority', read: sources.queued });
   add('comfleet_instances', 'Instances, by phase.', { label: 'phase', read: sources.instances });
+  add('comfleet_scale_target', 'Instances that are wanted where they are started and stopped.', {
+    label: 'state',
+    read: () => ({ wanted: sources.scaleTarget() }),
+  });
   add('comfleet_requests_running', 'Requests on an instance.', {
     label: 'state',
     read: () => ({ running: sources.running() }),
