@@ -33,6 +33,7 @@ interface Site {
 
 interface State {
   readonly deps: Deps;
+  readonly library: Promise<Library>;
   fleetId: string;
   /** By SKU; several may be the same. */
   readonly sites: Map<string, Site>;
@@ -42,12 +43,15 @@ interface State {
 const WATCH_SECONDS = 60;
 
 export function createKubernetesProvider(deps: Deps): Provider {
-  const state: State = { deps, fleetId: '', sites: new Map() };
+  // Loading it takes most of a second, which a replica that takes over should not wait for.
+  const library = loadLibrary(deps.loadLibrary);
+  library.catch(() => undefined); // told by start() and check()
+  const state: State = { deps, library, fleetId: '', sites: new Map() };
   return {
     kind: 'kubernetes',
     async start(events) {
       state.fleetId = await deps.fleetId();
-      for (const [sku, api] of await connect(deps)) state.sites.set(sku, openSite(state, events, api));
+      for (const [sku, api] of await connect(state)) state.sites.set(sku, openSite(state, events, api));
       await Promise.all(listSites(state).map(({ watch }) => watch.start()));
     },
     async stop() {
@@ -71,7 +75,7 @@ export function createKubernetesProvider(deps: Deps): Provider {
     async check() {
       try {
         const fleetId = await deps.fleetId();
-        return await checkCluster(await connect(deps), { settings: deps.settings, fleetId });
+        return await checkCluster(await connect(state), { settings: deps.settings, fleetId });
       } catch (error) {
         return [error instanceof Error ? error.message : String(error)];
       }
@@ -80,8 +84,8 @@ export function createKubernetesProvider(deps: Deps): Provider {
 }
 
 /** The API of each SKU's namespace: one for those that share it. */
-async function connect(deps: Deps): Promise<ReadonlyMap<string, KubernetesApi>> {
-  const library = await loadLibrary(deps.loadLibrary);
+async function connect({ deps, library: loading }: State): Promise<ReadonlyMap<string, KubernetesApi>> {
+  const library = await loading;
   const made = new Map<string, KubernetesApi>();
   const bySku = [...deps.settings].map(([sku, { context, namespace }]): [string, KubernetesApi] => {
     const key = JSON.stringify([context, namespace]);
