@@ -226,3 +226,24 @@ describe('starts that fail', () => {
     expect(await status(id)).toBe('running');
   });
 });
+
+describe('with billing on', () => {
+  beforeAll(async () => await open({ COMFLEET_BILLING: 'on' }));
+  afterEach(async () => await closeAll());
+  afterAll(async () => await app.stop());
+
+  it('a minimum is kept, and billed, only for an account that can pay for it', async () => {
+    const id = await deploy({ min_instances: 1 });
+    await until('the end of what cannot be paid', async () => (await status(id)) === 'disabled');
+    expect(provider.asked).toEqual([]);
+    const [row] = await app.db.query<{ account_id: string }>(sql`select account_id from deployments where id = ${id}`);
+    const credited = await app.call(`/admin/accounts/${row?.account_id}/credits`, {
+      method: 'POST',
+      body: { amount_usd: 10 },
+    });
+    expect(credited.status, credited.text).toBe(200);
+    expect((await patch(id, { is_enabled: true })).status).toBe(200);
+    await until('the minimum', async () => (await status(id)) === 'running');
+    expect(await openMeters()).toBe(1);
+  });
+});
