@@ -29,6 +29,8 @@ export interface TestAppOptions {
   readonly extraObjectInfo?: ObjectInfo;
   /** What the service connects to instead of the database itself. */
   readonly reachThrough?: (connection: ConnectionParts) => ConnectionParts;
+  /** A replica of this one: on its database, its storage and its back end. Both are made with `isShared`; stop it first. */
+  readonly beside?: TestApp;
 }
 
 export interface TestApp extends Caller {
@@ -37,6 +39,7 @@ export interface TestApp extends Caller {
   readonly dataDir: string;
   readonly emulator: Emulator;
   readonly emulatorUrl: string;
+  readonly database: TestDatabase;
   /** A connection of the test's own. */
   readonly db: Database;
   /** JSON lines of what really ran, with the graphs. */
@@ -45,6 +48,8 @@ export interface TestApp extends Caller {
   stopEmulator(): Promise<void>;
   startEmulator(): Promise<void>;
   restart(): Promise<void>;
+  /** Only the service, before its replicas. */
+  stopService(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -52,6 +57,7 @@ export interface TestApp extends Caller {
 export const QUICK_WATCH: WatchTimes = { silenceMs: 150, refusedMs: 300, unreachableMs: 1_500, workerDeadMs: 700 };
 
 export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
+  if (options.beside) return await createReplica(options.beside, options);
   const database = await createTestDatabase();
   const dataDir = mkdtempSync(join(tmpdir(), 'comfleet-app-'));
   if (options.configFile !== undefined) {
@@ -83,6 +89,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       return app.adminUrl;
     },
     dataDir,
+    database,
     db,
     executionsFile: backEnd.executionsFile,
     stopEmulator: backEnd.stop,
@@ -91,6 +98,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       await app.stop();
       app = await start({ config, database, options });
     },
+    stopService: () => app.stop(),
     async stop() {
       const { url } = app;
       await app.stop();
@@ -98,6 +106,25 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       await dropAll();
       if (open.length > 0) throw new Error(`still open after the stop: ${open.join(', ')}`);
     },
+  };
+}
+
+async function createReplica(beside: TestApp, options: TestAppOptions): Promise<TestApp> {
+  const { dataDir, database, db, emulatorUrl } = beside;
+  const config = readTestConfig({ dataDir, emulatorUrl, env: options.env ?? {} });
+  let app = await start({ config, database, options });
+  return {
+    ...beside,
+    ...createCaller({ url: () => app.url, token: ADMIN_TOKEN, db }),
+    get url() {
+      return app.url;
+    },
+    async restart() {
+      await app.stop();
+      app = await start({ config, database, options });
+    },
+    stopService: () => app.stop(),
+    stop: () => app.stop(),
   };
 }
 

@@ -50,10 +50,18 @@ export function createNotices<Topic extends string>({ db, replicaId, log }: Deps
   function receive(payload: string | undefined): void {
     const [sender, ...entries] = payload?.split(' ') ?? [];
     if (sender === replicaId) return;
-    if (payload === undefined) for (const call of calls.values()) call(undefined);
+    if (payload === undefined) for (const topic of calls.keys()) void act(topic, undefined);
     for (const entry of entries) {
       const [topic = '', ids] = entry.split('=');
-      calls.get(topic as Topic)?.(ids?.split(','));
+      void act(topic as Topic, ids?.split(','));
+    }
+  }
+
+  async function act(topic: Topic, ids: readonly string[] | undefined): Promise<void> {
+    try {
+      await calls.get(topic)?.(ids);
+    } catch (error) {
+      log.warn({ err: error, topic }, 'what another replica told could not be acted on');
     }
   }
 

@@ -70,7 +70,10 @@ function createCounts(db: Database) {
   let countedAt = Number.NEGATIVE_INFINITY;
   return {
     add(deploymentId: string) {
-      void counted?.then((counts) => counts.set(deploymentId, (counts.get(deploymentId) ?? 0) + 1));
+      counted?.then(
+        (counts) => counts.set(deploymentId, (counts.get(deploymentId) ?? 0) + 1),
+        () => undefined, // it is counted anew
+      );
     },
     async of(deploymentId: string): Promise<number> {
       if (counted === undefined || performance.now() - countedAt > COUNTED_MS) {
