@@ -40,6 +40,7 @@ export function createAppDoor(base: AppBase, engine: AppEngine, { brain, notRead
       ownUrl: replicas.ownUrl,
       isLive: (id) => isLive(db, id),
       isSandbox: config.sandbox,
+      onChanged: directory.forget,
     });
   }
   const authenticator = createAuthenticator({ db, clock });
@@ -48,7 +49,8 @@ export function createAppDoor(base: AppBase, engine: AppEngine, { brain, notRead
     isRefused: async (header) => (await authenticator.authenticate(header)).kind === 'refused',
     start: Date.now().toString(36),
     position: dispatcher.position,
-    whyWaiting: ({ deploymentId }) => (scaling.hasReady(deploymentId) ? undefined : scaling.whyWaiting(deploymentId)),
+    whyWaiting: ({ deploymentId }) =>
+      scaling.hasReady(deploymentId) ? undefined : scaling.whyWaitingBriefly(deploymentId),
     tickMs: overrides.eventTickMs,
   });
   const proxyParts = { db, clock, newId, log, fleet, directory, dispatcher, authenticator, config };

@@ -69,7 +69,7 @@ export function createEngine(base: AppBase) {
   const appFleet = createAppFleet(base, () => billing.meter);
   const { fleet, poolOf } = appFleet;
   const instanceRecorder = recordInstanceEvents({ db, fleet, log });
-  const { captureObjectInfo } = fleet;
+  const captureObjectInfo = () => fleet.captureObjectInfo();
   const objectInfos = createObjectInfos({ db });
   const versions = createVersions({ db, objectInfos, captureObjectInfo });
   const directory = createDeploymentDirectory({ db, clock });

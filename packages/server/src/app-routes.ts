@@ -81,7 +81,7 @@ export interface AppParts {
 
 export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): void {
   const { config, db, clock, newId, fleet, directory, versions, objectInfos } = parts;
-  const { captureObjectInfo } = fleet;
+  const captureObjectInfo = () => fleet.captureObjectInfo();
   const role = () => (parts.replicas === undefined ? undefined : parts.brain.isWorking() ? 'brain' : 'follower');
   registerHealth(routes, { version: parts.version, notReady: parts.notReady, role });
   registerProxyRoutes(routes, parts.proxy.parts);
@@ -131,6 +131,7 @@ function registerRequests(routes: RouteServer<Account>, parts: AppParts): void {
   const { config, overrides, db, clock, newId, log, directory, versions, live, dispatcher } = parts;
   const lookup = createRequestLookup({ db, live, recent: parts.recent, directory });
   registerRequestRoutes(routes, {
+    exploreOwn: parts.scaling.exploreOwn,
     db,
     clock,
     newId,

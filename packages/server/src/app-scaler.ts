@@ -18,6 +18,10 @@ export interface AppScaler {
   readonly hasReady: (deploymentId: string) => boolean;
   /** Why its requests wait, for a person. */
   readonly whyWaiting: (deploymentId: string) => string;
+  /** The same, in words that do not change by the second. */
+  readonly whyWaitingBriefly: (deploymentId: string) => string;
+  /** The object_info of an instance of the deployment's own; where none is ready yet, one is asked for. */
+  readonly exploreOwn: (deployment: Deployment) => Promise<string | undefined>;
   readonly statusOf: (deployment: Deployment) => 'standby' | 'starting' | 'running' | 'disabled' | 'error';
 }
 
@@ -49,11 +53,21 @@ export function createAppScaler({ base, directory, dispatcher, funds, disableAll
     startTimeoutMs: config.startTimeoutMs,
     hasScaled,
   });
+  const describeOthers = (deploymentId: string) =>
+    describeFleet(fleet, dispatcher.demand.poolOf(deploymentId) ?? DEFAULT_POOL);
   return {
     scaler,
     hasReady: (deploymentId) => fleet.ready(dispatcher.demand.poolOf(deploymentId)).length > 0,
-    whyWaiting: (deploymentId) =>
-      scaler.whyWaiting(deploymentId) ?? describeFleet(fleet, dispatcher.demand.poolOf(deploymentId) ?? DEFAULT_POOL),
+    whyWaiting: (deploymentId) => scaler.whyWaiting(deploymentId) ?? describeOthers(deploymentId),
+    whyWaitingBriefly: (deploymentId) =>
+      scaler.whyWaiting(deploymentId, { isBrief: true }) ?? describeOthers(deploymentId),
+    async exploreOwn(deployment) {
+      const { key, isScaled } = poolOf(deployment);
+      if (!isScaled) return undefined;
+      const text = await fleet.captureObjectInfo(key);
+      if (text === undefined) scaler.warmUp(deployment, 1);
+      return text;
+    },
     statusOf(deployment) {
       const scaling = scaler.describe(deployment);
       if (scaling !== undefined) return scaling.status;

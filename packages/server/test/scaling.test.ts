@@ -135,6 +135,23 @@ describe('a deployment with instances of its own', () => {
     await untilEmpty();
   });
 
+  it('starts an instance for the first request of a version that was saved without object_info', async () => {
+    const { workflowId, version } = await app.saveWorkflow(PICTURE);
+    const names = { name: 'bare', workflow_id: workflowId, workflow_version: version };
+    const reply = await app.call('/deployments', { method: 'POST', body: { ...names, ...SCALED } });
+    const id = String(reply.body['id']);
+    made.push(id);
+    const submit = async () => await app.call(`/deployments/${id}/inference`, { method: 'POST', body: {} });
+    const refused = await submit();
+    expect(refused.status, refused.text).toBe(503);
+    const accepted = await until('it is accepted', async () => {
+      const again = await submit();
+      return again.status === 200 ? again : undefined;
+    });
+    const ended = await app.untilEnded(id, String(accepted.body['request_id']));
+    expect(ended['outputs']).toBeDefined();
+  });
+
   it('says of a run that needs more memory how much there is', async () => {
     const id = await deploy();
     const first = await app.run(id);

@@ -41,8 +41,11 @@ export interface Fleet {
   reportDeadWorker(instance: Instance, promptId: string): void;
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** Asks a ready instance, waiting a little for the first one after a start; undefined when none answers. */
-  captureObjectInfo(): Promise<string | undefined>;
+  /**
+   * Asks a ready instance that serves everybody, waiting a little for the first one after a start; with a pool, one of its
+   * own. undefined when none answers.
+   */
+  captureObjectInfo(pool?: string): Promise<string | undefined>;
   /** Of one instance, read at most so long ago. */
   objectInfoOf: ReadObjectInfo;
 }
@@ -78,7 +81,7 @@ export function createFleet(deps: FleetDeps): Fleet {
       await deps.lives?.stop();
       instances.clear();
     },
-    captureObjectInfo: () => captureObjectInfo(state),
+    captureObjectInfo: (pool) => captureObjectInfo(state, pool),
     objectInfoOf: createObjectInfoReader(),
   };
 }
@@ -146,10 +149,10 @@ async function waitForReady(state: FleetState, waitMs: number): Promise<void> {
 }
 
 // Of those that serve everybody: what an account's own instances have is not the others' business.
-async function captureObjectInfo(state: FleetState): Promise<string | undefined> {
+async function captureObjectInfo(state: FleetState, pool?: string): Promise<string | undefined> {
   // Later than that nobody is about to come.
-  await waitForReady(state, Math.max(0, state.madeAt + FIRST_INSTANCE_MS - state.deps.now()));
-  for (const instance of listReady(state).filter(({ spec }) => spec === undefined)) {
+  if (pool === undefined) await waitForReady(state, Math.max(0, state.madeAt + FIRST_INSTANCE_MS - state.deps.now()));
+  for (const instance of listReady(state, pool).filter(({ spec }) => pool !== undefined || spec === undefined)) {
     try {
       return (await instance.connection.client.objectInfo()).text;
     } catch (error) {

@@ -21,11 +21,12 @@ import type { Clock } from '../telemetry/clock.ts';
 import { crashPoint } from '../telemetry/crash-point.ts';
 import type { Log } from '../telemetry/log.ts';
 import { traces } from '../telemetry/traces.ts';
-import type { LoadedVersion, Versions } from '../workflows/versions.ts';
+import type { Versions } from '../workflows/versions.ts';
 import { checkWebhookTarget } from './check-webhook.ts';
 import { judgeRunning } from './end-refused.ts';
 import type { NewRequest } from './insert.sql.ts';
 import { type LiveIndex, type LiveRequest, wishStop } from './live.ts';
+import { loadVersion } from './load-version.ts';
 import { newLiveRequest } from './new-live-request.ts';
 import { buildPayload, GRAPH_KEYS, type RequestPayload } from './payload.ts';
 import { findIdempotencyKey } from './requests.sql.ts';
@@ -57,6 +58,8 @@ export interface SubmitDeps {
   readonly queue: RequestQueue;
   /** How many unfinished requests a deployment has. */
   readonly countWaiting: (deploymentId: string) => number | Promise<number>;
+  /** Asks an instance of the deployment's own which nodes exist; where none runs yet, one is started for that. */
+  readonly exploreOwn?: (deployment: Deployment) => Promise<string | undefined>;
   /** Undefined when billing is off. */
   readonly funds: Funds | undefined;
   /** Undefined unless this is a sandbox. */
@@ -181,23 +184,6 @@ async function requireRoom(deps: SubmitDeps, deployment: Deployment): Promise<vo
   if (waiting < deps.limits.queueLimit) return;
   const message = `Deployment ${deployment.id} has ${waiting} unfinished requests, its limit. Nothing was accepted; try again later.`;
   throw new ApiError(429001, message, { headers: { 'retry-after': '5' } });
-}
-
-/** undefined: nobody can judge the graph, and nobody has to. */
-async function loadVersion(
-  deps: SubmitDeps,
-  deployment: Deployment,
-  isPretended: boolean,
-): Promise<LoadedVersion | undefined> {
-  const version = await deps.versions.load(deployment.versionId);
-  if (version === undefined) throw new ApiError(404001, `The version of deployment ${deployment.id} no longer exists.`);
-  if (version.objectInfoSha256 === undefined) {
-    if (isPretended) return undefined;
-    const message =
-      'No ComfyUI instance has answered yet, so nobody can say which nodes exist and the graph cannot be checked. Nothing was accepted; try again when an instance runs, or save the version with its object_info.';
-    throw new ApiError(503001, message);
-  }
-  return version;
 }
 
 async function insertAndHandOver(

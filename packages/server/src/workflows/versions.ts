@@ -39,19 +39,21 @@ interface Deps {
   readonly captureObjectInfo: () => Promise<string | undefined>;
 }
 
+type Capture = () => Promise<string | undefined>;
+
 export interface Versions {
-  /** The compiled version; undefined when there is none of this id. */
-  load(id: string): Promise<LoadedVersion | undefined>;
+  /** The compiled version; undefined when there is none of this id. `capture`: whom to ask for a missing object_info first. */
+  load(id: string, capture?: Capture): Promise<LoadedVersion | undefined>;
 }
 
 export function createVersions(deps: Deps): Versions {
   const kept = new Map<string, LoadedVersion>();
   const loading = new Map<string, Promise<LoadedVersion | undefined>>();
 
-  async function build(id: string): Promise<LoadedVersion | undefined> {
+  async function build(id: string, capture?: Capture): Promise<LoadedVersion | undefined> {
     const found = await findVersionById(deps.db, id);
     if (found === undefined) return undefined;
-    const row = found.object_info_sha256 === null ? await captureFor(deps, found) : found;
+    const row = found.object_info_sha256 === null ? await captureFor(deps, found, capture) : found;
     const sha256 = row.object_info_sha256;
     const info = (sha256 === null ? undefined : await deps.objectInfos.load(sha256)) ?? {};
     const version = compileVersion(row, info);
@@ -63,10 +65,10 @@ export function createVersions(deps: Deps): Versions {
   }
 
   return {
-    async load(id) {
+    async load(id, capture) {
       const known = kept.get(id);
       if (known) return known;
-      const under = loading.get(id) ?? build(id).finally(() => loading.delete(id));
+      const under = loading.get(id) ?? build(id, capture).finally(() => loading.delete(id));
       loading.set(id, under);
       return await under;
     },
@@ -75,8 +77,8 @@ export function createVersions(deps: Deps): Versions {
 
 // A version saved while no instance was live gets its object_info from the first one that is, and with it the types of
 // its parameters.
-async function captureFor(deps: Deps, row: VersionRow): Promise<VersionRow> {
-  const text = await deps.captureObjectInfo();
+async function captureFor(deps: Deps, row: VersionRow, capture?: Capture): Promise<VersionRow> {
+  const text = (await capture?.()) ?? (await deps.captureObjectInfo());
   if (text === undefined) return row;
   const sha256 = await deps.objectInfos.save(text);
   const info = (await deps.objectInfos.load(sha256)) ?? {};
