@@ -30,6 +30,7 @@ export function createBrain(base: AppBase, engine: AppEngine): Brain {
   let starting: Promise<void> | undefined;
 
   async function start(): Promise<void> {
+    if (state === 'over') return; // elected while it stops: it hands over in a moment
     state = 'starting';
     await begin(base, engine);
     if (base.replicas !== undefined) takeIn.start();

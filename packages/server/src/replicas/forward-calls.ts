@@ -16,6 +16,8 @@ interface Deps {
   /** Whether the database has the request as one that has not ended. */
   readonly isLive: (requestId: string) => Promise<boolean>;
   readonly isSandbox: boolean;
+  /** The brain changed something for a caller of this replica: what is kept of it here is out of date. */
+  readonly onChanged: () => void;
 }
 
 /** A brain is followed within this time. */
@@ -62,13 +64,15 @@ interface Question {
 }
 
 /** False: it is to be answered here. */
-async function askBrain({ brain }: Deps, question: Question): Promise<boolean> {
+async function askBrain({ brain, onChanged }: Deps, question: Question): Promise<boolean> {
+  const isChange = question.request.method !== 'GET' && question.id !== 'proxyInstance';
+  const asked = { ...question, onAnswer: isChange ? onChanged : undefined };
   const until = performance.now() + BRAIN_WITHIN_MS;
   while (performance.now() < until) {
     const brainUrl = await brain.wait(until - performance.now());
     if (brain.isHere()) return false;
     if (brainUrl === undefined) break;
-    if (await askOnce(question, brainUrl, brain.signal())) return true;
+    if (await askOnce(asked, brainUrl, brain.signal())) return true;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
   if (!needsBrain(question.id)) return false;
@@ -80,13 +84,14 @@ const PAUSE_MS = 100;
 
 /** False: it may be asked again, or another. */
 async function askOnce(
-  { id, request, reply, body }: Question,
+  question: Question & { onAnswer: (() => void) | undefined },
   brainUrl: string,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const { id, request, reply, body } = question;
   const upgrade = upgradeOf(request.raw);
   if (upgrade !== undefined) return await openTunnel({ brainUrl, request, reply, upgrade, signal });
-  const passed = await passOn({ brainUrl, request, reply, body, signal });
+  const passed = await passOn({ ...question, brainUrl, signal });
   if (passed === 'answered' || reply.raw.destroyed) return true;
   if (passed === 'not_sent' || (body !== undefined && isRepeatable(id, request.method))) return false;
   const message =

@@ -24,6 +24,8 @@ interface Question {
   readonly signal: AbortSignal;
   /** For the whole answer, which is gathered; undefined: it is streamed, for as long as it takes. */
   readonly withinMs?: number | undefined;
+  /** Called when the answer has come, before the caller has it. */
+  readonly onAnswer?: (() => void) | undefined;
 }
 
 const agent = new Agent({ keepAlive: true, maxFreeSockets: 64 });
@@ -59,6 +61,7 @@ export async function passOn(question: Question): Promise<PassedOn> {
       // Nothing of the body is taken before there is somebody to give it to.
       outgoing.once('socket', (socket) => (socket.connecting ? socket.once('connect', send) : send()));
     });
+    question.onAnswer?.();
     if (withinMs === undefined) streamBack(answer, reply);
     else await gatherBack(answer, reply);
     return 'answered';
