@@ -15,6 +15,7 @@ const DOMAINS = [
   ['scaling'],
   ['proxy'],
   ['replicas'],
+  ['doctor'],
 ];
 
 const domainOrder = DOMAINS.flatMap((group, index) => {

@@ -50,3 +50,10 @@ describe('the command line', () => {
     expect(command.kind === 'bad' && command.message).toContain(message);
   });
 });
+
+it('the doctor takes the flags of a start', () => {
+  expect(parseCommand(['doctor', '--port', '7000', '--data', '/d'])).toEqual({
+    kind: 'doctor',
+    args: { port: 7000, dataDir: '/d' },
+  });
+});

@@ -11,6 +11,7 @@ export interface StartArgs {
 
 export type Command =
   | { kind: 'start'; args: StartArgs }
+  | { kind: 'doctor'; args: StartArgs }
   | { kind: 'demo'; photo: string | undefined }
   | { kind: 'help' }
   | { kind: 'version' }
@@ -32,7 +33,9 @@ export function parseCommand(argv: string[]): Command {
     case '--version':
       return { kind: 'version' };
     case 'start':
-      return parseStart(rest);
+      return parseStart('start', rest);
+    case 'doctor':
+      return parseStart('doctor', rest);
     case 'demo':
       return parseDemo(rest);
     default:
@@ -40,7 +43,8 @@ export function parseCommand(argv: string[]): Command {
   }
 }
 
-function parseStart(rest: string[]): Command {
+/** The doctor looks at what a start with the same flags would use. */
+function parseStart(kind: 'start' | 'doctor', rest: string[]): Command {
   try {
     const { values } = parseArgs({ args: rest, options: START_FLAGS, strict: true, allowPositionals: false });
     const port = values.port === undefined ? undefined : parsePort(values.port);
@@ -51,7 +55,7 @@ function parseStart(rest: string[]): Command {
     if (values.host !== undefined) args.host = values.host;
     if (values.data !== undefined) args.dataDir = values.data;
     if (values.sandbox) args.sandbox = true;
-    return { kind: 'start', args };
+    return { kind, args };
   } catch (error) {
     return bad(firstSentence(error));
   }

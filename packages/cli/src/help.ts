@@ -17,6 +17,7 @@ export function helpText(): string {
     --host ADDRESS           default 127.0.0.1
     --data DIR               default ./.comfleet: embedded database, files, admin token
     --sandbox                callers may provoke every error with the header comfleet-simulate (docs/errors.md)
+  comfleet doctor            check what a start with the same settings and flags needs: database, storage, providers
   comfleet demo [PHOTO]      run one photo through a fresh service and save the picture
   comfleet version
   comfleet help

@@ -1,4 +1,5 @@
 // The process: command line → command → exit code. The one file of the bundle that does something when it is loaded.
+import { runDoctor } from '@comfleet/server';
 import { parseCommand } from './command-line.ts';
 import { runDemo } from './commands/demo.ts';
 import { runStart } from './commands/start.ts';
@@ -10,6 +11,8 @@ async function main(argv: string[]): Promise<number> {
   switch (command.kind) {
     case 'start':
       return runStart(findLayout(import.meta.url), command.args);
+    case 'doctor':
+      return runDoctor({ env: process.env, args: command.args, write: (line) => console.log(line) });
     case 'demo':
       return runDemo(findLayout(import.meta.url), command.photo);
     case 'help':

@@ -1,4 +1,4 @@
-// The providers that the configuration names, and whether each can make instances now. Called by app-fleet.ts.
+// The providers that the configuration names, and whether each can make instances now. Called by app-fleet.ts and by `comfleet doctor`.
 import type { AppBase } from './app-engine.ts';
 import { poolOfUrls } from './deployments/pool.pure.ts';
 import { takeFleetId } from './instances/instances.sql.ts';
@@ -9,24 +9,26 @@ import { createKubernetesProvider } from './instances/providers/kubernetes.ts';
 import { createProcessProvider } from './instances/providers/process.ts';
 import { createStaticProvider } from './instances/providers/static.ts';
 
+type ProviderBase = Pick<AppBase, 'config' | 'emulatorCommand' | 'db' | 'newId' | 'clock' | 'log'>;
+
 /** One for everybody, and one for each way that the SKUs of the configuration name. */
-export function chooseProviders(base: AppBase): Provider[] {
+export function chooseProviders(base: ProviderBase): Provider[] {
   return [...chooseDefault(base), ...chooseOfUrls(base), ...chooseScaled(base)];
 }
 
-function chooseDefault({ config, emulatorCommand, db, newId, log }: AppBase): Provider[] {
+function chooseDefault({ config, emulatorCommand, db, newId, log }: ProviderBase): Provider[] {
   if (config.comfyuiUrls.length > 0) return [createStaticProvider({ db, newId, urls: config.comfyuiUrls })];
   if (emulatorCommand === undefined) return [];
   return [createEmbeddedProvider({ command: emulatorCommand, dataDir: config.dataDir, newId, log })];
 }
 
-function chooseOfUrls({ config, db, newId }: AppBase): Provider[] {
+function chooseOfUrls({ config, db, newId }: ProviderBase): Provider[] {
   return [...config.providers].flatMap(([sku, settings]) =>
     settings.kind === 'static' ? [createStaticProvider({ db, newId, urls: settings.urls, pool: poolOfUrls(sku) })] : [],
   );
 }
 
-function chooseScaled({ config, db, newId, clock, log }: AppBase): Provider[] {
+function chooseScaled({ config, db, newId, clock, log }: ProviderBase): Provider[] {
   const providers: Provider[] = [];
   const processes = pick(config.providers, (each) => (each.kind === 'process' ? each.process : undefined));
   if (processes.size > 0) providers.push(createProcessProvider({ settings: processes, dataDir: config.dataDir, log }));

@@ -2,6 +2,7 @@
 import { startApp } from './app.ts';
 import { type Config, listWithoutEffect, readConfig, type StartArgs } from './config.ts';
 import { Deposed } from './db/fence.ts';
+import { checkStart, FILE_STORAGE } from './doctor/check-start.ts';
 
 export interface RunServerOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -10,6 +11,8 @@ export interface RunServerOptions {
   readonly version: string;
 }
 
+/** A database that is just being started. */
+const DATABASE_WITHIN_MS = 30_000;
 /** Another replica took over: whoever keeps this service running starts it again. */
 const DEPOSED = 75;
 
@@ -22,6 +25,7 @@ export async function runServer(options: RunServerOptions): Promise<number> {
   }
   for (const problem of listWithoutEffect(options.env)) complain(problem);
   const { config } = read;
+  if (!(await canStart(config))) return 1;
   let end: (code: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => {
     end = resolve;
@@ -53,6 +57,16 @@ export async function runServer(options: RunServerOptions): Promise<number> {
   setTimeout(() => process.exit(code === 0 ? 1 : code), config.stopGraceMs + 15_000).unref();
   await app.stop();
   return code;
+}
+
+/** Every problem at once, before anything is begun. */
+async function canStart(config: Config): Promise<boolean> {
+  const findings = await checkStart(config, DATABASE_WITHIN_MS);
+  for (const { verdict, what, says } of findings) if (verdict === 'warn' && what === FILE_STORAGE) complain(says);
+  const problems = findings.flatMap(({ verdict, what, says }) => (verdict === 'fail' ? [`  - ${what}: ${says}`] : []));
+  if (problems.length === 0) return true;
+  complain(['comfleet cannot start:', ...problems, 'comfleet doctor looks at the rest as well.'].join('\n'));
+  return false;
 }
 
 /** What kept the service from starting, and for the two usual causes the setting that changes it. */

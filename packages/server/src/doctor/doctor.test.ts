@@ -1,0 +1,142 @@
+// What the doctor says of settings, folders, databases and back ends, and by which exit code.
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createEmulator } from '@comfleet/emulator';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { silentLog, useTestDatabase } from '../../testing/test-database.ts';
+import { createDatabase } from '../db/database.ts';
+import { migrate } from '../db/migrate.ts';
+import { sql } from '../db/sql.ts';
+import { checkDataDir } from './check-data-dir.ts';
+import { checkDatabase } from './check-database.ts';
+import type { Finding } from './finding.ts';
+import { judgeSettings } from './judge-settings.pure.ts';
+import { runDoctor } from './run-doctor.ts';
+
+const verdicts = (findings: readonly Finding[]) => findings.map(({ verdict, what }) => `${verdict} ${what}`);
+const SETTINGS = { host: '127.0.0.1', publicUrl: undefined, allowedHosts: [], secrets: {} };
+
+describe('settings', () => {
+  test('an open address needs a public URL', () => {
+    expect(verdicts(judgeSettings(SETTINGS))).toEqual(['ok public address']);
+    expect(judgeSettings({ ...SETTINGS, host: '0.0.0.0' })).toMatchObject([
+      { verdict: 'warn', says: expect.stringContaining('Set COMFLEET_PUBLIC_URL') },
+    ]);
+    const withUrl = { ...SETTINGS, host: '0.0.0.0', publicUrl: 'https://x.example' };
+    expect(verdicts(judgeSettings(withUrl))).toEqual(['ok public address']);
+  });
+
+  test('a secret of an example fails where others can use it', () => {
+    const secrets = { COMFLEET_ADMIN_TOKEN: 'change-me-change-me', COMFLEET_METRICS_TOKEN: undefined };
+    expect(judgeSettings({ ...SETTINGS, secrets })[1]).toMatchObject({ verdict: 'warn' });
+    const open = judgeSettings({ ...SETTINGS, host: '::', publicUrl: 'https://x', secrets })[1];
+    expect(open).toMatchObject({ verdict: 'fail', says: expect.stringContaining('openssl rand -hex 24') });
+    const good = { COMFLEET_ADMIN_TOKEN: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822c' };
+    expect(judgeSettings({ ...SETTINGS, secrets: good })[1]).toMatchObject({ verdict: 'ok' });
+  });
+});
+
+describe('the data folder', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'comfleet-doctor-'));
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+  test('is made, and is nobody else’s', () => {
+    expect(checkDataDir(join(dir, 'new'))).toMatchObject([{ verdict: 'ok' }, { what: 'data folder' }]);
+    chmodSync(join(dir, 'new'), 0o755);
+    expect(checkDataDir(join(dir, 'new'))[0]).toMatchObject({
+      verdict: 'warn',
+      says: expect.stringContaining('chmod'),
+    });
+  });
+
+  test('that cannot be one is said with the way out', () => {
+    writeFileSync(join(dir, 'a-file'), '');
+    const [found] = checkDataDir(join(dir, 'a-file', 'below'));
+    expect(found).toMatchObject({ verdict: 'fail', says: expect.stringContaining('COMFLEET_DATA') });
+  });
+});
+
+describe('a database', () => {
+  const used = useTestDatabase();
+  const urlOf = (changes: { user?: string; database?: string } = {}) => {
+    const { host, port, user, database } = { ...used.connection(), ...changes };
+    return `postgres://${user}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`;
+  };
+
+  test('that is as it should be is well', async () => {
+    const { findings, services } = await checkDatabase(urlOf());
+    expect(verdicts(findings)).toEqual(['ok database', 'ok database', 'ok database', 'ok schema']);
+    expect(services).toBe(0);
+  });
+
+  test('whose role may make nothing is told, with what to grant', async () => {
+    const role = `doctor_${crypto.randomUUID().slice(0, 8)}`;
+    await used.db().query({ ...sql.empty, text: `create role ${role} login; grant select on migrations to ${role}` });
+    const { findings } = await checkDatabase(urlOf({ user: role }));
+    expect(findings).toContainEqual({
+      verdict: 'fail',
+      what: 'database',
+      says: expect.stringContaining('grant create'),
+    });
+    await used.db().query({ ...sql.empty, text: `revoke all on migrations from ${role}; drop role ${role}` });
+  });
+
+  test('that a newer version changed is told apart by whether it breaks this one', async () => {
+    const insert = (breaks: boolean) => sql`insert into migrations (number, name, is_breaking)
+      values (9000, 'of_the_future', ${breaks}) on conflict (number) do update set is_breaking = excluded.is_breaking`;
+    await used.db().query(insert(false));
+    expect((await checkDatabase(urlOf())).findings.at(-1)).toMatchObject({ verdict: 'warn', what: 'schema' });
+    await used.db().query(insert(true));
+    expect((await checkDatabase(urlOf())).findings.at(-1)).toMatchObject({ verdict: 'fail', what: 'schema' });
+    const db = createDatabase({ connection: used.connection(), log: silentLog, poolSize: 1 });
+    await expect(migrate(db)).rejects.toThrow('start the newer version');
+    await db.stop();
+    await used.db().query(sql`delete from migrations where number = 9000`);
+  });
+});
+
+describe('all of it', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'comfleet-doctor-'));
+  const emulator = createEmulator({ baseDir: join(dir, 'emulator'), nullExec: true });
+  let url: string;
+  beforeAll(async () => {
+    url = `http://127.0.0.1:${(await emulator.start()).port}`;
+  });
+  afterAll(async () => {
+    await emulator.stop();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const run = async (env: Record<string, string>) => {
+    const lines: string[] = [];
+    const given = { COMFLEET_DATA: join(dir, 'data'), ...env };
+    const code = await runDoctor({ env: given, args: {}, write: (line) => lines.push(line) });
+    return { code, text: lines.join('\n') };
+  };
+
+  test('is well, and says so line by line', async () => {
+    const { code, text } = await run({ COMFLEET_COMFYUI: url });
+    expect(code, text).toBe(0);
+    expect(text).toContain(`ok    ComfyUI: ${url} answers`);
+    expect(text).toMatch(/^\d+ ok, \d+ to look at, 0 failed$/m);
+  });
+
+  test('names a database that is not there, and a ComfyUI that does not answer', async () => {
+    const { code, text } = await run({
+      COMFLEET_COMFYUI: 'http://127.0.0.1:1',
+      DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
+    });
+    expect(code).toBe(1);
+    expect(text).toMatch(
+      /^fail {2}database: DATABASE_URL cannot be used: .*ECONNREFUSED.*Is PostgreSQL running there/m,
+    );
+    expect(text).toMatch(/^warn {2}ComfyUI: http:\/\/127.0.0.1:1 does not answer/m);
+  });
+
+  test('names every setting that cannot be read', async () => {
+    expect(await run({ PORT: 'x', COMFLEET_BILLING: 'maybe' })).toMatchObject({
+      code: 2,
+      text: expect.stringMatching(/PORT.*\n.*COMFLEET_BILLING/),
+    });
+  });
+});
