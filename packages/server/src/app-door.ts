@@ -40,6 +40,7 @@ export function createAppDoor(base: AppBase, engine: AppEngine, { brain, notRead
       ownUrl: replicas.ownUrl,
       isLive: (id) => isLive(db, id),
       isSandbox: config.sandbox,
+      isUnjudged: (id) => isUnjudged(engine, id),
       onChanged: directory.forget,
     });
   }
@@ -78,5 +79,16 @@ async function isLive(db: Database, requestId: string): Promise<boolean> {
   } catch (error) {
     if (isDatabaseUnavailable(error)) return true;
     throw error;
+  }
+}
+
+// Whatever is wrong with it is said where the request is judged.
+async function isUnjudged({ directory, versions }: AppEngine, deploymentId: string): Promise<boolean> {
+  try {
+    const deployment = await directory.find(deploymentId);
+    const version = deployment && (await versions.load(deployment.versionId));
+    return version !== undefined && version.objectInfoSha256 === undefined;
+  } catch {
+    return false;
   }
 }

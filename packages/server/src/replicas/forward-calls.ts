@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { upgradeOf } from '../http/upgrade.ts';
 import type { BrainAddress } from './brain-address.ts';
 import { HOP, passOn } from './pass-on.ts';
-import { isRepeatable, needsBrain, wayOf } from './policy.pure.ts';
+import { isRepeatable, needsBrain, type Way, wayOf } from './policy.pure.ts';
 import { relayEvents } from './relay-events.ts';
 import { openTunnel } from './tunnel.ts';
 
@@ -16,6 +16,8 @@ interface Deps {
   /** Whether the database has the request as one that has not ended. */
   readonly isLive: (requestId: string) => Promise<boolean>;
   readonly isSandbox: boolean;
+  /** Whether an instance has to be asked before anybody can judge a request of the deployment. */
+  readonly isUnjudged: (deploymentId: string) => Promise<boolean>;
   /** The brain changed something for a caller of this replica: what is kept of it here is out of date. */
   readonly onChanged: () => void;
 }
@@ -31,8 +33,8 @@ export function forwardCalls(app: FastifyInstance, deps: Deps): void {
   const bodies = new WeakMap<FastifyRequest, Buffer>();
   app.addHook('onRequest', async (request, reply) => {
     const id = ids.get(`${request.method} ${request.routeOptions.url ?? ''}`);
-    const way = wayOf(id, deps.isSandbox);
-    if (id === undefined || way === 'here' || deps.brain.isHere() || request.headers[HOP] !== undefined) return;
+    const way = await wayOfCall(deps, id, request);
+    if (id === undefined || way === 'here') return;
     const body = id === 'proxyInstance' ? undefined : await readSmall(request);
     if (body !== undefined) bodies.set(request, body);
     const question = { id, request, reply, body };
@@ -46,14 +48,21 @@ export function forwardCalls(app: FastifyInstance, deps: Deps): void {
   });
 }
 
+async function wayOfCall(deps: Deps, id: RouteId | undefined, request: FastifyRequest): Promise<Way> {
+  if (id === undefined || deps.brain.isHere() || request.headers[HOP] !== undefined) return 'here';
+  if (id !== 'submitRequest') return wayOf(id);
+  // What was simulated is in the brain's memory.
+  return deps.isSandbox || (await deps.isUnjudged(parameter(request, 'deployment_id'))) ? 'brain' : 'here';
+}
+
 async function askOfLive(deps: Deps, way: 'live' | 'stream', { request, reply }: Question): Promise<boolean> {
-  if (!(await deps.isLive(requestIdOf(request)))) return false;
+  if (!(await deps.isLive(parameter(request, 'request_id')))) return false;
   if (way === 'stream' && request.method === 'GET') return await relayEvents(deps, request, reply);
   return await askQuickly(deps, request, reply);
 }
 
-function requestIdOf({ params }: FastifyRequest): string {
-  return (params as Record<string, string>)['request_id'] ?? '';
+function parameter({ params }: FastifyRequest, name: 'request_id' | 'deployment_id'): string {
+  return (params as Record<string, string>)[name] ?? '';
 }
 
 interface Question {

@@ -32,10 +32,7 @@ const WAYS: Readonly<Partial<Record<RouteId, Way>>> = {
   saveVersion: 'brain',
 };
 
-/** `isSandbox`: what was simulated is in the brain's memory. */
-export function wayOf(id: RouteId | undefined, isSandbox: boolean): Way {
-  if (id === undefined) return 'here';
-  if (isSandbox && id === 'submitRequest') return 'brain';
+export function wayOf(id: RouteId): Way {
   return WAYS[id] ?? 'here';
 }
 
