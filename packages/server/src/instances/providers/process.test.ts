@@ -125,9 +125,10 @@ it.each([
 });
 
 it('refuses a folder that is not there, and says so when it is checked', async () => {
-  const { create, check, dataDir } = await openProvider({ GPU: settingsOf(STAYS, { cwd: '/nowhere' }) });
-  await expect(create(specOf('i1'))).rejects.toThrow('the folder /nowhere is not there');
-  expect(await check()).toEqual([expect.stringContaining('GPU: the folder /nowhere is not there')]);
+  const cwd = `/tmp/not-there-${crypto.randomUUID()}`;
+  const { create, check, dataDir } = await openProvider({ GPU: settingsOf(STAYS, { cwd }) });
+  await expect(create(specOf('i1'))).rejects.toThrow(`the folder ${cwd} is not there`);
+  expect(await check()).toEqual([expect.stringContaining(`GPU: the folder ${cwd} is not there`)]);
   expect(readdirSync(dataDir)).toEqual([]);
 });
 
