@@ -67,7 +67,8 @@ export function createAppDoor(base: AppBase, engine: AppEngine, { brain, notRead
     rateLimits: config.rateLimits,
   });
   registerRoutes(routes, { ...base, ...engine, brain, events, proxy, authenticator, notReady });
-  const metrics = openMetrics({ config, http, live, fleet, db, notReady, scaleTarget: scaling.scaler.target });
+  const sources = { live, fleet, db, scaleTarget: scaling.scaler.target, isBrain: brain.isWorking };
+  const metrics = openMetrics({ config, http, notReady, ...sources });
   return { http, events, proxy, metrics };
 }
 

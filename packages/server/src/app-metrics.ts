@@ -16,6 +16,7 @@ interface Deps {
   readonly db: Database;
   /** How many instances are wanted over all deployments. */
   readonly scaleTarget: () => number;
+  readonly isBrain: () => boolean;
   readonly notReady: () => string | undefined;
 }
 
@@ -45,7 +46,7 @@ export function openMetrics({ config, http, notReady, ...sources }: Deps): AppMe
   };
 }
 
-function describe({ live, fleet, db, scaleTarget }: Omit<Deps, 'config' | 'http' | 'notReady'>): Sources {
+function describe({ live, fleet, db, scaleTarget, isBrain }: Omit<Deps, 'config' | 'http' | 'notReady'>): Sources {
   const count = (isCounted: (phase: string) => boolean) => {
     const counts: Record<string, number> = { low: 0, normal: 0, high: 0 };
     for (const { phase, priority } of live.all()) {
@@ -63,6 +64,7 @@ function describe({ live, fleet, db, scaleTarget }: Omit<Deps, 'config' | 'http'
       return phases;
     },
     scaleTarget,
+    isBrain,
     pool: db.pool,
   };
 }

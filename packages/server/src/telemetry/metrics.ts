@@ -11,6 +11,8 @@ export interface Sources {
   readonly running: () => number;
   readonly instances: () => Readonly<Record<string, number>>;
   readonly scaleTarget: () => number;
+  /** Whether this replica does the work of all. */
+  readonly isBrain: () => boolean;
   readonly pool: () => { readonly total: number; readonly idle: number; readonly waiting: number };
 }
 
@@ -173,6 +175,10 @@ function addGauges(registry: Registry, sources: Sources): void {
   add('comfleet_requests_running', 'Requests on an instance.', {
     label: 'state',
     read: () => ({ running: sources.running() }),
+  });
+  add('comfleet_brain', 'Whether this replica runs the requests of all: 1 on one of them.', {
+    label: 'role',
+    read: () => ({ brain: sources.isBrain() ? 1 : 0 }),
   });
   add('comfleet_database_connections', 'Connections of the pool, and calls that wait for one.', {
     label: 'state',
