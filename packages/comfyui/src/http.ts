@@ -30,6 +30,8 @@ export interface HttpRequest {
   /** The answer holds tenants' graphs or keys: none of it may get into an error. */
   isPrivate?: boolean;
   signal?: AbortSignal;
+  /** Asked when it is about to be written; false: nothing is written. Calls of `send` only. */
+  mayBegin?: () => boolean;
 }
 
 export type StreamedReply = Dispatcher.ResponseData;
@@ -105,6 +107,7 @@ export function createHttp(options: HttpOptions): Http {
         maxBytes: request.maxBytes ?? MAX_ANSWER_BYTES,
         totalMs: request.totalMs ?? timeouts.totalMs,
         signal: request.signal,
+        mayBegin: request.mayBegin,
       });
     },
     async open(request) {

@@ -15,6 +15,8 @@ export interface ReceiveLimits {
   maxBytes: number;
   totalMs: number;
   signal: AbortSignal | undefined;
+  /** Asked when the request is about to be written, which may be long after the call; false: nothing is written. */
+  mayBegin?: (() => boolean) | undefined;
 }
 
 export function receive(
@@ -62,7 +64,13 @@ class Gathering implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // A call that gave up while it waited for a connection must not be written any more.
     if (this.#isSettled) controller.abort(new Error('given up before it was sent'));
+    else if (this.#limits.mayBegin?.() === false) this.#holdBack(controller);
     else this.#controller = controller;
+  }
+
+  #holdBack(controller: Dispatcher.DispatchController): void {
+    this.fail(new ComfyError('aborted', `${this.#limits.what}: held back`, { mayHaveArrived: false }));
+    controller.abort(new Error('held back'));
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {

@@ -16,6 +16,8 @@ export interface Submission {
   graphJson: string | readonly Uint8Array[];
   /** Raw JSON text of an object. */
   extraDataJson?: string;
+  /** Asked when the prompt is about to be written to the socket; false: it is not sent. */
+  mayBegin?: () => boolean;
 }
 
 export interface PromptError {
@@ -60,6 +62,7 @@ export async function submitPrompt(http: Http, submission: Submission): Promise<
       path: '/prompt',
       body: submissionBody(submission),
       contentType: 'application/json',
+      ...(submission.mayBegin === undefined ? {} : { mayBegin: submission.mayBegin }),
     });
   } catch (error) {
     if (!(error instanceof ComfyError)) throw error;

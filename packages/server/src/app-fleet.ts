@@ -49,6 +49,7 @@ export function createAppFleet(base: AppBase, meter: () => Meter): AppFleet {
     lives,
     kindOf: (sku) => settings.get(sku)?.kind,
     startTimeoutMs: config.startTimeoutMs,
+    untilCertain: base.replicas && (() => base.replicas?.leader.untilCertain() ?? Promise.resolve()),
   });
   return {
     fleet,

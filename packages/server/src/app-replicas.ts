@@ -37,7 +37,7 @@ export function createReplicas({ location, db, log, fence, ...deps }: Deps): Rep
   return {
     leader,
     notices: createNotices<NoticeTopic>({ db, replicaId: fence.replicaId, log }),
-    sendGuard: createSendGuard(() => leader.untilCertain()),
+    sendGuard: createSendGuard(leader),
     ownUrl: deps.ownUrl,
   };
 }

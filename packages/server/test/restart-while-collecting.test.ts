@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
+import { createTestApp, QUICK_WATCH, type TestApp } from '../testing/create-test-app.ts';
 
 const graph = {
   '1': { class_type: 'EmptyImage', inputs: { width: 8, height: 8, batch_size: 1, color: 255 } },
@@ -13,7 +13,9 @@ const SLOWLY = { timeout: 15_000 };
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await createTestApp({ emulator: 'executing' });
+  // And may take a while for it on a busy machine: that is no dead worker.
+  const watchTimes = { ...QUICK_WATCH, workerDeadMs: 10_000 };
+  app = await createTestApp({ emulator: 'executing', overrides: { watchTimes } });
 });
 afterAll(async () => await app.stop());
 

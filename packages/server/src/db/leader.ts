@@ -46,6 +46,7 @@ export interface Leader {
   onChange(call: () => void): () => void;
   /** Resolves when it is certain that nobody else can be the brain; never in a process that was replaced. */
   untilCertain(): Promise<void>;
+  isCertain(): boolean;
   countOthers(): Promise<number>;
   handOver(): Promise<void>;
   stop(): Promise<void>;
@@ -111,8 +112,7 @@ class Watch implements Leader {
   }
 
   untilCertain(): Promise<void> {
-    if (this.#isCertain()) return Promise.resolve();
-    return new Promise((resolve) => this.#certain.add(resolve));
+    return this.isCertain() ? Promise.resolve() : new Promise((resolve) => this.#certain.add(resolve));
   }
 
   async countOthers(): Promise<number> {
@@ -144,7 +144,7 @@ class Watch implements Leader {
     await this.#disconnect();
   }
 
-  #isCertain(): boolean {
+  isCertain(): boolean {
     return this.#isInstalled && this.#client !== undefined && performance.now() - this.#beatenAt < CERTAIN_MS;
   }
 
@@ -253,7 +253,7 @@ class Watch implements Leader {
     this.#beatenAt = askedAt;
     this.#hasLock ||= await tryBrainLock(client);
     if (!this.#isInstalled) await this.#install(client);
-    if (!this.#isCertain()) return;
+    if (!this.isCertain()) return;
     for (const resolve of this.#certain) resolve();
     this.#certain.clear();
   }

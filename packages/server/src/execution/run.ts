@@ -106,8 +106,11 @@ async function postPrompt(
 ) {
   crashPoint('before-post');
   const extra = extraDataJson === undefined ? {} : { extraDataJson };
-  const send = () => instance.connection.client.submit({ promptId, ...prompt, ...extra });
-  const outcome = await (sendGuard === undefined ? send() : sendGuard.pass(send));
+  const submission = { promptId, ...prompt, ...extra };
+  const { client } = instance.connection;
+  const outcome = await (sendGuard === undefined
+    ? client.submit(submission)
+    : sendGuard.pass((mayBegin) => client.submit({ ...submission, mayBegin })));
   crashPoint('after-post');
   return outcome;
 }
@@ -241,8 +244,10 @@ async function judgeEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): Pro
   }
 }
 
-function reportEnd(deps: ExecutionDeps, { instance, request }: Attempt, end: RunEnd): void {
-  if (end.kind === 'interrupted') return;
+function reportEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): void {
+  const { instance, request } = attempt;
+  // One that was adopted and had never been sent says nothing of the instance.
+  if (end.kind === 'interrupted' || (attempt.isResumed && end.kind === 'lost' && end.isAbsent)) return;
   const error = end.kind === 'error' ? `${end.error.exceptionType}: ${end.error.exceptionMessage}` : undefined;
   const kind = end.kind === 'success' ? 'ok' : end.kind === 'error' ? 'failed' : 'lost';
   deps.reportRun(instance, { kind, versionId: request.versionId, error });

@@ -19,6 +19,8 @@ export interface FleetDeps {
   /** Which provider makes the instances of a SKU. */
   readonly kindOf?: ((sku: string) => ProviderKind | undefined) | undefined;
   readonly startTimeoutMs?: number | undefined;
+  /** With replicas: resolves when it is certain that the instances are still this process's to end. */
+  readonly untilCertain?: (() => Promise<void>) | undefined;
 }
 
 export interface Removal {
@@ -221,9 +223,15 @@ export function removeInstance(
   state.removals.set(id, removal);
   const instance = state.instances.get(id);
   if (instance && instance.phase !== 'starting') becomeDraining(state, instance, removal.because);
-  provider.remove(id).catch((error) => {
+  endInstance(state, provider, id).catch((error) => {
     state.deps.log.warn({ instanceId: id, ...describeError(error) }, 'an instance could not be removed; trying again');
   });
+}
+
+// Timers of a process that slept are overdue when it wakes, and another may own the instance by then.
+async function endInstance({ deps }: FleetState, provider: Provider, id: string): Promise<void> {
+  await deps.untilCertain?.();
+  await provider.remove?.(id);
 }
 
 export function setDue(state: FleetState, id: string, due: { ms: number; act: () => void }): void {
