@@ -7,19 +7,9 @@ import { sql } from '../src/db/sql.ts';
 import { createStaticProvider } from '../src/instances/providers/static.ts';
 import { PICTURE } from '../testing/caller.ts';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
-import { createEmulatorProvider, type EmulatorProvider } from '../testing/emulator-provider.ts';
+import { createEmulatorProvider, type EmulatorProvider, SCALED_SKU } from '../testing/emulator-provider.ts';
 import { until } from '../testing/until.ts';
 
-const SKU = {
-  sku: 'SCALED',
-  gpu: 'none',
-  vram_gb: 8,
-  ram_gb: 8,
-  vcpus: 2,
-  price_per_hour_usd: 3.6,
-  provider: 'process',
-  process: { command: ['not-run'] },
-};
 const SCALED = { hardware: ['SCALED'], max_instances: 10, keep_warm_duration_in_seconds: 1 };
 
 interface Scaling {
@@ -37,7 +27,7 @@ async function open(env: Record<string, string> = {}) {
   provider = createEmulatorProvider();
   app = await createTestApp({
     env,
-    configFile: { hardware: [SKU] },
+    configFile: { hardware: [SCALED_SKU] },
     overrides: {
       providers: ({ db, newId }) => [createStaticProvider({ db, newId, urls: [] }), provider],
       eventTickMs: 20,

@@ -5,18 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createStaticProvider } from '../src/instances/providers/static.ts';
 import { PICTURE } from '../testing/caller.ts';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
-import { createEmulatorProvider, type EmulatorProvider } from '../testing/emulator-provider.ts';
-
-const SKU = {
-  sku: 'SCALED',
-  gpu: 'none',
-  vram_gb: 8,
-  ram_gb: 8,
-  vcpus: 2,
-  price_per_hour_usd: 3.6,
-  provider: 'process',
-  process: { command: ['not-run'] },
-};
+import { createEmulatorProvider, type EmulatorProvider, SCALED_SKU } from '../testing/emulator-provider.ts';
 
 let app: TestApp;
 let provider: EmulatorProvider;
@@ -24,7 +13,7 @@ let provider: EmulatorProvider;
 beforeAll(async () => {
   provider = createEmulatorProvider();
   app = await createTestApp({
-    configFile: { hardware: [SKU] },
+    configFile: { hardware: [SCALED_SKU] },
     overrides: { providers: ({ db, newId }) => [createStaticProvider({ db, newId, urls: [] }), provider] },
   });
 });

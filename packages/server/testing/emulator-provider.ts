@@ -6,6 +6,18 @@ import { join } from 'node:path';
 import { createEmulator, type Emulator } from '@comfleet/emulator';
 import type { InstanceSpec, Provider, ProviderEvents } from '../src/instances/provider.ts';
 
+/** Hardware of the configuration whose instances come from this provider. */
+export const SCALED_SKU = {
+  sku: 'SCALED',
+  gpu: 'none',
+  vram_gb: 8,
+  ram_gb: 8,
+  vcpus: 2,
+  price_per_hour_usd: 3.6,
+  provider: 'process',
+  process: { command: ['not-run'] },
+};
+
 export interface EmulatorProvider extends Provider {
   /** In the order of the calls, with the time by performance.now(). */
   readonly asked: { readonly spec: InstanceSpec; readonly at: number }[];

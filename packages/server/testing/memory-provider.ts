@@ -46,7 +46,7 @@ export function createMemoryProvider(world: MemoryWorld = createWorld()): Memory
   }
 
   return {
-    kind: 'docker',
+    kind: 'process',
     world,
     async start(given) {
       events = given;

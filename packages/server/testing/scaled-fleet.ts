@@ -1,5 +1,5 @@
 // A fleet and a demand in memory, moved by hand, for tests of the scaling loop: nothing is started, every call is kept.
-import type { Deployment } from '../src/deployments/directory.ts';
+import { type Deployment, toDeployment } from '../src/deployments/directory.ts';
 import { poolOf } from '../src/deployments/pool.pure.ts';
 import type { InstanceSpec } from '../src/instances/provider.ts';
 import { createScaler, type Scaler, type ScalerDeps } from '../src/scaling/scaler.ts';
@@ -146,18 +146,7 @@ export function createScaledFleetRig(options: Partial<ScalerDeps> = {}): ScaledF
     },
     deploy(fields = {}) {
       const row = { ...ROW, id: fields.id ?? `d${deployments.size + 1}`, account_id: 'a1', ...fields };
-      const deployment: Deployment = {
-        id: row.id,
-        accountId: row.account_id,
-        name: row.name,
-        isEnabled: row.is_enabled,
-        disabledCode: row.disabled_code,
-        deletedAt: row.deleted_at,
-        versionId: row.version_id,
-        maxInstances: row.max_instances,
-        isAccountActive: row.is_account_active,
-        row,
-      };
+      const deployment = toDeployment(row);
       deployments.set(row.id, deployment);
       return deployment;
     },

@@ -35,7 +35,7 @@ async function open(options: { startTimeoutMs?: number } = {}) {
     gone: async (id: string) => void billed.push(`gone ${id}`),
   };
   const lives = createLives({ db: database.db(), log, keepDays: 30, meter });
-  fleet = createFleet({ providers: [provider], now: Date.now, log, lives, kindOf: () => 'docker', ...options });
+  fleet = createFleet({ providers: [provider], now: Date.now, log, lives, kindOf: () => 'process', ...options });
   fleet.listen({
     onAsked: ({ id }) => told.push(`asked ${id}`),
     onReady: ({ id }) => told.push(`ready ${id}`),

@@ -3,7 +3,7 @@
 //
 //   create() ──▶ onStarted() when it has an address ──▶ … ──▶ onGone(), whatever the reason, exactly once
 
-export type ProviderKind = 'static' | 'process' | 'docker' | 'kubernetes';
+export type ProviderKind = 'static' | 'process' | 'kubernetes';
 
 /** What an instance is made for. Kept on what is made (labels, a file), so that a later start knows it again. */
 export interface InstanceSpec {
