@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto';
 import type { V1Container, V1Pod, V1PodSpec, V1ResourceRequirements, V1Volume } from '@kubernetes/client-node';
 import type { InstanceSpec } from '../provider.ts';
-import { isDnsLabel, isLabelValue } from './kubernetes-fields.pure.ts';
 import { CONTAINER, type SeenPod } from './kubernetes-pod.pure.ts';
 import type { KubernetesSettings } from './kubernetes-settings.pure.ts';
+import { isDnsLabel, isLabelValue } from './settings-fields.pure.ts';
 
 const MANAGED_BY = 'app.kubernetes.io/managed-by';
 const FLEET = 'comfleet.dev/fleet';

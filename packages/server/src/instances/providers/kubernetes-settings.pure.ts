@@ -12,7 +12,7 @@ import {
   isPath,
   isQuantity,
   isText,
-} from './kubernetes-fields.pure.ts';
+} from './settings-fields.pure.ts';
 
 export interface KubernetesSettings {
   readonly image: string;

@@ -1,5 +1,5 @@
 // How a SKU's instances are started as processes of this machine. Pure; read at the start.
-import { createFieldReader, isEnvName, isPath, isText } from './kubernetes-fields.pure.ts';
+import { createFieldReader, isEnvName, isPath, isText } from './settings-fields.pure.ts';
 
 export interface ProcessSettings {
   /** Program and arguments; `{port}`, `{base_dir}`, `{gpu}` and `{id}` are filled in. */

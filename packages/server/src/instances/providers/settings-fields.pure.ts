@@ -1,5 +1,5 @@
-// Reads the fields of an object of the configuration that becomes part of a Pod, and lists what is wrong with each. Pure;
-// used by kubernetes-settings.pure.ts.
+// Reads the fields of an object of the configuration that says how a provider makes instances, and lists what is wrong
+// with each. Pure; used by the *-settings.pure.ts of the providers.
 import { listNearest } from '@comfleet/api';
 
 export interface FieldRule {
