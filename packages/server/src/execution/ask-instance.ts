@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ComfyError, type HistoryEntry } from '@comfleet/comfyui';
 import type { InstanceConnection } from '../instances/connection.ts';
+import { awakeNow } from '../telemetry/awake-time.ts';
 
 export interface AskTimes {
   /** Nothing listens at the instance's address for so long: what ran there is lost. */
@@ -55,7 +56,7 @@ type Look = Answer | 'queued' | 'absent' | 'trouble';
 
 // Queue before history: a prompt moves from the one to the other, so this order cannot miss it in between.
 async function lookUp({ connection, promptId }: Asking, trouble: Trouble): Promise<Look> {
-  const askedAt = performance.now();
+  const askedAt = awakeNow();
   try {
     const { running, pending } = await answerWithin(connection.client.queue(), trouble.leftMs(askedAt));
     if (running.includes(promptId) || pending.includes(promptId)) {
@@ -86,6 +87,7 @@ async function answerWithin<T>(answer: Promise<T>, ms: number): Promise<T> {
   }
 }
 
+/** In awake time: while this process stood still, it heard nobody. */
 interface Trouble {
   clear(): void;
   /** How long a call that began then may stay unanswered. */
@@ -102,9 +104,9 @@ function createTrouble(times: AskTimes): Trouble {
       since = undefined;
       refusedSince = undefined;
     },
-    leftMs: (askedAt) => Math.max(1, times.unreachableMs - (performance.now() - (since ?? askedAt))),
+    leftMs: (askedAt) => Math.max(1, times.unreachableMs - (awakeNow() - (since ?? askedAt))),
     add(error, askedAt) {
-      const now = performance.now();
+      const now = awakeNow();
       since ??= askedAt;
       const isRefused = error instanceof ComfyError && error.kind === 'refused';
       refusedSince = isRefused ? (refusedSince ?? now) : undefined;

@@ -1,6 +1,7 @@
 // A run that ended well → its stored outputs, or why they could not be had. Called by run.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonValue } from '@comfleet/comfyui';
+import { afterAwake, awakeNow } from '../telemetry/awake-time.ts';
 import { crashPoint } from '../telemetry/crash-point.ts';
 import { askInstance } from './ask-instance.ts';
 import type { Attempt, ExecutionDeps } from './attempt.ts';
@@ -42,9 +43,11 @@ async function lookAgain(
 ): Promise<Settled> {
   const times = deps.watchTimes;
   const { connection } = attempt.instance;
-  const signal = AbortSignal.any([attempt.signal, AbortSignal.timeout(times.unreachableMs)]);
+  const timing = new AbortController();
+  const stop = afterAwake(times.unreachableMs, () => timing.abort());
+  const signal = AbortSignal.any([attempt.signal, timing.signal]);
   const { promptId } = attempt;
-  const answer = await askInstance({ connection, promptId, times, signal, framesFlow: () => false });
+  const answer = await askInstance({ connection, promptId, times, signal, framesFlow: () => false }).finally(stop);
   if (answer.kind === 'alive')
     return { kind: 'lost', reason: attempt.leaveReason ?? 'the instance kept its outputs back' };
   if (answer.kind === 'lost' && !answer.isAbsent) return { kind: 'lost', reason: answer.reason };
@@ -92,9 +95,9 @@ async function readOutputs(
   end: Success,
 ): Promise<ReadonlyMap<string, JsonValue>> {
   if (end.entry) return end.entry.outputs;
-  const until = performance.now() + HISTORY_WITHIN_MS;
+  const until = awakeNow() + HISTORY_WITHIN_MS;
   let pauseMs = 2;
-  while (performance.now() < until) {
+  while (awakeNow() < until) {
     try {
       const entry = await attempt.instance.connection.client.history(attempt.promptId);
       if (entry) return entry.outputs;

@@ -1,5 +1,5 @@
 import type { ComfyClient, Frame } from '@comfleet/comfyui';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { InstanceConnection, PromptListener } from '../instances/connection.ts';
 import { WATCH_TIMES, watchPrompt } from './watch.ts';
 
@@ -69,6 +69,33 @@ test('an instance that answers late is not lost', async () => {
   expect(asked()).toBeGreaterThan(2);
   tell((listener) => listener.onFrame(SUCCESS));
   expect(await watch.ended).toMatchObject({ kind: 'success' });
+});
+
+/** This process's event loop stands still, as it does under SIGSTOP. */
+function standStill(ms: number) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+const stays = (watch: { ended: Promise<unknown> }, ms: number) =>
+  Promise.race([watch.ended, new Promise((resolve) => setTimeout(resolve, ms, 'still runs'))]);
+
+test('while this process itself stands still, no instance is silent', async () => {
+  // As what comes from a socket: read after the timers that are due.
+  const soon = () => new Promise<void>((resolve) => setTimeout(() => setImmediate(resolve), 50));
+  const { watch, tell, asked } = createInstance(soon, { ...TIMES, unreachableMs: 800 });
+  await vi.waitFor(() => expect(asked()).toBe(1), { interval: 5 });
+  standStill(1_200);
+  expect(await stays(watch, 100)).toBe('still runs');
+  tell((listener) => listener.onFrame(SUCCESS));
+  expect(await watch.ended).toMatchObject({ kind: 'success' });
+});
+
+test('while this process itself stands still, no worker is dead', async () => {
+  const { watch, tell } = createInstance(undefined, { ...TIMES, workerDeadMs: 800 });
+  tell((listener) => listener.onFrame(START));
+  standStill(1_200);
+  expect(await stays(watch, 100)).toBe('still runs');
+  expect(await watch.ended).toMatchObject({ kind: 'lost', isWorkerDead: true });
 });
 
 test('a frozen instance is noticed within 30 s, a dead worker within 10 s', () => {

@@ -4,6 +4,7 @@
 //   following ──terminal frame──▶ over        following ──socket lost, silence──▶ asking ──history, or lost──▶ over
 import type { ExecutionError, Frame, HistoryEntry, JsonValue } from '@comfleet/comfyui';
 import type { InstanceConnection } from '../instances/connection.ts';
+import { awakeNow } from '../telemetry/awake-time.ts';
 import { type AskTimes, askInstance } from './ask-instance.ts';
 
 export type RunEnd =
@@ -68,6 +69,7 @@ interface Seen {
   readonly stopping: AbortController;
   hasAllFrames: boolean;
   isAsking: boolean;
+  /** In awake time, as `lastHeardAt` is: what this process did not hear while it stood still is nobody's silence. */
   startedAt: number | undefined;
   hasRunNode: boolean;
   currentNode: string;
@@ -86,7 +88,7 @@ export function watchPrompt(deps: WatchDeps): Watch {
     startedAt: undefined,
     hasRunNode: false,
     currentNode: '',
-    lastHeardAt: performance.now(),
+    lastHeardAt: awakeNow(),
   };
   let resolveEnd: (end: RunEnd) => void = () => undefined;
   const ended = new Promise<RunEnd>((resolve) => {
@@ -115,7 +117,7 @@ export function watchPrompt(deps: WatchDeps): Watch {
 
   const stopListening = deps.connection.listen(deps.promptId, {
     onFrame(frame) {
-      seen.lastHeardAt = performance.now();
+      seen.lastHeardAt = awakeNow();
       deps.onFrame(frame);
       // Over, and none of the terminal frames was seen: history says which it was.
       if (frame.type === 'done') ask(true);
@@ -127,8 +129,8 @@ export function watchPrompt(deps: WatchDeps): Watch {
     () => {
       const dead = judgeWorker(deps.times, seen);
       if (dead) end(dead);
-      else if (performance.now() - seen.lastHeardAt > deps.times.silenceMs) {
-        seen.lastHeardAt = performance.now();
+      else if (awakeNow() - seen.lastHeardAt > deps.times.silenceMs) {
+        seen.lastHeardAt = awakeNow();
         ask(false);
       }
     },
@@ -189,7 +191,7 @@ function success(seen: Seen, entry: HistoryEntry | undefined): RunEnd {
 function judgeWorker(times: WatchTimes, seen: Seen): RunEnd | undefined {
   // Once frames may be missing, that none came says nothing.
   if (seen.startedAt === undefined || seen.hasRunNode || !seen.hasAllFrames) return undefined;
-  const silentMs = performance.now() - seen.startedAt;
+  const silentMs = awakeNow() - seen.startedAt;
   if (silentMs <= times.workerDeadMs) return undefined;
   const reason = `the instance started the prompt and ran no node for ${Math.round(silentMs / 1000)} s: its worker is dead`;
   return { kind: 'lost', reason, isAbsent: false, isWorkerDead: true };
