@@ -1,5 +1,6 @@
 // What was really executed since the start: GET /emulator/executions, for checkers outside that compare it with what a
-// gateway claims. Optionally also appended to a file, which survives a crash and has the graphs. Written by the runner only.
+// gateway claims. Optionally also appended to a file, which survives a crash and has the graphs, and the faults that
+// struck a prompt. Written by the runner, and by prompt-routes.ts for what befalls a prompt before it runs.
 import { createHash } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { type JsonValue, LosslessNumber } from '@comfleet/comfyui';
@@ -18,6 +19,8 @@ export interface Execution {
 export interface Executions {
   start(promptId: string, prompt: JsonValue): Execution;
   end(execution: Execution, outcome: Execution['outcome']): void;
+  /** A fault that really struck, in the file only: it is written before the process may go down. */
+  strike(fault: string, promptId: string, how?: string): void;
   list(): Execution[];
 }
 
@@ -51,6 +54,9 @@ export function createExecutions({ now, file }: ExecutionsDeps): Executions {
       execution.ended_at = now();
       execution.outcome = outcome;
       append(execution);
+    },
+    strike(fault, promptId, how) {
+      append({ fault, prompt_id: promptId, at: now(), ...(how === undefined ? {} : { how }) });
     },
     list: () => kept.slice(-MAX_KEPT),
   };

@@ -105,16 +105,28 @@ async function open({ sockets, now, executions, crash }: RunnerDeps, item: Queue
   return { item, report, clientId: clientId === undefined ? undefined : String(clientId), execution };
 }
 
-async function runPrompt({ executor, faults, crash }: RunnerDeps, { item, report }: Run): Promise<ExecutionEnd> {
+async function runPrompt(deps: RunnerDeps, { item, report }: Run): Promise<ExecutionEnd> {
+  const { executor, faults, executions } = deps;
   const { promptId, prompt, extraData, outputs, behaviour } = item;
   report.start();
-  if (behaviour.crash?.at === 'start') await crash(behaviour.crash);
-  if (behaviour.hang?.where === 'worker') await hang(behaviour.hang.ms, faults);
-  if (behaviour.zombie) return { kind: 'died', reason: 'it was asked to' };
+  if (behaviour.crash?.at === 'start') await crashOn(deps, promptId, behaviour.crash);
+  if (behaviour.hang?.where === 'worker') {
+    executions.strike('hang', promptId);
+    await hang(behaviour.hang.ms, faults);
+  }
+  if (behaviour.zombie) {
+    executions.strike('zombie', promptId);
+    return { kind: 'died', reason: 'it was asked to' };
+  }
   return await executor.run({ promptId, prompt, extraData, outputs, behaviour }, (event) => {
-    if (event.type === 'crash') void crash(behaviour.crash ?? { at: 'node' });
+    if (event.type === 'crash') void crashOn(deps, promptId, behaviour.crash ?? { at: 'node' });
     else report.event(event);
   });
+}
+
+function crashOn({ executions, crash }: RunnerDeps, promptId: string, how: Crash): Promise<never> {
+  executions.strike('crash', promptId, how.at);
+  return crash(how);
 }
 
 async function hang(ms: number | undefined, faults: FaultControl): Promise<void> {
@@ -122,12 +134,15 @@ async function hang(ms: number | undefined, faults: FaultControl): Promise<void>
   await Promise.race([faults.cleared(), ...over]);
 }
 
-async function finish({ queue, history, executions, crash }: RunnerDeps, run: Run, end: Ended): Promise<void> {
+async function finish(deps: RunnerDeps, run: Run, end: Ended): Promise<void> {
+  const { queue, history, executions } = deps;
   const { item, report, execution } = run;
   const { lie, crash: crashWish, forget } = item.behaviour;
   tellEnd(report, end);
-  if (crashWish?.at === 'end') await crash(crashWish);
+  if (crashWish?.at === 'end') await crashOn(deps, item.promptId, crashWish);
   executions.end(execution, end.kind);
+  if (lie) executions.strike('lie', item.promptId, lie.how);
+  if (forget?.how === 'history') executions.strike('forget', item.promptId, 'history');
   const outputs = falsify(end.outputs, lie?.how);
   const isSuccess = end.kind === 'success';
   const { messages } = report;

@@ -66,10 +66,22 @@ export function createFaultControl(initial: Faults = {}): FaultControl {
   };
 }
 
-function strikes(fault: { times?: number; skip?: number }): boolean {
+interface Counts {
+  times?: number;
+  skip?: number;
+  every?: number;
+  /** Uses since the last strike. */
+  passed?: number;
+}
+
+function strikes(fault: Counts): boolean {
   if (fault.skip !== undefined && fault.skip > 0) {
     fault.skip -= 1;
     return false;
+  }
+  if (fault.every !== undefined && fault.every > 1) {
+    fault.passed = ((fault.passed ?? 0) + 1) % fault.every;
+    if (fault.passed !== 0) return false;
   }
   if (fault.times === undefined) return true;
   if (fault.times <= 0) return false;

@@ -1,5 +1,6 @@
 // Every misbehaviour that can be asked for, seen from outside.
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { JsonObject } from '@comfleet/comfyui';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -102,6 +103,47 @@ describe('faults of prompts', () => {
     await start();
     await expect(server.submit(smallGraph(), { prompt_id: 'cut', ...wish({ replyCut: true }) })).rejects.toThrow();
     expect((await server.ended('cut'))['status']).toMatchObject({ status_str: 'success' });
+  });
+
+  it('lets the reply wait', async () => {
+    await start({ replyDelay: 60 });
+    const from = performance.now();
+    await server.submit(smallGraph(), { prompt_id: 'late' });
+    expect(performance.now() - from).toBeGreaterThanOrEqual(59);
+  });
+
+  it('strikes at each n-th prompt', async () => {
+    await start({ replyCut: { every: 2 } });
+    const replies = ['first', 'second', 'third', 'fourth'].map((prompt_id) => () => {
+      return server.submit(smallGraph(), { prompt_id }).then(
+        () => 'whole',
+        () => 'cut',
+      );
+    });
+    const seen: string[] = [];
+    for (const reply of replies) seen.push(await reply());
+    expect(seen).toEqual(['whole', 'cut', 'whole', 'cut']);
+  });
+
+  it('writes down what struck a prompt', async () => {
+    const executionsFile = path.join(await mkdtemp(path.join(tmpdir(), 'emulator-strikes-')), 'executions.jsonl');
+    server = await startEmulator({ nullExec: true, executionsFile, onCrash: () => undefined });
+    await server.submit(smallGraph(), { prompt_id: 'dropped', ...wish({ forget: true }) });
+    await server.submit(smallGraph(), { prompt_id: 'lied', ...wish({ lie: 'noOutputs' }) });
+    await server.ended('lied');
+    await server.submit(smallGraph(), { prompt_id: 'fatal', ...wish({ crash: 'end' }) });
+    const strikes = async () =>
+      (await readFile(executionsFile, 'utf8'))
+        .split('\n')
+        .filter((line) => line.includes('"fault"'))
+        .map((line) => JSON.parse(line));
+    await until(async () => ((await strikes()).length === 3 ? true : undefined));
+    expect(await strikes()).toMatchObject([
+      { fault: 'forget', prompt_id: 'dropped', how: 'queue' },
+      { fault: 'lie', prompt_id: 'lied', how: 'noOutputs' },
+      { fault: 'crash', prompt_id: 'fatal', how: 'end' },
+    ]);
+    await rm(path.dirname(executionsFile), { recursive: true });
   });
 
   it('forgets a prompt that it accepted', async () => {

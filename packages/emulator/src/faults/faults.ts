@@ -4,10 +4,11 @@
 export type CrashPoint = 'received' | 'queued' | 'start' | 'node' | 'save' | 'end';
 export type Lie = 'noOutputs' | 'missingFiles' | 'finishTwice' | 'otherPrompt' | 'progressAfterEnd';
 
-/** On every fault: `skip` lets that many uses pass first, `times` ends it after that many. */
+/** On every fault: `skip` lets that many uses pass first, `times` ends it after that many, `every` strikes at each n-th. */
 interface Counted {
   times?: number;
   skip?: number;
+  every?: number;
 }
 
 export interface Faults {
@@ -25,6 +26,7 @@ export interface Faults {
   serviceMs?: { ms: number; steps?: number; previews?: boolean } & Counted;
   loadMs?: { ms: number } & Counted;
   replyCut?: Counted;
+  replyDelay?: { ms: number } & Counted;
   outputBytes?: { bytes: number; seed?: number } & Counted;
   zombie?: Counted;
 }
@@ -41,6 +43,7 @@ export const PROMPT_FAULTS = [
   'serviceMs',
   'loadMs',
   'replyCut',
+  'replyDelay',
   'outputBytes',
   'zombie',
 ] as const satisfies readonly FaultName[];

@@ -11,7 +11,7 @@ interface Shape {
   fields: Record<string, Field>;
 }
 
-const COUNTED: Record<string, Field> = { times: 'number', skip: 'number' };
+const COUNTED: Record<string, Field> = { times: 'number', skip: 'number', every: 'number' };
 
 const SHAPES: Record<FaultName, Shape> = {
   startMs: { main: 'ms', fields: { ms: 'number' } },
@@ -42,6 +42,7 @@ const SHAPES: Record<FaultName, Shape> = {
   serviceMs: { main: 'ms', fields: { ms: 'number', steps: 'number', previews: 'boolean' } },
   loadMs: { main: 'ms', fields: { ms: 'number' } },
   replyCut: { fields: {} },
+  replyDelay: { main: 'ms', fields: { ms: 'number' } },
   outputBytes: { main: 'bytes', fields: { bytes: 'number', seed: 'number' } },
   zombie: { fields: {} },
 };

@@ -1,6 +1,8 @@
 // GET and POST /prompt (server.py:get_prompt, post_prompt): numbers the prompt, judges it, queues it.
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject, JsonValue } from '@comfleet/comfyui';
+import type { Executions } from '../executions.ts';
 import type { FaultControl } from '../faults/fault-control.ts';
 import { isJsonObject } from '../json-object.pure.ts';
 import type { NodeClasses } from '../node-classes.ts';
@@ -17,6 +19,7 @@ import type { Route } from './router.ts';
 interface PromptRoutesDeps {
   queue: PromptQueue;
   faults: FaultControl;
+  executions: Executions;
   nodeClasses(): Promise<NodeClasses>;
   crash: CrashNow;
 }
@@ -121,15 +124,27 @@ interface Accepted {
 }
 
 async function accept(
-  { queue, crash }: PromptRoutesDeps,
+  { queue, crash, executions }: PromptRoutesDeps,
   response: Exchange['response'],
   { item, nodeErrors }: Accepted,
 ): Promise<void> {
-  const { crash: crashWish, forget, replyCut } = item.behaviour;
-  if (crashWish?.at === 'received') await crash(crashWish);
-  const isForgotten = forget !== undefined && forget.how !== 'history';
-  if (!isForgotten) queue.add(item);
-  if (crashWish?.at === 'queued') await crash(crashWish);
-  if (replyCut) response.destroy();
-  else sendJson(response, { prompt_id: item.promptId, number: item.shownNumber, node_errors: nodeErrors });
+  const { crash: crashWish, forget, replyCut, replyDelay } = item.behaviour;
+  const strike = (fault: string, how?: string) => executions.strike(fault, item.promptId, how);
+  const crashAt = async (at: 'received' | 'queued') => {
+    if (crashWish?.at !== at) return;
+    strike('crash', at);
+    await crash(crashWish);
+  };
+  await crashAt('received');
+  if (forget !== undefined && forget.how !== 'history') strike('forget', 'queue');
+  else queue.add(item);
+  await crashAt('queued');
+  if (replyDelay) {
+    strike('replyDelay');
+    await sleep(replyDelay.ms);
+  }
+  if (replyCut) {
+    strike('replyCut');
+    response.destroy();
+  } else sendJson(response, { prompt_id: item.promptId, number: item.shownNumber, node_errors: nodeErrors });
 }
