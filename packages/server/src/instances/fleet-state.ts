@@ -1,6 +1,7 @@
 // What the fleet knows, and the steps of an instance's life: each changes the phase, tells those who listen, and is put on
 // record. Used by fleet.ts and start-instance.ts.
 import { DEFAULT_POOL } from '../deployments/pool.pure.ts';
+import { afterAwake } from '../telemetry/awake-time.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { createConnection } from './connection.ts';
@@ -27,7 +28,9 @@ export interface Removal {
   readonly because: string;
   /** When it is a start that failed: its cause. */
   readonly failure: { readonly cause: string; readonly kind: GoneKind } | undefined;
-  readonly timer: NodeJS.Timeout | undefined;
+  /** Until it is asked for again, longer each time. */
+  readonly pauseMs: number;
+  readonly timer: NodeJS.Timeout;
 }
 
 export interface FleetState {
@@ -37,8 +40,8 @@ export interface FleetState {
   readonly listeners: FleetListener[];
   readonly waitingForReady: Set<() => void>;
   readonly madeAt: number;
-  /** What becomes due of each: a start that takes too long, an instance that is lost for too long. */
-  readonly timers: Map<string, NodeJS.Timeout>;
+  /** What becomes due of each (a start that takes too long, an instance that is lost for too long): how to stop it. */
+  readonly dues: Map<string, () => void>;
   readonly removals: Map<string, Removal>;
   readonly health: Map<string, Health>;
   /** Versions that succeeded somewhere, the last so many. */
@@ -76,7 +79,7 @@ export function createFleetState(deps: FleetDeps): FleetState {
     listeners: [],
     waitingForReady: new Set(),
     madeAt: deps.now(),
-    timers: new Map(),
+    dues: new Map(),
     removals: new Map(),
     health: new Map(),
     proven: createRecentSet(PROVEN),
@@ -201,7 +204,8 @@ function forgetOldest({ providerOf, asked, instances }: FleetState): void {
   }
 }
 
-const REMOVE_AGAIN_MS = 5_000;
+const REMOVE_AGAIN_MS = 500;
+const REMOVE_AGAIN_AT_MOST_MS = 10_000;
 
 /** Asks the provider until it is gone: a call that fails must not leave an instance behind. */
 export function removeInstance(
@@ -215,10 +219,12 @@ export function removeInstance(
   clearTimeout(known?.timer);
   clearDue(state, id);
   const again = () => removeInstance(state, id, wish);
+  const pauseMs = known === undefined ? REMOVE_AGAIN_MS : Math.min(known.pauseMs * 2, REMOVE_AGAIN_AT_MOST_MS);
   const removal: Removal = {
     because: known?.because ?? wish.because,
     failure: known?.failure ?? wish.failure,
-    timer: setTimeout(again, REMOVE_AGAIN_MS).unref(),
+    pauseMs,
+    timer: setTimeout(again, pauseMs).unref(),
   };
   state.removals.set(id, removal);
   const instance = state.instances.get(id);
@@ -234,14 +240,15 @@ async function endInstance({ deps }: FleetState, provider: Provider, id: string)
   await provider.remove?.(id);
 }
 
+/** In awake time: an instance may have become ready, or come back, while this process stood still. */
 export function setDue(state: FleetState, id: string, due: { ms: number; act: () => void }): void {
   clearDue(state, id);
-  state.timers.set(id, setTimeout(due.act, due.ms).unref());
+  state.dues.set(id, afterAwake(due.ms, due.act));
 }
 
 function clearDue(state: FleetState, id: string): void {
-  clearTimeout(state.timers.get(id));
-  state.timers.delete(id);
+  state.dues.get(id)?.();
+  state.dues.delete(id);
 }
 
 function enter({ deps }: FleetState, instance: Instance, next: Pick<Instance, 'phase' | 'reason'>): void {

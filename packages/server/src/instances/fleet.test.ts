@@ -28,7 +28,7 @@ let fleet: Fleet;
 let told: string[];
 let billed: string[];
 
-async function open(options: { startTimeoutMs?: number } = {}) {
+async function open(options: { startTimeoutMs?: number; untilCertain?: () => Promise<void> } = {}) {
   provider = createMemoryProvider(world);
   const meter = {
     asked: async ({ id }: InstanceSpec) => void billed.push(`asked ${id}`),
@@ -105,6 +105,23 @@ describe('a started instance', () => {
     expect(world.calls.filter((call) => call.startsWith('remove'))).toHaveLength(2);
   });
 
+  it('is ended only once it is certain that it is still ours to end', async () => {
+    let becomeCertain: () => void = () => undefined;
+    const certain = new Promise<void>((resolve) => {
+      becomeCertain = resolve;
+    });
+    await open({ untilCertain: () => certain });
+    const spec = specOf();
+    await fleet.create(spec);
+    await until('it is ready', () => fleet.ready().length === 1);
+    fleet.remove(spec.id, 'enough');
+    await until('it drains', () => told.includes(`draining ${spec.id}`));
+    expect(world.calls).toEqual([`create ${spec.id}`]);
+    becomeCertain();
+    await until('it is gone', () => fleet.get(spec.id) === undefined);
+    expect(world.calls).toContain(`remove ${spec.id}`);
+  });
+
   it('that is refused has failed to start, with the cause, and nothing stays open', async () => {
     await open();
     world.refuseWith = 'no GPU is free';
@@ -124,6 +141,17 @@ describe('a started instance', () => {
     await until('it failed', () => told.length === 2);
     expect(told[1]).toBe(`failed ${spec.id} (not_started): it was not ready within 0 s; last: pulling the image`);
     expect(world.pending.size).toBe(0);
+  });
+
+  it('has no less time to start for a standstill of the service', async () => {
+    await open({ startTimeoutMs: 600 });
+    const spec = specOf();
+    const created = fleet.create(spec);
+    await until('it is asked for', () => told.length === 1);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 800);
+    await created;
+    await until('it is ready or failed', () => told.length > 1);
+    expect(told[1]).toBe(`ready ${spec.id}`);
   });
 
   it('that dies is gone at once, with the cause', async () => {

@@ -74,7 +74,7 @@ export function createFleet(deps: FleetDeps): Fleet {
     start: () => startProviders(state),
     async stop() {
       state.isStopping = true;
-      for (const timer of state.timers.values()) clearTimeout(timer);
+      for (const stop of state.dues.values()) stop();
       await Promise.all([...instances.values()].map((instance) => instance.connection.close()));
       await Promise.all(deps.providers.map((provider) => provider.stop()));
       for (const { timer } of state.removals.values()) clearTimeout(timer);
