@@ -34,6 +34,7 @@ export async function startFake(given: { dir: string; serviceMs?: number }): Pro
 
 export interface Fakes {
   readonly urls: readonly string[];
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -45,7 +46,7 @@ interface FakesInput {
   readonly serviceMs: number;
 }
 
-/** Several F, a thread each: threads take no loader, so it is bundled first. */
+/** Several F in one process; bundled, so that no loader runs while it is measured. */
 export async function startFakes({ buildDir, dir, ports, serviceMs }: FakesInput): Promise<Fakes> {
   const file = fileURLToPath(new URL('./peers/fake-comfyui.ts', import.meta.url));
   const outfile = join(buildDir, 'fake-comfyui.mjs');
@@ -56,7 +57,7 @@ export async function startFakes({ buildDir, dir, ports, serviceMs }: FakesInput
   for (const url of urls) {
     await waitUntil(() => answers(`${url}/system_stats`), { what: 'F', withinMs: 60_000, child, logPath });
   }
-  return { urls, stop: () => child.stop() };
+  return { urls, pid: child.pid, stop: () => child.stop() };
 }
 
 async function startBackEnd(given: { name: string; port: number; dir: string; args: string[] }): Promise<BackEnd> {

@@ -3,10 +3,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { listExecuted, startFakes } from '../back-end.ts';
+import { type Costs, costMeasures, noCosts, watchCosts } from '../costs.ts';
 import { openGatewayArm } from '../gateway-arm.ts';
-import { freePort, waitUntil } from '../processes.ts';
+import { freePort } from '../processes.ts';
 import type { Row, RowResult, RunContext } from '../row.ts';
 import { type Service, startService, withDatabase } from '../service.ts';
 import { judgeExecuted } from '../sweep.ts';
@@ -15,6 +17,8 @@ import { runWorkers } from '../workers.ts';
 
 const INSTANCES = 32;
 const WITHIN_MS = 600_000;
+/** Figures come from the committed times, so that the look may be rare: it must not take the cores from what is measured. */
+const LOOK_MS = 250;
 
 export const drainRow: Row = {
   number: 13,
@@ -28,18 +32,25 @@ async function run(context: RunContext): Promise<RowResult> {
   const count = context.isQuick ? 10_000 : 100_000;
   const problems: string[] = [];
   const figures = { ours: [] as number[], peer: [] as number[] };
+  const costs = noCosts();
   for (let round = 0; round < context.rounds; round += 1) {
-    const { ours, peer } = await runRound(context, { count, round, problems });
+    const { ours, peer } = await runRound(context, { count, round, problems, costs });
     figures.ours.push(ours);
     figures.peer.push(peer);
     context.log(`  round ${round + 1}: ${Math.round(ours)}/s, graphile-worker ${Math.round(peer)}/s`);
   }
-  const goals = { bar: 0.3, moonshot: 1 };
+  const goals = { bar: 0.5, moonshot: 1 };
   return {
     backEnd: 'F',
-    measures: [{ name: 'drained', unit: '/s', compare: 'ratio', isMoreBetter: true, ...figures, ...goals }],
+    measures: [
+      { name: 'drained', unit: '/s', compare: 'ratio', isMoreBetter: true, ...figures, ...goals },
+      ...costMeasures(costs),
+    ],
     problems,
-    notes: [`${count} requests; from the first end to the last, by the ends that are committed`],
+    notes: [
+      `${count} requests; ours: from the first end to the last, by the ends that are committed`,
+      'peer: from the first start until the table of jobs is empty; its line of log for each job is switched off',
+    ],
   };
 }
 
@@ -47,9 +58,10 @@ interface Round {
   readonly count: number;
   readonly round: number;
   readonly problems: string[];
+  readonly costs: Costs;
 }
 
-async function runRound(context: RunContext, { count, round, problems }: Round) {
+async function runRound(context: RunContext, { count, round, problems, costs }: Round) {
   const { buildDir, profileDir } = context;
   const ports = await Promise.all(Array.from({ length: INSTANCES }, freePort));
   const comfyuiUrl = ports.map((port) => `http://127.0.0.1:${port}`).join(',');
@@ -69,7 +81,9 @@ async function runRound(context: RunContext, { count, round, problems }: Round) 
   });
   const second = await startFakes({ buildDir, dir, ports, serviceMs: 0 });
   try {
+    const watch = watchCosts(service, second.pid);
     const ours = await timeDrain(service, count);
+    watch.end(costs, count);
     const executed = (await Promise.all(second.urls.map(listExecuted))).flat();
     problems.push(...judgeExecuted(executed, colours));
     return { ours, peer: await drainPeer(service, count) };
@@ -80,14 +94,16 @@ async function runRound(context: RunContext, { count, round, problems }: Round) 
   }
 }
 
+/** On one connection: a new one is a process of PostgreSQL's each time. */
 async function timeDrain(service: Service, count: number): Promise<number> {
-  const isDrained = () =>
-    withDatabase(service, 'comfleet', async (client) => {
-      const { rows } = await client.query('select 1 from requests where finished_at is null limit 1');
-      return rows.length === 0;
-    });
-  await waitUntil(isDrained, { what: 'the end of the backlog', withinMs: WITHIN_MS });
   return await withDatabase(service, 'comfleet', async (client) => {
+    const deadline = performance.now() + WITHIN_MS;
+    for (;;) {
+      const { rows } = await client.query('select 1 from requests where finished_at is null limit 1');
+      if (rows.length === 0) break;
+      if (performance.now() > deadline) throw new Error('the backlog was not drained in time');
+      await sleep(LOOK_MS);
+    }
     const { rows } = await client.query<{ seconds: number; succeeded: number }>(
       `select extract(epoch from max(finished_at) - min(finished_at))::float8 as seconds,
         count(*) filter (where state = 'succeeded')::int4 as succeeded from requests`,
@@ -103,7 +119,11 @@ async function drainPeer({ connection, ...service }: Service, count: number): Pr
   const file = fileURLToPath(new URL('../peers/graphile-drain.ts', import.meta.url));
   const cwd = fileURLToPath(new URL('..', import.meta.url));
   const args = ['--import', 'tsx', file, connection.host, connection.user, database, String(count)];
-  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(process.execPath, args, {
+    cwd,
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, NO_LOG_SUCCESS: '1' },
+  });
   const ended = once(child, 'exit');
   let perSecond = Number.NaN;
   for await (const line of createInterface({ input: child.stdout })) {
