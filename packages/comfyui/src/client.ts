@@ -4,7 +4,16 @@ import type { Dispatcher } from 'undici';
 import { fetchOutputFolder } from './folders.ts';
 import { fetchHistory, forgetHistory, type HistoryEntry } from './history.ts';
 import { createHttp, parseBaseUrl, type Timeouts } from './http.ts';
-import { countPrompts, deletePending, type FreeOptions, freeMemory, interruptPrompt, listQueue } from './queue.ts';
+import {
+  type Begin,
+  countPrompts,
+  deletePending,
+  type FreeOptions,
+  freeMemory,
+  interruptPrompt,
+  listQueue,
+  type PromptIds,
+} from './queue.ts';
 import type { QueueIds } from './queue-ids.ts';
 import { type FetchedObjectInfo, fetchMaxUploadBytes, fetchObjectInfo } from './server-info.ts';
 import { type ComfySocket, connectSocket, DEFAULT_SOCKET_OPTIONS, type SocketHandlers } from './socket.ts';
@@ -29,8 +38,8 @@ export interface ComfyClient {
   queue(): Promise<QueueIds>;
   history(promptId: string): Promise<HistoryEntry | undefined>;
   forget(promptIds: readonly string[]): Promise<void>;
-  interrupt(promptId: string): Promise<void>;
-  deletePending(promptIds: string | readonly string[]): Promise<void>;
+  interrupt(promptId: string, begin?: Begin): Promise<void>;
+  deletePending(promptIds: PromptIds, begin?: Begin): Promise<void>;
   free(options: FreeOptions): Promise<void>;
   objectInfo(): Promise<FetchedObjectInfo>;
   systemStats(): Promise<SystemStats>;
@@ -70,8 +79,8 @@ export function createComfyClient(options: ComfyClientOptions): ComfyClient {
     queue: () => listQueue(http),
     history: (promptId) => fetchHistory(http, promptId),
     forget: (promptIds) => forgetHistory(http, promptIds),
-    interrupt: (promptId) => interruptPrompt(http, promptId),
-    deletePending: (promptIds) => deletePending(http, promptIds),
+    interrupt: (promptId, begin) => interruptPrompt(http, promptId, begin),
+    deletePending: (promptIds, begin) => deletePending(http, promptIds, begin),
     free: (what) => freeMemory(http, what),
     objectInfo: () => fetchObjectInfo(http),
     systemStats: () => fetchSystemStats(http),

@@ -25,17 +25,22 @@ export async function countPrompts(http: Http): Promise<number> {
   return remaining;
 }
 
+export type PromptIds = string | readonly string[];
+
+/** Asked when the call is about to be written; with false it is not, and fails as `aborted`. */
+export type Begin = Pick<HttpRequest, 'mayBegin'>;
+
 /** Ids that are not pending (any more) are ignored by ComfyUI without a word. */
-export async function deletePending(http: Http, promptIds: string | readonly string[]): Promise<void> {
+export async function deletePending(http: Http, promptIds: PromptIds, begin?: Begin): Promise<void> {
   const ids = typeof promptIds === 'string' ? [promptIds] : promptIds;
-  if (ids.length > 0) await requireOk(http, postJson('/queue', { delete: ids }));
+  if (ids.length > 0) await requireOk(http, { ...postJson('/queue', { delete: ids }), ...begin });
 }
 
 /** Before 0.3.57 ComfyUI ignores the id and interrupts whatever runs: see `canInterruptByPrompt`. */
-export async function interruptPrompt(http: Http, promptId: string): Promise<void> {
+export async function interruptPrompt(http: Http, promptId: string, begin?: Begin): Promise<void> {
   // An empty id would interrupt whatever runs.
   if (promptId === '') throw new ComfyError('argument', 'interrupt needs a prompt id', { mayHaveArrived: false });
-  await requireOk(http, postJson('/interrupt', { prompt_id: promptId }));
+  await requireOk(http, { ...postJson('/interrupt', { prompt_id: promptId }), ...begin });
 }
 
 export interface FreeOptions {

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import type { Attempt } from './attempt.ts';
 import { interruptUntilOver } from './interrupt.ts';
+import { createSendGuard, type SendGuard } from './send-guard.ts';
 import type { RunEnd, Watch } from './watch.ts';
 
 /** What is said to an instance that runs this prompt when ours is to be stopped. */
-async function stopOurs(running: string): Promise<string[]> {
+function stopOurs(running: string, sendGuard?: SendGuard) {
   const said: string[] = [];
   let end: (end: RunEnd) => void = () => undefined;
   const ended = new Promise<RunEnd>((resolve) => {
@@ -21,14 +22,27 @@ async function stopOurs(running: string): Promise<string[]> {
   };
   const attempt = { promptId: 'ours', instance: { connection: { client } } } as unknown as Attempt;
   const watch = { ended, ask: over } as unknown as Watch;
-  await interruptUntilOver({ attempt, watch });
-  return said;
+  return { said, done: interruptUntilOver({ attempt, watch, sendGuard }).then(() => said) };
 }
 
 test('a running prompt is interrupted', async () => {
-  expect(await stopOurs('ours')).toEqual(['delete', 'interrupt']);
+  expect(await stopOurs('ours').done).toEqual(['delete', 'interrupt']);
 });
 
 test('nothing is interrupted while somebody else runs: an old ComfyUI would stop that one', async () => {
-  expect(await stopOurs('theirs')).not.toContain('interrupt');
+  expect(await stopOurs('theirs').done).not.toContain('interrupt');
+});
+
+test('nothing is said by one who may have been replaced, until it is certain that it was not', async () => {
+  let becomeCertain: () => void = () => undefined;
+  const certain = new Promise<void>((resolve) => {
+    becomeCertain = resolve;
+  });
+  let isCertain = false;
+  const { said, done } = stopOurs('ours', createSendGuard({ isCertain: () => isCertain, untilCertain: () => certain }));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(said).toEqual([]);
+  isCertain = true;
+  becomeCertain();
+  expect(await done).toEqual(['delete', 'interrupt']);
 });

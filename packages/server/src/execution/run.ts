@@ -73,7 +73,7 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
   const outcome = await postPrompt(deps, attempt, { clientId, graphJson, extraDataJson: payload.extraData });
   switch (outcome.kind) {
     case 'queued':
-      if (outcome.nodeErrors.size > 0) return await refuseHalfGraph(attempt, watch, outcome.nodeErrors);
+      if (outcome.nodeErrors.size > 0) return await refuseHalfGraph(deps, attempt, { watch, ...outcome });
       break;
     case 'refused':
       markReached(deps, request);
@@ -194,7 +194,7 @@ async function follow(deps: ExecutionDeps, attempt: Attempt, { watch, place }: S
     stopped === 'timeout'
       ? { kind: 'run_timeout', afterMs: limitMs, isOwn: limitMs === attempt.request.runWithinMs }
       : wishCause(stopped);
-  const end = await interruptUntilOver({ attempt, watch });
+  const end = await interruptUntilOver({ attempt, watch, sendGuard: deps.sendGuard });
   // It was faster than the interrupt: what is finished stays finished.
   if (end?.kind === 'success' && stopped !== 'timeout') return await judgeEnd(deps, attempt, end);
   return cause;
@@ -255,11 +255,11 @@ function reportEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): void {
 
 // ComfyUI queued the good outputs and dropped the others silently. All or nothing: the caller asked for all of them.
 async function refuseHalfGraph(
+  { sendGuard }: ExecutionDeps,
   attempt: Attempt,
-  watch: Watch,
-  nodeErrors: Parameters<typeof describeRefusal>[1],
+  { watch, nodeErrors }: { watch: Watch; nodeErrors: Parameters<typeof describeRefusal>[1] },
 ): Promise<Settled> {
-  await interruptUntilOver({ attempt, watch });
+  await interruptUntilOver({ attempt, watch, sendGuard });
   const error = {
     type: 'prompt_outputs_failed_validation',
     message: 'Some outputs failed validation',

@@ -54,3 +54,13 @@ it('holds back what was called while it was certain and is written when it is no
   expect(posts).toBe(2);
   await client.close();
 });
+
+it('holds back an interrupt too, and says nothing of it as an error', async () => {
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const client = createComfyClient({ baseUrl, clientIdPrefix: 'test-' });
+  const answers = [false, true];
+  const guard = createSendGuard({ isCertain: () => answers.shift() === true, untilCertain: async () => undefined });
+  await guard.pass((mayBegin) => client.interrupt('p', { mayBegin }));
+  expect([answers, posts]).toEqual([[], 1]);
+  await client.close();
+});

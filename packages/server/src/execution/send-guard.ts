@@ -1,7 +1,8 @@
-// With replicas, every prompt passes here on its way to an instance: a brain that slept and may have been replaced sends
-// nothing before it is certain that it was not, and one that hands over lets what is on the wire arrive first. It is asked
+// With replicas, every prompt passes here on its way to an instance, and every word that stops one: a brain that slept and may
+// have been replaced sends nothing before it is certain that it was not, and one that hands over lets what is on the wire
+// arrive first. It is asked
 // again at the moment of writing: a call may wait for a connection, or for a turn of the event loop, and sleep there.
-// Made in app-replicas.ts; called by run.ts.
+// Made in app-replicas.ts; called by run.ts and interrupt.ts.
 
 export interface SendGuard {
   /** `send` writes nothing when `mayBegin` says no. Never settles once closed: the attempt is another's. */
@@ -29,6 +30,9 @@ export function createSendGuard(brain: Certainty): SendGuard {
     try {
       const answer = await sent;
       return isHeld ? 'held back' : { answer };
+    } catch (error) {
+      if (isHeld) return 'held back';
+      throw error;
     } finally {
       sending.delete(sent);
     }
