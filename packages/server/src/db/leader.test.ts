@@ -16,6 +16,7 @@ interface Replica {
   readonly db: Database;
   readonly deposed: Deposed[];
   elections: number;
+  wasCertain: boolean | undefined;
 }
 
 const replicas: Replica[] = [];
@@ -40,11 +41,12 @@ async function makeReplica(): Promise<Replica> {
     log: silentLog,
     onElected: () => {
       replica.elections += 1;
+      replica.wasCertain = leader.isCertain();
     },
     onDeposed,
   });
   const db = createDatabase({ ...location, log: silentLog, poolSize: 2 });
-  const replica: Replica = { id, leader, fence, db, deposed, elections: 0 };
+  const replica: Replica = { id, leader, fence, db, deposed, elections: 0, wasCertain: undefined };
   replicas.push(replica);
   await leader.start();
   return replica;
@@ -106,6 +108,26 @@ test('a follower takes over from one that has no session any more', async () => 
   const next = await makeReplica();
   expect(next.leader.isLeading()).toBe(true);
   expect(performance.now() - from).toBeLessThan(1_500);
+});
+
+test('one whose beginning took long to arrive is not certain before its first beat', async () => {
+  const holding = createDatabase({ connection: used.connection(), log: silentLog, poolSize: 1 });
+  const begins = `update leadership set term = term + 1%`;
+  const isBeginning = async () =>
+    (await used.db().query(sql`select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like ${begins}`))
+      .length > 0;
+  let next: Promise<Replica> | undefined;
+  await holding.transaction(async (tx) => {
+    await tx.query(sql`select 1 from leadership for update`);
+    next = makeReplica();
+    await until('its beginning waits', isBeginning);
+    const from = performance.now();
+    await until('its beginning is old', () => performance.now() - from > 950);
+  });
+  const replica = await next;
+  expect([replica?.elections, replica?.wasCertain]).toEqual([1, false]);
+  await replica?.leader.untilCertain();
+  await holding.stop();
 });
 
 test('an older service that holds the lock is waited for', async () => {

@@ -5,6 +5,7 @@
 //       ▲                                                                                        leading ──┤
 //       └── handOver(): the next one takes over at once                     another began a term: onDeposed ◀┘
 import type pg from 'pg';
+import { createCertainty, type Moment } from './certainty.ts';
 import type { DatabaseLocation, DatabaseLog } from './connection.ts';
 import { Deposed, type Fence } from './fence.ts';
 import { beginWatch, judgeBrain, type Watched, watchBrain } from './leader.pure.ts';
@@ -54,8 +55,6 @@ export interface Leader {
 
 const LOOK_MS = 150;
 const BEAT_MS = 300;
-/** Shorter than a successor waits (leader.pure.ts): within this time after a beat there is none. */
-const CERTAIN_MS = 900;
 const RECONNECT_MS = 50;
 const END_SESSIONS_MS = 1_000;
 /** The name of the connection by which a service of before the replicas holds the lock. */
@@ -67,7 +66,8 @@ class Watch implements Leader {
   readonly #deps: LeaderDeps;
   readonly #id: string;
   readonly #changed = new Set<() => void>();
-  readonly #certain = new Set<() => void>();
+  readonly #certainty = createCertainty();
+  readonly #waiting = new Set<() => void>();
   #client: pg.Client | undefined;
   #watched: Watched | undefined;
   #term: number | undefined;
@@ -75,7 +75,6 @@ class Watch implements Leader {
   #before: string | undefined;
   #isInstalled = false;
   #hasLock = false;
-  #beatenAt = Number.NEGATIVE_INFINITY;
   #isStopped = false;
   #timer: NodeJS.Timeout | undefined;
   #turn: Promise<void> = Promise.resolve();
@@ -112,7 +111,7 @@ class Watch implements Leader {
   }
 
   untilCertain(): Promise<void> {
-    return this.isCertain() ? Promise.resolve() : new Promise((resolve) => this.#certain.add(resolve));
+    return this.isCertain() ? Promise.resolve() : new Promise((resolve) => this.#waiting.add(resolve));
   }
 
   async countOthers(): Promise<number> {
@@ -145,7 +144,7 @@ class Watch implements Leader {
   }
 
   isCertain(): boolean {
-    return this.#isInstalled && this.#client !== undefined && performance.now() - this.#beatenAt < CERTAIN_MS;
+    return this.#isInstalled && this.#client !== undefined && this.#certainty.isCertain();
   }
 
   /** One after another: a look and a hand-over share the connection. */
@@ -185,8 +184,8 @@ class Watch implements Leader {
 
   async #follow(client: pg.Client): Promise<void> {
     const look = await lookAtBrain(client);
-    // The answer to its beginning got lost.
-    if (look.holder === this.#id) return await this.#begin(client, look.term);
+    // The answer to its beginning got lost, and when it arrived is not known: the next beat makes it certain.
+    if (look.holder === this.#id) return await this.#begin(client, look.term, undefined);
     this.#watched = this.#watched ? watchBrain(this.#watched, look) : beginWatch(look, this.#hadOutage);
     const because = judgeBrain(this.#watched);
     if (because === undefined) {
@@ -197,6 +196,7 @@ class Watch implements Leader {
     this.#learn(undefined);
     if (await this.#isHeldByOlder(client)) return;
     this.#before = look.holder;
+    const sentAt = this.#certainty.moment();
     const term = await beginTerm(client, { seen: look, id: this.#id, url: this.#deps.ownUrl() });
     this.#watched = undefined;
     if (term === undefined) {
@@ -206,7 +206,7 @@ class Watch implements Leader {
       return;
     }
     this.#deps.log.info({ term, because, before: look.holder }, 'this replica is the brain from now on');
-    await this.#begin(client, term);
+    await this.#begin(client, term, sentAt);
   }
 
   /** A service of before the replicas has only the lock, for as long as it runs. */
@@ -221,9 +221,9 @@ class Watch implements Leader {
     return true;
   }
 
-  async #begin(client: pg.Client, term: number): Promise<void> {
+  async #begin(client: pg.Client, term: number, sentAt: Moment | undefined): Promise<void> {
     this.#lead(term);
-    this.#beatenAt = performance.now();
+    this.#certainty.renew(sentAt);
     await this.#install(client);
   }
 
@@ -244,18 +244,18 @@ class Watch implements Leader {
   }
 
   async #leadOn(client: pg.Client, term: number): Promise<void> {
-    const askedAt = performance.now();
+    const sentAt = this.#certainty.moment();
     if (!(await beat(client, { term, id: this.#id }))) {
       this.#isStopped = true;
       this.#deps.onDeposed(new Deposed(`term ${term} is over`));
       return;
     }
-    this.#beatenAt = askedAt;
+    this.#certainty.renew(sentAt);
     this.#hasLock ||= await tryBrainLock(client);
     if (!this.#isInstalled) await this.#install(client);
     if (!this.isCertain()) return;
-    for (const resolve of this.#certain) resolve();
-    this.#certain.clear();
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
   }
 
   #lead(term: number | undefined): void {
