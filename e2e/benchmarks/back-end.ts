@@ -1,16 +1,19 @@
 // What stands behind the gateway in a run: R, a real ComfyUI that somebody started, the emulator, or F, the fake that
 // answers at once (peers/fake-comfyui.ts). Also asks it what it really executed.
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import { pidListeningOn } from './process-cost.ts';
-import { answers, freePort, startNode, waitUntil } from './processes.ts';
+import { answers, type Child, freePort, startNode, startProgram, waitUntil } from './processes.ts';
 
 export interface BackEnd {
   readonly url: string;
   /** How a table names it. */
   readonly name: string;
   readonly pid: number | undefined;
+  /** Where its outputs appear, if that is known. */
+  readonly outputDir?: string;
   stop(): Promise<void>;
 }
 
@@ -19,10 +22,38 @@ export function realBackEnd(url: string): BackEnd {
   return { url, name: 'R', pid: pidListeningOn(Number(port || 80)), stop: async () => undefined };
 }
 
+/** The command line of a real ComfyUI, as the configuration of the process provider has it. */
+export function fillCommand(command: readonly string[], given: { port: number; baseDir: string }): string[] {
+  return command.map((part) => part.replaceAll('{port}', String(given.port)).replaceAll('{base_dir}', given.baseDir));
+}
+
+export async function startReal(given: { command: readonly string[]; dir: string }): Promise<BackEnd> {
+  const port = await freePort();
+  const baseDir = join(given.dir, 'comfyui');
+  mkdirSync(baseDir, { recursive: true });
+  const [program = '', ...args] = fillCommand(given.command, { port, baseDir });
+  const logPath = join(given.dir, 'R.log');
+  const child = startProgram(program, { args, cwd: given.dir, logPath });
+  const backEnd = await awaitBackEnd({ name: 'R', port, child, logPath });
+  return { ...backEnd, outputDir: join(baseDir, 'output') };
+}
+
+let setAside = 0;
+
+/** An empty output folder, as each arm is to find it; what is there is renamed, since deleting would take its time later. */
+export function freshOutput({ outputDir }: BackEnd): void {
+  if (outputDir === undefined || !existsSync(outputDir)) return;
+  setAside += 1;
+  renameSync(outputDir, `${outputDir}-${setAside}`);
+  mkdirSync(outputDir);
+}
+
 export async function startEmulator(given: { buildDir: string; dir: string; flags?: string[] }): Promise<BackEnd> {
   const port = await freePort();
   const args = [join(given.buildDir, 'emulator.js'), '--port', String(port), '--base-dir', join(given.dir, 'emulator')];
-  return await startBackEnd({ name: 'emulator', port, dir: given.dir, args: [...args, ...(given.flags ?? [])] });
+  const flags = [...args, ...(given.flags ?? [])];
+  const backEnd = await startBackEnd({ name: 'emulator', port, dir: given.dir, args: flags });
+  return { ...backEnd, outputDir: join(given.dir, 'emulator', 'output') };
 }
 
 export async function startFake(given: { dir: string; serviceMs?: number }): Promise<BackEnd> {
@@ -61,13 +92,24 @@ export async function startFakes({ buildDir, dir, ports, serviceMs }: FakesInput
 }
 
 async function startBackEnd(given: { name: string; port: number; dir: string; args: string[] }): Promise<BackEnd> {
-  const url = `http://127.0.0.1:${given.port}`;
   const logPath = join(given.dir, `${given.name}.log`);
   // tsx is resolved from here, not from the temporary folder.
   const cwd = fileURLToPath(new URL('.', import.meta.url));
   const child = startNode({ args: given.args, cwd, logPath });
-  await waitUntil(() => answers(`${url}/system_stats`), { what: given.name, withinMs: 30_000, child, logPath });
-  return { url, name: given.name, pid: child.pid, stop: () => child.stop() };
+  return await awaitBackEnd({ name: given.name, port: given.port, child, logPath });
+}
+
+interface Started {
+  readonly name: string;
+  readonly port: number;
+  readonly child: Child;
+  readonly logPath: string;
+}
+
+async function awaitBackEnd({ name, port, child, logPath }: Started): Promise<BackEnd> {
+  const url = `http://127.0.0.1:${port}`;
+  await waitUntil(() => answers(`${url}/system_stats`), { what: name, withinMs: 60_000, child, logPath });
+  return { url, name, pid: child.pid, stop: () => child.stop() };
 }
 
 export interface Executed {

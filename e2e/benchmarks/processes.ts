@@ -13,7 +13,6 @@ export interface Child {
 }
 
 interface Command {
-  /** For node. */
   readonly args: readonly string[];
   readonly cwd: string;
   readonly logPath: string;
@@ -22,31 +21,45 @@ interface Command {
 
 const STOP_WITHIN_MS = 20_000;
 
-export function startNode({ args, cwd, logPath, env = {} }: Command): Child {
+const running = new Set<Child>();
+
+export function startNode(command: Command): Child {
+  return startProgram(process.execPath, command);
+}
+
+export function startProgram(program: string, { args, cwd, logPath, env = {} }: Command): Child {
   const log = openSync(logPath, 'a');
-  const child: ChildProcess = spawn(process.execPath, args, {
+  const made: ChildProcess = spawn(program, args, {
     cwd,
     env: { ...cleanEnvironment(), ...env },
     stdio: ['ignore', log, log],
   });
   closeSync(log);
-  const { pid } = child;
-  if (pid === undefined) throw new Error(`node ${args[0]} could not be started`);
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  const isRunning = () => child.exitCode === null && child.signalCode === null;
-  return {
+  const { pid } = made;
+  if (pid === undefined) throw new Error(`${program} ${args[0] ?? ''} could not be started`);
+  const ended = new Promise<number | null>((resolve) => made.once('exit', resolve));
+  const isRunning = () => made.exitCode === null && made.signalCode === null;
+  const child: Child = {
     pid,
     ended,
     isRunning,
-    signal: (name) => void child.kill(name),
+    signal: (name) => void made.kill(name),
     async stop() {
       if (!isRunning()) return;
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
+      made.kill('SIGTERM');
+      const timer = setTimeout(() => made.kill('SIGKILL'), STOP_WITHIN_MS);
       await ended;
       clearTimeout(timer);
     },
   };
+  running.add(child);
+  void ended.then(() => running.delete(child));
+  return child;
+}
+
+/** After a row that failed half-way, and at the end of a run that is interrupted. */
+export async function stopAll(): Promise<void> {
+  await Promise.all([...running].map((child) => child.stop()));
 }
 
 // The caller's own settings must not reach the service that is measured.

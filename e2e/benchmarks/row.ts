@@ -1,5 +1,6 @@
 // What a row of the goals is and what it reports. Each file in rows/ makes one; main.ts runs them; report.ts shows them.
 import type { BackEnd } from './back-end.ts';
+import type { RowSeconds } from './plan.pure.ts';
 
 export interface Measure {
   readonly name: string;
@@ -35,6 +36,8 @@ export interface RunContext {
   readonly makeDir: (name: string) => string;
   /** R if there is one, else the emulator; the caller stops it. */
   readonly openReal: () => Promise<BackEnd>;
+  /** The command line of a real ComfyUI with {port} and {base_dir} in it. */
+  readonly realCommand: readonly string[] | undefined;
   readonly log: (message: string) => void;
 }
 
@@ -44,5 +47,6 @@ export interface Row {
   readonly peer: string;
   /** Its goal is about a real ComfyUI; without one the emulator stands in, in both arms. */
   readonly wantsReal: boolean;
+  readonly seconds: RowSeconds;
   run(context: RunContext): Promise<RowResult>;
 }

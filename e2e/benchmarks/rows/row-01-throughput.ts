@@ -1,5 +1,5 @@
 // Row 1: trivial prompts per second, end to end, uncached, one instance, against bare ComfyUI in its two ways of use.
-import { clearHistory, listExecuted } from '../back-end.ts';
+import { clearHistory, freshOutput, listExecuted } from '../back-end.ts';
 import { type Costs, costMeasures, noCosts, watchCosts } from '../costs.ts';
 import { type DirectArm, openDirectArm } from '../direct-arm.ts';
 import type { Submission } from '../gateway-arm.ts';
@@ -17,6 +17,7 @@ export const throughputRow: Row = {
   title: 'end-to-end trivial prompts/s, 1 instance, uncached',
   peer: 'bare ComfyUI, 16 submitters',
   wantsReal: true,
+  seconds: { setup: 30, round: 22 },
   run,
 };
 
@@ -78,6 +79,7 @@ interface DirectRound {
 async function timeDirect(bench: Bench, given: DirectRound): Promise<number> {
   const { url } = bench.stage.backEnd;
   await clearHistory(url);
+  freshOutput(bench.stage.backEnd);
   const { elapsedMs, colours } = await runDirect(bench, given);
   const found = judgeExecuted(await listExecuted(url), colours);
   bench.problems.push(...found.map((problem) => `bare arm: ${problem}`));
@@ -100,6 +102,7 @@ async function timeGateway(bench: Bench): Promise<number> {
   const { stage, context, count, figures, problems } = bench;
   const { service, backEnd, arm } = stage;
   await clearHistory(backEnd.url);
+  freshOutput(backEnd);
   const watch = watchCosts(service, backEnd.pid);
   const startedAt = nowMs();
   const submissions = await runWorkers({ workers: WORKERS, count }, (index) =>

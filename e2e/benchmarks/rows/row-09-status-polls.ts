@@ -19,6 +19,7 @@ export const statusPollsRow: Row = {
   title: 'status polls/s, one core for the gateway',
   peer: 'Node no-op endpoint',
   wantsReal: false,
+  seconds: { setup: 30, round: 45 },
   run,
 };
 

@@ -17,6 +17,7 @@ export const storedRequestsRow: Row = {
   title: 'status p99 with many requests stored',
   peer: 'the same with 1,000 stored',
   wantsReal: false,
+  seconds: { setup: 180, round: 30 },
   run,
 };
 

@@ -19,6 +19,7 @@ export const queuePositionRow: Row = {
   title: 'queue_position p99 with 100,000 waiting',
   peer: 'the same with 100; bare ComfyUI GET /queue at 10,000',
   wantsReal: true,
+  seconds: { setup: 60, round: 20 },
   run,
 };
 

@@ -17,6 +17,7 @@ export const enqueueRateRow: Row = {
   title: 'submits/s for rows 90,000 to 100,000 of a backlog',
   peer: 'rows 0 to 10,000 of it',
   wantsReal: false,
+  seconds: { setup: 20, round: 30 },
   run,
 };
 

@@ -23,6 +23,7 @@ export const eventStreamsRow: Row = {
   title: 'events: memory of an idle reader; one event to 5,000',
   peer: 'bare Node SSE',
   wantsReal: false,
+  seconds: { setup: 20, round: 30 },
   run,
 };
 

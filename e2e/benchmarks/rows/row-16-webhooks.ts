@@ -21,6 +21,7 @@ export const webhooksRow: Row = {
   title: 'webhooks/s signed and delivered; p99 with one of ten receivers hanging',
   peer: 'bare undici loop; the same without the hang',
   wantsReal: false,
+  seconds: { setup: 20, round: 40 },
   run,
 };
 

@@ -20,6 +20,7 @@ export const instanceProxyRow: Row = {
   title: 'instance proxy',
   peer: 'naive Node pipe',
   wantsReal: false,
+  seconds: { setup: 15, round: 25 },
   run,
 };
 
