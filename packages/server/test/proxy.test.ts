@@ -189,6 +189,10 @@ describe('prompts', () => {
       const requestId = await app.submit(other.deployment, {}, { token: other.token });
       const path = `/deployments/${other.deployment}/requests/${requestId}`;
       const status = async () => (await app.call(`${path}/status`, { token: other.token })).body['status'];
+      // Asked for only once it stands in line there: what comes later than the end of the first may well run later.
+      await until('the request to stand in line', async () => {
+        return (await post(own, 'free', { unload_models: true })).status === 409;
+      });
       await until('the request to run', async () => {
         if (answered === 0) await post(own, 'interrupt', {});
         return (await status()) === 'in_progress';
