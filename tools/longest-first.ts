@@ -1,0 +1,28 @@
+// The order of the test files: those known to take long begin first, so that no worker is left alone with one at the end.
+// Used by vitest.config.ts.
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+const LONG = [
+  'e2e/campaigns/crash.test.ts',
+  'packages/server/src/db/embedded.test.ts',
+  'e2e/campaigns/stop.test.ts',
+  'e2e/readme.test.ts',
+  'packages/server/test/replica-processes.test.ts',
+  'e2e/campaigns/faults.test.ts',
+  'packages/server/test/hostile-bodies.test.ts',
+  'packages/server/src/dispatch/take-in.test.ts',
+  'packages/server/test/scaling.test.ts',
+  'packages/server/test/simulator.test.ts',
+  'packages/server/test/every-code.test.ts',
+  'packages/server/test/tenancy.test.ts',
+];
+
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const index = LONG.findIndex((path) => moduleId.endsWith(path));
+      return index < 0 ? LONG.length : index;
+    };
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
