@@ -42,8 +42,10 @@ async function startTestPostgres(): Promise<TestPostgres> {
       throw error;
     },
   });
-  await makeTemplate(postgres.connection, EMPTY_TEMPLATE);
-  await makeTemplate(postgres.connection, MIGRATED_TEMPLATE);
+  // No test kills this server: no commit here needs to be on disk before it is answered. Those that do start their own.
+  await asAdmin(postgres.connection, 'alter role all set synchronous_commit = off');
+  await asAdmin(postgres.connection, `create database ${EMPTY_TEMPLATE}`);
+  await asAdmin(postgres.connection, `create database ${MIGRATED_TEMPLATE}`);
   const db = createDatabase({ connection: { ...postgres.connection, database: MIGRATED_TEMPLATE }, log });
   try {
     await migrate(db);
@@ -78,9 +80,9 @@ function isRunning(pid: number): boolean {
   }
 }
 
-async function makeTemplate(connection: ConnectionParts, name: string): Promise<void> {
+async function asAdmin(connection: ConnectionParts, text: string): Promise<void> {
   const admin = createDatabase({ connection, log, poolSize: 1 });
-  await admin.query({ ...sql.empty, text: `create database ${name} strategy file_copy` });
+  await admin.query({ ...sql.empty, text });
   await admin.stop();
 }
 

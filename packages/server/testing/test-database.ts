@@ -23,7 +23,8 @@ export async function createTestDatabase(template: 'migrated' | 'empty' = 'migra
   const server = (await reply.json()) as ConnectionParts;
   const name = `test_${crypto.randomUUID().slice(0, 8)}`;
   const from = template === 'migrated' ? MIGRATED_TEMPLATE : EMPTY_TEMPLATE;
-  await asAdmin(server, (admin) => runText(admin, `create database ${name} template ${from} strategy file_copy`));
+  // The copy of files would have a checkpoint write everybody's pages to the disk, twice.
+  await asAdmin(server, (admin) => runText(admin, `create database ${name} template ${from} strategy wal_log`));
   return {
     connection: { ...server, database: name },
     drop: () =>
