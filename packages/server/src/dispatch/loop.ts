@@ -10,7 +10,7 @@ import type { Lane } from './lane.ts';
 import { endRequest, perform, requeue } from './perform.ts';
 import { hasModels, placeByModels, suitsAhead } from './place-models.ts';
 import { findPlace, hasWaiting, leastBusy, listBusy, type PoolIndex } from './pool-index.ts';
-import { countOtherInstances, maxInstancesOf, mayRunOn } from './pools.ts';
+import { countLeasing, countOtherInstances, maxInstancesOf, mayRunOn } from './pools.ts';
 import { room, type Slots } from './slots.ts';
 
 const LEASE_PAUSE_MS = 1_000;
@@ -169,7 +169,7 @@ async function leaseAndPerform(board: Board, { request, slots, index }: Lease): 
   const { id, epoch, promptId = '' } = request;
   const wish = { requestId: id, epoch, instanceId: slots.instance.id, promptId, now: clock.now() };
   try {
-    const isLeased = await countLeasing(index, writes.lease(wish));
+    const isLeased = await countLeasing(board, index, writes.lease(wish));
     if (isLeased) return perform(board, { request, slots, isResumed: false });
     unhold(request, slots);
     await leaveLease(board, request);
@@ -177,15 +177,6 @@ async function leaseAndPerform(board: Board, { request, slots, index }: Lease): 
     if (request.phase === 'leased') unhold(request, slots);
     log.error({ requestId: id, ...describeError(error) }, 'a lease could not be taken');
     setTimeout(() => requeue(board, request), LEASE_PAUSE_MS).unref();
-  }
-}
-
-async function countLeasing<T>(index: PoolIndex, lease: Promise<T>): Promise<T> {
-  index.leasing += 1;
-  try {
-    return await lease;
-  } finally {
-    index.leasing -= 1;
   }
 }
 

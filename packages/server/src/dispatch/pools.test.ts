@@ -4,7 +4,7 @@ import { makeBoard } from '../../testing/make-board.ts';
 import { makeLiveRequest } from '../../testing/make-live-request.ts';
 import type { Pool } from '../deployments/pool.pure.ts';
 import { reserve } from './accept.ts';
-import { learnPool } from './pools.ts';
+import { countLeasing, learnPool, quitPool } from './pools.ts';
 import { learnRun } from './slots.ts';
 
 const d1: Pool = { key: 'deployment:d1', isScaled: true, fingerprint: 'v2' };
@@ -127,4 +127,18 @@ it('walks neither all instances nor all deployments for each run that ends', () 
   for (const request of given.slice(0, 100)) end(request);
   expect(given).toHaveLength(2 * many + 100);
   expect(looks).toBeLessThan(1_000);
+});
+
+it('forgets a pool that has nothing left, also when a lease was the last of it', async () => {
+  const { board, addInstance } = makeBoard({ pools: { d1 }, max: { d1: 1 } });
+  const slots = addInstance('i1', current);
+  const index = slots.pool;
+  if (index === undefined) throw new Error('it is in no pool');
+  let write: (isLeased: boolean) => void = () => undefined;
+  const written = countLeasing(board, index, new Promise<boolean>((resolve) => (write = resolve)));
+  quitPool(board, slots);
+  expect(board.indexes.has('deployment:d1')).toBe(true);
+  write(true);
+  await written;
+  expect(board.indexes.has('deployment:d1')).toBe(false);
 });

@@ -31,7 +31,19 @@ function openIndex(board: Board, key: string): PoolIndex {
 }
 
 function closeIfEmpty(board: Board, index: PoolIndex): void {
-  if (isEmpty(index) && index.key !== DEFAULT_POOL) board.indexes.delete(index.key);
+  if (index.key === DEFAULT_POOL || !isEmpty(index)) return;
+  if (board.indexes.get(index.key) === index) board.indexes.delete(index.key);
+}
+
+/** Nobody overtakes a request whose lease is being written. */
+export async function countLeasing<T>(board: Board, index: PoolIndex, lease: Promise<T>): Promise<T> {
+  index.leasing += 1;
+  try {
+    return await lease;
+  } finally {
+    index.leasing -= 1;
+    closeIfEmpty(board, index);
+  }
 }
 
 /** What the deployment's directory entry says, read just now. */

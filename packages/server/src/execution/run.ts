@@ -12,6 +12,7 @@ import { interruptUntilOver } from './interrupt.ts';
 import type { Cause } from './outcome.pure.ts';
 import { buildPrompt, loadPayload } from './prompt-body.ts';
 import { collectRun } from './run-outputs.ts';
+import { reportRun } from './run-report.pure.ts';
 import { type Settled, settle } from './settle.ts';
 import { findSilentOutputs, NO_SILENT_OUTPUTS, type SilentOutputs } from './silent-outputs.ts';
 import { beginProgress, tellFrame, tellPreview } from './tell-progress.ts';
@@ -228,7 +229,8 @@ function wishCause(wish: StopWish): Cause {
 
 async function judgeEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): Promise<Settled> {
   if (end.kind !== 'lost') markReached(deps, attempt.request);
-  reportEnd(deps, attempt, end);
+  const report = reportRun({ versionId: attempt.request.versionId, isResumed: attempt.isResumed }, end);
+  if (report) deps.reportRun(attempt.instance, report);
   switch (end.kind) {
     case 'success':
       crashPoint('after-run-over');
@@ -242,15 +244,6 @@ async function judgeEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): Pro
       if (end.isWorkerDead) deps.reportDeadWorker(attempt.instance, attempt.promptId);
       return { kind: 'lost', reason: end.reason };
   }
-}
-
-function reportEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): void {
-  const { instance, request } = attempt;
-  // One that was adopted and had never been sent says nothing of the instance.
-  if (end.kind === 'interrupted' || (attempt.isResumed && end.kind === 'lost' && end.isAbsent)) return;
-  const error = end.kind === 'error' ? `${end.error.exceptionType}: ${end.error.exceptionMessage}` : undefined;
-  const kind = end.kind === 'success' ? 'ok' : end.kind === 'error' ? 'failed' : 'lost';
-  deps.reportRun(instance, { kind, versionId: request.versionId, error });
 }
 
 // ComfyUI queued the good outputs and dropped the others silently. All or nothing: the caller asked for all of them.
