@@ -49,6 +49,7 @@ export async function openStage(
   };
 }
 
+export const POLL_MS = 20;
 const WARM_UP_MS = 5_000;
 const WARM_UP_REQUESTS = 800;
 
@@ -69,4 +70,19 @@ export async function submitAll(stage: Stage, context: RunContext, count: number
     const { submission } = await stage.arm.submitAndWait(stage.tenant(index), context.nextColour());
     return submission;
   });
+}
+
+/** The done-signal: a single poller. The last ones of each tenant tell, since each tenant's requests are run in order; sweeps
+ * ask all. */
+export async function pollToTheEnd(stage: Stage, submissions: readonly Submission[]): Promise<void> {
+  for (const tenant of stage.tenants) {
+    const last = submissions.filter((submission) => submission.tenant === tenant).slice(-10);
+    for (const submission of last.reverse()) {
+      while (!isOver(await stage.arm.status(submission))) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+}
+
+function isOver(status: string): boolean {
+  return status !== 'in_queue' && status !== 'in_progress';
 }

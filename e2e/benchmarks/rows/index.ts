@@ -1,6 +1,7 @@
 // The rows that exist, in the order they run. A new row is a file here and a line below.
 import type { Row } from '../row.ts';
 import { throughputRow } from './row-01-throughput.ts';
+import { cachedRow } from './row-02-cached.ts';
 import { manyInstancesRow } from './row-03-many-instances.ts';
 import { addedLatencyRow } from './row-04-added-latency.ts';
 import { dispatchLatencyRow } from './row-05-dispatch-latency.ts';
@@ -22,6 +23,7 @@ import { coldStartRow } from './row-20-cold-start.ts';
 
 export const ROWS: readonly Row[] = [
   throughputRow,
+  cachedRow,
   manyInstancesRow,
   addedLatencyRow,
   dispatchLatencyRow,

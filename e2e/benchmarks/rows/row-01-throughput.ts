@@ -2,15 +2,13 @@
 import { clearHistory, freshOutput, listExecuted } from '../back-end.ts';
 import { type Costs, costMeasures, noCosts, watchCosts } from '../costs.ts';
 import { type DirectArm, openDirectArm } from '../direct-arm.ts';
-import type { Submission } from '../gateway-arm.ts';
 import type { Row, RowResult, RunContext } from '../row.ts';
-import { openStage, type Stage, submitAll, warmUp } from '../stage.ts';
+import { openStage, POLL_MS, pollToTheEnd, type Stage, submitAll, warmUp } from '../stage.ts';
 import { nowMs } from '../statistics.ts';
 import { judgeExecuted, sweepGateway } from '../sweep.ts';
 import { runWorkers } from '../workers.ts';
 
 const WORKERS = 16;
-const POLL_MS = 20;
 
 export const throughputRow: Row = {
   number: 1,
@@ -113,20 +111,6 @@ async function timeGateway(bench: Bench): Promise<number> {
   watch.end(figures.costs, count);
   problems.push(...(await sweepGateway({ arm, backEndUrl: backEnd.url, submissions })));
   return count / (elapsedMs / 1_000);
-}
-
-// A single poller: the last ones of each tenant tell, since each tenant's requests are run in order; the sweep asks all.
-async function pollToTheEnd(stage: Stage, submissions: readonly Submission[]): Promise<void> {
-  for (const tenant of stage.tenants) {
-    const last = submissions.filter((submission) => submission.tenant === tenant).slice(-10);
-    for (const submission of last.reverse()) {
-      while (!isOver(await stage.arm.status(submission))) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-  }
-}
-
-function isOver(status: string): boolean {
-  return status !== 'in_queue' && status !== 'in_progress';
 }
 
 function report({ stage, count, figures, problems }: Bench): RowResult {
