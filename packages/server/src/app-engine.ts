@@ -16,7 +16,7 @@ import { createDeadlines } from './dispatch/deadlines.ts';
 import { createDispatcher } from './dispatch/dispatcher.ts';
 import { WATCH_TIMES } from './execution/watch.ts';
 import { createInputCache } from './files/input-cache.ts';
-import { createDiskStore } from './files/stores/disk.ts';
+import type { Storage } from './files/storage.ts';
 import { recordInstanceEvents } from './instances/record-events.ts';
 import { createSafeFetch } from './net/safe-fetch.ts';
 import { endRefused } from './requests/end-refused.ts';
@@ -50,7 +50,7 @@ export interface AppBase {
   readonly newId: () => string;
   readonly location: OpenedDatabase['location'];
   readonly db: Database;
-  readonly filesDir: string;
+  readonly storage: Storage;
   /** Undefined when this service is alone on its database. */
   readonly replicas: Replicas | undefined;
 }
@@ -58,9 +58,8 @@ export interface AppBase {
 export type AppEngine = ReturnType<typeof createEngine>;
 
 export function createEngine(base: AppBase) {
-  const { config, version, overrides, clock, log, newId, db, filesDir, location } = base;
+  const { config, version, overrides, clock, log, newId, db, storage, location } = base;
   const waker = createWaker<'deployments'>();
-  const storage = createDiskStore({ dir: filesDir });
   const inputCache = createInputCache({ storage, now: () => clock.now() });
   const safeFetch =
     overrides.safeFetch ??

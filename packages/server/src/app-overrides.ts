@@ -1,6 +1,7 @@
-// What a test of the whole service replaces: time, the back ends, the way out to the internet.
+// What a test of the whole service replaces: time, the back ends, the storage, the way out to the internet.
 import type { OpenedDatabase } from './db/open-database.ts';
 import type { WatchTimes } from './execution/watch.ts';
+import type { Storage } from './files/storage.ts';
 import type { Provider } from './instances/provider.ts';
 import type { createStaticProvider } from './instances/providers/static.ts';
 import type { SafeFetch } from './net/safe-fetch.ts';
@@ -8,7 +9,7 @@ import type { Clock } from './telemetry/clock.ts';
 import type { Log } from './telemetry/log.ts';
 import type { WebhookTimes } from './webhooks/schedule.pure.ts';
 
-/** What a test replaces: time, the back ends, the way out to the internet. */
+/** What a test replaces: time, the back ends, the storage, the way out to the internet. */
 export interface AppOverrides {
   readonly clock?: Clock;
   readonly log?: Log;
@@ -16,6 +17,7 @@ export interface AppOverrides {
     db: Parameters<typeof createStaticProvider>[0]['db'];
     newId: () => string;
   }) => Provider[];
+  readonly storage?: Storage;
   readonly safeFetch?: SafeFetch;
   readonly watchTimes?: WatchTimes;
   readonly webhookTimes?: WebhookTimes;

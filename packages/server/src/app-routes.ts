@@ -152,6 +152,7 @@ function registerRequests(routes: RouteServer<Account>, parts: AppParts): void {
     lookup,
     events: parts.events,
     storage: parts.storage,
+    presignedUrlSeconds: config.presignedUrlSeconds,
     cancelledWord: config.cancelledWord,
     position: dispatcher.position,
     stop: dispatcher.stopRequest,

@@ -2,7 +2,6 @@
 // app-door.ts what callers meet, brain.ts begins what one replica does for all; here is the order in which they start, whose
 // reverse is the stop. run-server.ts and tests call it.
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { ensureFirstAccount } from './accounts/first-account.ts';
 import { createAppDoor } from './app-door.ts';
 import { createEngine } from './app-engine.ts';
@@ -16,6 +15,7 @@ import { migrateJobs } from './db/jobs.ts';
 import { migrate } from './db/migrate.ts';
 import { type OpenedDatabase, openDatabase } from './db/open-database.ts';
 import { persist } from './db/persist.ts';
+import { openStorage } from './files/open-storage.ts';
 import { closeHttpServer } from './http/server.ts';
 import { systemClock } from './telemetry/clock.ts';
 import { createLog } from './telemetry/log.ts';
@@ -52,8 +52,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
   const log = overrides.log ?? createLog(config.logLevel);
   const newId = createIdSource(() => Date.now());
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  const filesDir = join(config.dataDir, 'files');
-  mkdirSync(filesDir, { recursive: true });
+  const storage = overrides.storage ?? (await openStorage(config.storage));
 
   const fence = createFence({ replicaId: newId(), onDeposed: onFatal });
   const { dataDir, databaseUrl } = config;
@@ -75,7 +74,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
       onElected: () => void brain.start().catch(onFatal),
       onDeposed: onFatal,
     });
-  const base = { config, version, overrides, emulatorCommand, clock, log, newId, location, db, filesDir, replicas };
+  const base = { config, version, overrides, emulatorCommand, clock, log, newId, location, db, storage, replicas };
   const engine = createEngine(base);
   const { fleet, live, writes, webhooks, billing } = engine;
   const brain = createBrain(base, engine);
@@ -127,6 +126,7 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     await replicas?.leader.stop();
     await db.stop();
     await opened.stop();
+    storage.close();
     await stopTraces();
   }
   let stopping: Promise<void> | undefined;

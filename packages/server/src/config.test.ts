@@ -25,10 +25,28 @@ function problemsOf(env: Record<string, string>, args: StartArgs = {}): string[]
 }
 
 describe('settings', () => {
-  it('that are not served yet are named, so that nobody relies on them', () => {
-    expect(listWithoutEffect({ STORAGE_URL: 's3://pictures', COMFLEET_PUBLIC_URL: '', PORT: '1' })).toEqual([
-      'STORAGE_URL is set and has no effect yet in this version.',
+  it('of the storage: a folder or a bucket, and what is wrong with it without what is secret', () => {
+    const storage = (STORAGE_URL: string) => {
+      const read = readConfig({ STORAGE_URL }, {}, cwd);
+      return read.kind === 'ok' ? read.config.storage : read.problems;
+    };
+    expect(storage('')).toEqual({ kind: 'disk', dir: join(cwd, '.comfleet', 'files') });
+    expect(storage('file:pictures')).toEqual({ kind: 'disk', dir: join(cwd, 'pictures') });
+    expect(storage('file:///srv/pictures')).toEqual({ kind: 'disk', dir: '/srv/pictures' });
+    const s3 = { kind: 's3', bucket: 'b-1', prefix: '', region: undefined, endpoint: undefined, pathStyle: false };
+    expect(storage('s3://b-1')).toEqual(s3);
+    expect(storage('s3://b-1/a/b/?region=eu-west-1')).toEqual({ ...s3, prefix: 'a/b/', region: 'eu-west-1' });
+    const own = { ...s3, endpoint: 'http://127.0.0.1:9000', region: 'us-east-1', pathStyle: true };
+    expect(storage('s3://b-1?endpoint=http://127.0.0.1:9000')).toEqual(own);
+    expect(storage('s3://b-1?endpoint=http://127.0.0.1:9000&path_style=false')).toEqual({ ...own, pathStyle: false });
+    expect(storage('s3://key:secret@b-1/../x y?regoin=a&endpoint=nas&path_style=yes')).toEqual([
+      expect.stringContaining('STORAGE_URL: keys do not belong in the URL: set AWS_ACCESS_KEY_ID'),
+      expect.stringContaining('STORAGE_URL: "x%20y" is no prefix'),
+      'STORAGE_URL: regoin: unknown; it knows region, endpoint, path_style',
+      expect.stringContaining('STORAGE_URL: endpoint: expected a URL'),
+      'STORAGE_URL: path_style: expected true or false',
     ]);
+    expect(storage('gs://b-1')).toEqual([expect.stringContaining('STORAGE_URL: expected file:<folder> or s3://')]);
   });
 
   it('that are none are named with the nearest one', () => {
@@ -126,7 +144,7 @@ describe('settings', () => {
   it('in a file that no setting has are a problem, with the one that was meant', () => {
     writeFileSync(
       join(cwd, 'comfleet.config.json'),
-      '{"COMFLEET_RETENTION_DAY": 3, "hardwear": [], "STORAGE_URL": "s3://b"}',
+      '{"COMFLEET_RETENTION_DAY": 3, "hardwear": [], "STORAGE_URL": "s3://pictures"}',
     );
     expect(problemsOf({})).toEqual([
       'comfleet.config.json: unknown key "COMFLEET_RETENTION_DAY" (did you mean "COMFLEET_RETENTION_DAYS"?)',

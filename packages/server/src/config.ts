@@ -1,8 +1,9 @@
 // Environment, configuration file and command line → one frozen Config. The only reader of process.env but for crash points.
 // Every bad value is reported at once; settings.ts has the list.
-import { isAbsolute, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type HardwareCatalogue, listNearest } from '@comfleet/api';
 import { createReader, isAddressBlock, isHostPort, readConfigFile } from './config-reader.ts';
+import { readStorageUrl, type StorageSettings } from './files/storage-url.ts';
 import { readCatalogue } from './hardware-catalogue.ts';
 import { readProviders } from './hardware-providers.ts';
 import type { ProviderSettings } from './instances/provider-settings.ts';
@@ -10,8 +11,6 @@ import { isPolicyEntry, type Policy, readPolicy } from './proxy/policy.pure.ts';
 import { SETTINGS } from './settings.ts';
 import { readTracesWish, type TracesWish } from './telemetry/traces-wish.pure.ts';
 
-/** Settings of the contract that this version does not serve yet: said at the start, so that nobody relies on them. */
-const NOT_SERVED_YET: readonly string[] = ['STORAGE_URL'];
 /** Ours, and read elsewhere: by the example clients, the tests, the fuzzer and the crash campaign. */
 const OTHERS: ReadonlySet<string> = new Set([
   'COMFLEET_URL',
@@ -21,26 +20,26 @@ const OTHERS: ReadonlySet<string> = new Set([
   'COMFLEET_CRASH_AT',
 ]);
 
-/** What is set and does nothing, in words: settings of a later version, and names that are none. */
+/** What is set and does nothing, in words. */
 export function listWithoutEffect(env: Env): string[] {
   const names = SETTINGS.map(({ name }) => name);
-  const unserved = NOT_SERVED_YET.filter((name) => (env[name] ?? '') !== '');
   const unknown = Object.keys(env).filter(
     (name) => name.startsWith('COMFLEET_') && !names.includes(name) && !OTHERS.has(name),
   );
-  return [
-    ...unserved.map((name) => `${name} is set and has no effect yet in this version.`),
-    ...unknown.map((name) => {
-      const [nearest] = listNearest(name, names, 1);
-      return `${name} is set and is no setting.${nearest === undefined ? '' : ` Did you mean ${nearest}?`}`;
-    }),
-  ];
+  return unknown.map((name) => {
+    const [nearest] = listNearest(name, names, 1);
+    return `${name} is set and is no setting.${nearest === undefined ? '' : ` Did you mean ${nearest}?`}`;
+  });
 }
 
 export interface Config {
   readonly port: number;
   readonly host: string;
   readonly dataDir: string;
+  readonly storage: StorageSettings;
+  /** How long a signed URL of the storage is good; 0: files come through this service. */
+  readonly presignedUrlSeconds: number;
+  readonly inputCacheBytes: number;
   readonly adminToken: string | undefined;
   readonly publicUrl: string | undefined;
   readonly allowedHosts: readonly string[];
@@ -92,14 +91,18 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** Reads every setting; `cwd` is where relative paths and `comfleet.config.json` are looked up. */
 export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult {
-  const file = readConfigFile(cwd, [...SETTINGS.map(({ name }) => name), ...NOT_SERVED_YET]);
+  const file = readConfigFile(
+    cwd,
+    SETTINGS.map(({ name }) => name),
+  );
   const reader = createReader(env, file);
   const { problems } = reader;
-  const dataDir = args.dataDir ?? reader.text('COMFLEET_DATA') ?? './.comfleet';
+  const dataDir = resolve(cwd, args.dataDir ?? reader.text('COMFLEET_DATA') ?? './.comfleet');
   const config: Config = {
     port: args.port ?? reader.number('PORT', 7788, { min: 0, max: 65_535, whole: true }),
     host: args.host ?? reader.text('HOST') ?? '127.0.0.1',
-    dataDir: isAbsolute(dataDir) ? dataDir : resolve(cwd, dataDir),
+    dataDir,
+    ...readStorage(reader, { cwd, dataDir }),
     adminToken: reader.matching('COMFLEET_ADMIN_TOKEN', /^[\x21-\x7e]{16,200}$/, '16 to 200 visible ASCII characters'),
     publicUrl: reader.url('COMFLEET_PUBLIC_URL', ['http:', 'https:'])?.replace(/\/+$/, ''),
     allowedHosts: reader.list('COMFLEET_ALLOWED_HOSTS'),
@@ -138,6 +141,18 @@ export function readConfig(env: Env, args: StartArgs, cwd: string): ConfigResult
     ),
   };
   return problems.length > 0 ? { kind: 'bad', problems } : { kind: 'ok', config: Object.freeze(config) };
+}
+
+function readStorage(reader: ReturnType<typeof createReader>, { cwd, dataDir }: { cwd: string; dataDir: string }) {
+  const files: StorageSettings = { kind: 'disk', dir: join(dataDir, 'files') };
+  const text = reader.text('STORAGE_URL');
+  const read = text === undefined ? files : readStorageUrl(text, cwd);
+  if ('problems' in read) reader.problems.push(...read.problems.map((problem) => `STORAGE_URL: ${problem}`));
+  return {
+    storage: 'problems' in read ? files : read,
+    presignedUrlSeconds: reader.number('COMFLEET_PRESIGNED_URL_SECONDS', 0, { min: 0, max: 604_800, whole: true }),
+    inputCacheBytes: reader.number('COMFLEET_INPUT_CACHE_BYTES', 10 * 1024 ** 3, { min: 0, whole: true }),
+  };
 }
 
 function readHttp(reader: ReturnType<typeof createReader>) {

@@ -16,6 +16,23 @@ export const SETTINGS: readonly Setting[] = [
     default: './.comfleet',
     what: 'folder of the embedded database, the files and the admin token',
   },
+  {
+    name: 'STORAGE_URL',
+    default: 'file: in the data directory',
+    what: 'where files are kept: `s3://bucket/prefix?region=…&endpoint=…&path_style=…` or `file:<folder>`',
+  },
+  {
+    name: 'COMFLEET_PRESIGNED_URL_SECONDS',
+    default: '0',
+    unit: 'seconds',
+    what: 'downloads are sent on to URLs of the S3 storage that are good for so long; 0 passes the bytes through this service',
+  },
+  {
+    name: 'COMFLEET_INPUT_CACHE_BYTES',
+    default: '10737418240',
+    unit: 'bytes',
+    what: 'kept of media inputs; those that were not used for longest go first, never one that a request still needs',
+  },
   { name: 'COMFLEET_ADMIN_TOKEN', default: 'made at the first start', what: "the first account's token" },
   { name: 'COMFLEET_PUBLIC_URL', default: 'from the request on loopback', what: 'what URLs in answers begin with' },
   {

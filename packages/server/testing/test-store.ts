@@ -1,8 +1,9 @@
-// The law every Storage obeys; each store's test calls it with a way to make an empty one.
+// The law every Storage obeys; each store's test calls it with a way to make an empty one, which all of it shares: keys are
+// each test's own.
 import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Listed, type Storage, StorageError } from '../src/files/storage.ts';
 
 export interface MadeStore {
@@ -52,11 +53,11 @@ export function testStore(name: string, make: () => Promise<MadeStore>): void {
     let made: MadeStore;
     let storage: Storage;
 
-    beforeEach(async () => {
+    beforeAll(async () => {
       made = await make();
       storage = made.storage;
     });
-    afterEach(() => made.destroy());
+    afterAll(() => made.destroy());
 
     it.each([0, 1, 4_099, 4_100, 4_101, 65_536, 65_537, 3_000_000])(
       '%i bytes come back as they went in',
@@ -101,6 +102,14 @@ export function testStore(name: string, make: () => Promise<MadeStore>): void {
       expect([await storage.has('k'), await storage.open('k')]).toEqual([false, undefined]);
     });
 
+    it('many are removed at once, and what is not among them stays', async () => {
+      const keys = ['many-1', 'many-2', 'many-3'];
+      for (const key of [...keys, 'many-4']) await storage.put(key, Buffer.from(key), NO_LIMIT);
+      await storage.removeAll([...keys, 'many-0']);
+      await storage.removeAll([]);
+      expect((await listed(storage, 'many-')).map(({ key }) => key)).toEqual(['many-4']);
+    });
+
     it('a move renames, over what is there as well', async () => {
       await storage.put('from', Buffer.from('new'), NO_LIMIT);
       await storage.put('to', Buffer.from('old'), NO_LIMIT);
@@ -124,18 +133,18 @@ export function testStore(name: string, make: () => Promise<MadeStore>): void {
           throw new Error('reset');
         })(),
       );
-      expect(await kindOf(storage.put('k', broken, NO_LIMIT))).toBe('source');
-      expect(await storage.has('k')).toBe(false);
+      expect(await kindOf(storage.put('broken', broken, NO_LIMIT))).toBe('source');
+      expect(await storage.has('broken')).toBe(false);
     });
 
     it('a put can be given up while its source hangs, and its source is closed', async () => {
       const controller = new AbortController();
       const hanging = new Readable({ read() {} });
       hanging.push('half');
-      const put = kindOf(storage.put('k', hanging, { ...NO_LIMIT, signal: controller.signal }));
+      const put = kindOf(storage.put('hanging', hanging, { ...NO_LIMIT, signal: controller.signal }));
       controller.abort();
       expect(await put).toBe('aborted');
-      expect([hanging.destroyed, await storage.has('k')]).toEqual([true, false]);
+      expect([hanging.destroyed, await storage.has('hanging')]).toEqual([true, false]);
     });
 
     it('a listing finds exactly the keys with a prefix', async () => {

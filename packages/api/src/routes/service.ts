@@ -30,6 +30,7 @@ const FILE_HEADERS = {
 const FILE_REPLIES = {
   200: { description: 'The whole file.', contentType: '*/*', headers: FILE_HEADERS },
   206: { description: 'The range asked for.', contentType: '*/*', headers: FILE_HEADERS },
+  302: { description: 'The bytes are at the URL in Location for a while (COMFLEET_PRESIGNED_URL_SECONDS).' },
   304: { description: 'The caller has these bytes already.' },
   416: { description: 'The range lies outside the file.' },
 } as const;

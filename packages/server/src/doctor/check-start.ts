@@ -1,11 +1,12 @@
 // The quick checks that a start does before anything else: what fails would fail later, and one by one. Called by
 // run-server.ts, and by run-doctor.ts as its first part.
-import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import { persist } from '../db/persist.ts';
 import { checkStorage } from '../files/check-storage.ts';
-import { createDiskStore } from '../files/stores/disk.ts';
+import { describeStorage, openStorage } from '../files/open-storage.ts';
+import type { Storage } from '../files/storage.ts';
+import type { StorageSettings } from '../files/storage-url.ts';
 import { checkDataDir } from './check-data-dir.ts';
 import { checkDatabase } from './check-database.ts';
 import { type Finding, fail, messageOf, ok, warn } from './finding.ts';
@@ -23,22 +24,30 @@ export async function checkStart(config: Config, databaseWithinMs: number): Prom
   return [
     ...settings,
     ...folder,
-    ...(isUsable ? await checkFiles(dataDir) : []),
-    ...(config.databaseUrl === undefined ? [] : await checkUrl(config.databaseUrl, databaseWithinMs)),
+    ...(isUsable ? await checkFiles(config.storage) : []),
+    ...(config.databaseUrl === undefined ? [] : await checkUrl(config, config.databaseUrl, databaseWithinMs)),
   ];
 }
 
-async function checkFiles(dataDir: string): Promise<Finding[]> {
-  const problems = await checkStorage(createDiskStore({ dir: join(dataDir, 'files') }));
-  if (problems.length > 0) return problems.map((problem) => fail(FILE_STORAGE, problem));
-  return [ok(FILE_STORAGE, 'a file can be written, read and removed')];
+async function checkFiles(settings: StorageSettings): Promise<Finding[]> {
+  let storage: Storage | undefined;
+  try {
+    storage = await openStorage(settings);
+    const problems = await checkStorage(storage);
+    if (problems.length > 0) return problems.map((problem) => fail(FILE_STORAGE, problem));
+  } catch (error) {
+    return [fail(FILE_STORAGE, `${messageOf(error)}.`)];
+  } finally {
+    storage?.close();
+  }
+  return [ok(FILE_STORAGE, `a file can be written, read and removed in ${describeStorage(settings)}`)];
 }
 
-async function checkUrl(url: string, withinMs: number): Promise<Finding[]> {
+async function checkUrl({ storage }: Config, url: string, withinMs: number): Promise<Finding[]> {
   try {
     const { findings, services } = await persist(() => checkDatabase(url), { withinMs });
-    if (services === 0) return findings;
-    const says = `${services} other services use this database: all of them need the same folder of files, by a file system that they share.`;
+    if (services === 0 || storage.kind !== 'disk') return findings;
+    const says = `${services} other services use this database: all of them need the same folder of files, by a file system that they share, or the same bucket (STORAGE_URL).`;
     return [...findings, warn(FILE_STORAGE, says)];
   } catch (error) {
     const cause = isDatabaseUnavailable(error) ? error.cause : error;

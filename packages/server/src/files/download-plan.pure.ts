@@ -94,11 +94,15 @@ function wantsPart(ask: DownloadAsk, file: Downloadable, etag: string): boolean 
   return Date.parse(condition) === Math.floor(file.modifiedAtMs / 1_000) * 1_000;
 }
 
+export function dispositionOf({ contentType, filename }: Downloadable): string {
+  const mime = contentType.replace(/;.*$/s, '').trim().toLowerCase();
+  return contentDisposition(INLINE.has(mime) ? 'inline' : 'attachment', filename);
+}
+
 function commonHeaders(file: Downloadable, etag: string): Record<string, string> {
-  const mime = file.contentType.replace(/;.*$/s, '').trim().toLowerCase();
   return {
     'content-type': file.contentType,
-    'content-disposition': contentDisposition(INLINE.has(mime) ? 'inline' : 'attachment', file.filename),
+    'content-disposition': dispositionOf(file),
     etag,
     'last-modified': new Date(file.modifiedAtMs).toUTCString(),
     'accept-ranges': 'bytes',

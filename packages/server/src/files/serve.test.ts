@@ -33,7 +33,7 @@ async function textOf(reply: FileReply): Promise<string | undefined> {
 it.each(['inline', 'stored'] as const)('an %s file is sent whole, in part, or not at all', async (place) => {
   const file = await store(place);
   const ask = (headers: Record<string, string>, method = 'GET') =>
-    sendStoredFile({ storage }, file, { method, headers });
+    sendStoredFile({ storage, presignedUrlSeconds: 0 }, file, { method, headers });
   expect(await textOf(await ask({}))).toBe('0123456789');
   expect(await textOf(await ask({ range: 'bytes=2-4' }))).toBe('234');
   expect(await textOf(await ask({ range: 'bytes=-1' }))).toBe('9');
@@ -45,10 +45,39 @@ it.each(['inline', 'stored'] as const)('an %s file is sent whole, in part, or no
 it('a row without its bytes is missing, not an empty answer', async () => {
   const file = await store('stored');
   await storage.remove('k');
-  expect(await sendStoredFile({ storage }, file, { method: 'GET', headers: {} })).toEqual({ kind: 'missing' });
+  expect(await sendStoredFile({ storage, presignedUrlSeconds: 0 }, file, { method: 'GET', headers: {} })).toEqual({
+    kind: 'missing',
+  });
 });
 
 it('bytes of another size than the row says are missing too', async () => {
   const file = await store('stored', 11);
-  expect(await sendStoredFile({ storage }, file, { method: 'GET', headers: {} })).toEqual({ kind: 'missing' });
+  expect(await sendStoredFile({ storage, presignedUrlSeconds: 0 }, file, { method: 'GET', headers: {} })).toEqual({
+    kind: 'missing',
+  });
+});
+
+it('with signed URLs a stored file is answered with one, as long as it is there; what needs no bytes is answered here', async () => {
+  const file = await store('stored');
+  const signed: unknown[] = [];
+  const sign: Storage['sign'] = async (key, as) => {
+    signed.push([key, as]);
+    return 'https://storage.example/k?signature';
+  };
+  const deps = { storage: { ...storage, sign }, presignedUrlSeconds: 60 };
+  const ask = (headers: Record<string, string>, method = 'GET', of = file) =>
+    sendStoredFile(deps, of, { method, headers });
+  const headers = {
+    location: 'https://storage.example/k?signature',
+    'cache-control': 'no-store',
+    'content-length': '0',
+  };
+  expect(await ask({ range: 'bytes=2-4' })).toEqual({ kind: 'reply', status: 302, headers, body: undefined });
+  const as = { contentType: 'image/png', contentDisposition: 'inline; filename="x.png"', forSeconds: 60 };
+  expect(signed).toEqual([['k', as]]);
+  expect(await ask({}, 'HEAD')).toMatchObject({ status: 200 });
+  expect(await ask({ 'if-none-match': '*' })).toMatchObject({ status: 304 });
+  expect(await ask({}, 'GET', await store('inline'))).toMatchObject({ status: 200 });
+  await storage.remove('k');
+  expect(await ask({})).toEqual({ kind: 'missing' });
 });

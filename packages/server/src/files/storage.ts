@@ -30,13 +30,26 @@ export interface Listed {
   modifiedAtMs: number;
 }
 
+/** What a reader is told by whoever hands out the bytes. */
+export interface SignedAs {
+  readonly contentType: string;
+  readonly contentDisposition: string;
+  readonly forSeconds: number;
+}
+
 export interface Storage {
+  /** Whether a put shows whole or not at all; else a crash half-way may leave a part of the bytes under the key. */
+  readonly isAtomic: boolean;
   put(key: string, source: Readable | Buffer, options: PutOptions): Promise<Stored>; // durable when it resolves
   open(key: string, range?: ByteRange): Promise<Opened | undefined>;
   move(from: string, to: string): Promise<void>; // durable names for bytes whose hash was not known beforehand
   remove(key: string): Promise<void>; // quiet when there is nothing
+  removeAll(keys: readonly string[]): Promise<void>; // the same for many
+  removeUnfinished(olderThanMs: number): Promise<number>; // what puts that were cut off left behind
   has(key: string): Promise<boolean>;
   list(prefix: string): AsyncIterable<Listed>; // for the sweeps that remove what no row names
+  sign?(key: string, as: SignedAs): Promise<string>; // a URL by which anybody reads the bytes for a while
+  close(): void;
 }
 
 // full: no room left, refuse new work. unavailable: the store is down, try again. source: what was to be stored broke.

@@ -3,8 +3,7 @@ import { createHash } from 'node:crypto';
 import { ApiError, IDEMPOTENCY_KEY_CHARACTERS, validationError, WAIT_SECONDS_MAX } from '@comfleet/api';
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import { parseOutputPath } from '../files/output-name.pure.ts';
-import { sendStoredFile } from '../files/serve.ts';
-import type { Storage } from '../files/storage.ts';
+import { type ServeDeps, sendStoredFile } from '../files/serve.ts';
 import { readBodyHolding } from '../http/read-body.ts';
 import type { AccountCall, Call, Caller, RouteServer } from '../http/serve-route.ts';
 import { contextOfCall } from '../http/trace-server.ts';
@@ -31,10 +30,9 @@ import {
   viewSubmit,
 } from './view.pure.ts';
 
-interface Deps extends SubmitDeps, CancelDeps {
+interface Deps extends SubmitDeps, CancelDeps, ServeDeps {
   readonly lookup: RequestLookup;
   readonly events: EventsHub;
-  readonly storage: Storage;
   readonly cancelledWord: ViewContext['cancelledWord'];
   readonly position: (request: LiveRequest) => number | undefined;
   /** Resolves once the request has ended, or after the time. */
@@ -166,7 +164,7 @@ async function openFile(deps: Deps, call: Call) {
     ? { kind: 'inline' as const, bytes: row.content }
     : { kind: 'stored' as const, key: row.storage_key ?? '' };
   const reply = await sendStoredFile(
-    { storage: deps.storage },
+    deps,
     {
       sizeBytes: row.size_bytes,
       sha256: row.sha256,

@@ -231,12 +231,19 @@ export function createDiskStore({ dir }: { dir: string }): Storage {
     }
   }
 
+  const remove = async (key: string) => orStorageError(rm(pathOf(key), { force: true }));
   return {
+    isAtomic: false,
     put,
     open: async (key, range) => openDisk(pathOf(key), range),
     move: async (from, to) => orStorageError(moveDurably(pathOf(from), pathOf(to))),
-    remove: async (key) => orStorageError(rm(pathOf(key), { force: true })),
+    remove,
+    async removeAll(keys) {
+      for (const key of keys) await remove(key); // one by one: deletes crowd out the writes of others
+    },
+    removeUnfinished: async () => 0, // nothing but the file itself, which the sweeps find
     has: (key) => orStorageError(isThere(pathOf(key))),
     list: (prefix) => listDisk(root, prefix),
+    close: () => undefined,
   };
 }
