@@ -24,9 +24,9 @@ function u32(value: number): Buffer {
 describe('text frames', () => {
   test('a frame of a million small values is not taken apart', () => {
     const output = `{"node":"2","output":{"text":[${'{},'.repeat(1_000_000)}1]}}`;
-    const startedAt = performance.now();
+    const before = process.cpuUsage();
     expect(decode(`{"type": "executed", "data": ${output}}`)).toMatchObject({ type: 'malformed' });
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(process.cpuUsage(before).user / 1_000).toBeLessThan(500);
     const text = JSON.stringify('a,[{'.repeat(1_000_000));
     expect(decode(`{"type": "executed", "data": {"node":"2","output":{"text":[${text}]}}}`).type).toBe('executed');
   });

@@ -53,21 +53,24 @@ describe('a submit that asks for an error', () => {
     expect((await empty().call(`/deployments/${deploymentId}`)).body).toMatchObject({ is_enabled: true });
   });
 
-  it.each(places('result'))('is accepted and ends with %i in its result, without an instance', async (code) => {
-    const deploymentId = await empty().createDeployment();
-    const requestId = await accepted(submit(empty(), deploymentId, `${code};in=result;after=400ms`));
-    const words = await followStatus(empty(), deploymentId, requestId);
-    expect(words).toEqual(['in_queue', ...(BEHAVIOURS[code].isRun ? ['in_progress'] : []), 'completed']);
-    const { body: result } = await empty().result(deploymentId, requestId);
-    if (code === 200001) {
-      expect(result).toMatchObject({ status: 'succeeded', error: [{ errorCode: 200001 }] });
-      expect(JSON.stringify(result['outputs'])).toMatch(/"filename":"[^"]+"/);
-      expect(JSON.stringify(result['outputs'])).not.toContain('"url"');
-    } else expect(expectFailed(result, code).details).toContain('Simulated');
-    expect(Object.hasOwn(result, 'instance_id')).toBe(BEHAVIOURS[code].isRun === true);
-  });
+  it.concurrent.each(places('result'))(
+    'is accepted and ends with %i in its result, without an instance',
+    async (code) => {
+      const deploymentId = await empty().createDeployment();
+      const requestId = await accepted(submit(empty(), deploymentId, `${code};in=result;after=400ms`));
+      const words = await followStatus(empty(), deploymentId, requestId);
+      expect(words).toEqual(['in_queue', ...(BEHAVIOURS[code].isRun ? ['in_progress'] : []), 'completed']);
+      const { body: result } = await empty().result(deploymentId, requestId);
+      if (code === 200001) {
+        expect(result).toMatchObject({ status: 'succeeded', error: [{ errorCode: 200001 }] });
+        expect(JSON.stringify(result['outputs'])).toMatch(/"filename":"[^"]+"/);
+        expect(JSON.stringify(result['outputs'])).not.toContain('"url"');
+      } else expect(expectFailed(result, code).details).toContain('Simulated');
+      expect(Object.hasOwn(result, 'instance_id')).toBe(BEHAVIOURS[code].isRun === true);
+    },
+  );
 
-  it.each(places('status'))('runs, and its status answers %i as often as was asked', async (code) => {
+  it.concurrent.each(places('status'))('runs, and its status answers %i as often as was asked', async (code) => {
     const deploymentId = await app().createDeployment();
     const requestId = await accepted(submit(app(), deploymentId, `${code};in=status;times=2`));
     for (let count = 0; count < 2; count += 1) {

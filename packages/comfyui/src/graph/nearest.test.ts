@@ -27,10 +27,10 @@ test('the closest names come first, whatever their case, and far ones not at all
 });
 
 test('a hostile name costs little', () => {
-  const startedAt = performance.now();
+  const before = process.cpuUsage();
   nearestNames(
     'x'.repeat(1_000_000),
     Array.from({ length: 20_000 }, (_, index) => `x${index}`.repeat(100)),
   );
-  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  expect(process.cpuUsage(before).user / 1_000).toBeLessThan(1_000);
 });

@@ -96,16 +96,16 @@ test('ten thousand unknown names are refused quickly', () => {
   const graph = Object.fromEntries(
     Array.from({ length: 5_000 }, (_, index) => [`nade${index}`, { class_type: 'X', inputs: {} }]),
   );
-  const startedAt = performance.now();
+  const before = process.cpuUsage();
   expect(applyOverrides(graph, overrides, info)).toHaveProperty('problems');
-  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  expect(process.cpuUsage(before).user / 1_000).toBeLessThan(2_000);
 });
 
 test('ten thousand unknown inputs of one node are refused quickly', () => {
   const inputs = Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`input${index}`, 1]));
-  const startedAt = performance.now();
+  const before = process.cpuUsage();
   expect(problems({ '1': { inputs } })).toHaveLength(10_000);
-  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  expect(process.cpuUsage(before).user / 1_000).toBeLessThan(2_000);
 });
 
 test('a linked widget takes a literal, a big one digit for digit', () => {

@@ -291,9 +291,9 @@ describe('a graph made to hurt', () => {
     ],
   ])('whose class %s very many inputs is refused before they are judged', (_what, required) => {
     const info: ObjectInfo = { X: { input: { required }, output: [], output_node: true } };
-    const start = performance.now();
+    const before = process.cpuUsage();
     expect(validateGraph(nodes(5_000), info)).toMatchObject({ problems: [{ type: 'too_many_inputs' }] });
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(process.cpuUsage(before).user / 1_000).toBeLessThan(2_000);
     expect(validateGraph(nodes(3), info).problems).not.toMatchObject([{ type: 'too_many_inputs' }]);
   });
 

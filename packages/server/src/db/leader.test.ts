@@ -65,7 +65,8 @@ test('the first is the brain, the second knows its address, and follows at once 
   const from = performance.now();
   await first.leader.handOver();
   await until('the second leads', () => second.leader.isLeading());
-  expect(performance.now() - from).toBeLessThan(500);
+  // The silence of a brain is waited out for longer.
+  expect(performance.now() - from).toBeLessThan(1_000);
   expect([first.elections, second.elections, first.deposed.length]).toEqual([1, 1, 0]);
 });
 
