@@ -19,6 +19,8 @@ export interface ScaledFleetRig {
   setNow(now: number): void;
   /** What is removed stays for now. */
   setEndsSlowly(isSlow: boolean): void;
+  /** How many more there is room for; undefined: any number. */
+  setRoom(left: number | undefined): void;
   deploy(fields?: Partial<Deployment['row']>): Deployment;
   deploymentOf(instanceId: string): Deployment;
   setWaiting(deployment: Deployment, count: number): void;
@@ -53,6 +55,7 @@ export function createScaledFleetRig(options: Partial<ScalerDeps> = {}): ScaledF
   let now = 1_000_000;
   let ids = 0;
   let endsSlowly = false;
+  let room: number | undefined;
   const deployments = new Map<string, Deployment>();
   const waiting = new Map<string, number>();
   const pending = new Map<string, { count: number; idleSince: number | undefined }>();
@@ -86,6 +89,7 @@ export function createScaledFleetRig(options: Partial<ScalerDeps> = {}): ScaledF
     fleet: {
       asked: () => [...asked.values()],
       all: () => [...instances.values()],
+      roomFor: () => (room === undefined ? undefined : { left: room, because: 'no GPU is free' }),
       async create(spec) {
         calls.push(`create ${spec.id}`);
         asked.set(spec.id, { id: spec.id, spec, askedAt: now });
@@ -143,6 +147,9 @@ export function createScaledFleetRig(options: Partial<ScalerDeps> = {}): ScaledF
     },
     setEndsSlowly(isSlow) {
       endsSlowly = isSlow;
+    },
+    setRoom(left) {
+      room = left;
     },
     deploy(fields = {}) {
       const row = { ...ROW, id: fields.id ?? `d${deployments.size + 1}`, account_id: 'a1', ...fields };

@@ -14,8 +14,8 @@ import {
 import { HEALTHY, judgeHealth, type RunReport } from './health.pure.ts';
 import type { AskedInstance, FleetListener, Instance } from './instance.ts';
 import { createObjectInfoReader, type ReadObjectInfo } from './known-object-info.ts';
-import type { InstanceSpec } from './provider.ts';
-import { createInstance, startProviders } from './start-instance.ts';
+import type { InstanceSpec, Room } from './provider.ts';
+import { createInstance, makerOf, startProviders } from './start-instance.ts';
 
 export type { AskedInstance, FleetListener, Instance, LocalFolders } from './instance.ts';
 
@@ -29,6 +29,8 @@ export interface Fleet {
   /** undefined when its provider has no log of it; also of one that is gone. */
   logTail(instance: { readonly id: string }): Promise<string[] | undefined>;
   listen(listener: FleetListener): void;
+  /** How many more of a SKU can be made now; undefined: any number. */
+  roomFor(sku: string): Room | undefined;
   /** Asks for an instance. Trouble with the provider comes as onStartFailed. */
   create(spec: InstanceSpec): Promise<void>;
   /** It takes nothing more; whoever drains it removes it when it is empty. */
@@ -63,6 +65,7 @@ export function createFleet(deps: FleetDeps): Fleet {
     asked: () => [...state.asked.values()],
     logTail: async ({ id }) => await state.providerOf.get(id)?.logTail?.(id),
     listen: (listener) => void state.listeners.push(listener),
+    roomFor: (sku) => makerOf(state, sku)?.roomFor?.(sku, listAsked(state)),
     create: (spec) => createInstance(state, spec),
     drain(id, because) {
       const instance = instances.get(id);
@@ -84,6 +87,10 @@ export function createFleet(deps: FleetDeps): Fleet {
     captureObjectInfo: (pool) => captureObjectInfo(state, pool),
     objectInfoOf: createObjectInfoReader(),
   };
+}
+
+function listAsked({ asked }: FleetState): InstanceSpec[] {
+  return [...asked.values()].map(({ spec }) => spec);
 }
 
 function listReady({ instances }: FleetState, pool?: string): Instance[] {

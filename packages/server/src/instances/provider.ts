@@ -3,7 +3,7 @@
 //
 //   create() ──▶ onStarted() when it has an address ──▶ … ──▶ onGone(), whatever the reason, exactly once
 
-export type ProviderKind = 'static' | 'process' | 'kubernetes';
+export type ProviderKind = 'static' | 'process' | 'docker' | 'kubernetes';
 
 /** What an instance is made for. Kept on what is made (labels, a file), so that a later start knows it again. */
 export interface InstanceSpec {
@@ -67,8 +67,16 @@ export interface Provider {
   restart?(instanceId: string): void;
   /** The last lines of the instance's log, also for a while after it is gone; absent where they are somebody else's. */
   logTail?(instanceId: string): Promise<string[]>;
+  /** How many more of a SKU it can make now, those taken into account that are `asked` for; absent where others schedule. */
+  roomFor?(sku: string, asked: readonly InstanceSpec[]): Room;
   /** Problems that keep it from making instances, each in words with the way out: no engine, no permission, no GPU. */
   check?(): Promise<string[]>;
+}
+
+export interface Room {
+  readonly left: number;
+  /** Why not more, in words for a person: `no GPU is free: each of 0, 1 has an instance`. */
+  readonly because: string;
 }
 
 /** create() could not even ask. */

@@ -6,11 +6,16 @@ import type { InstanceSpec, ProvidedInstance, Provider, ProviderEvents } from '.
 
 const START_TIMEOUT_MS = 900_000;
 
+/** Who makes instances of a SKU; undefined: nobody does. */
+export function makerOf({ deps }: FleetState, sku: string): Provider | undefined {
+  const kind = deps.kindOf?.(sku);
+  return deps.providers.find((each) => each.kind === kind && each.create !== undefined);
+}
+
 /** On record first: whatever happens then, it is known to have been asked for. Trouble ends as a failed start. */
 export async function createInstance(state: FleetState, spec: InstanceSpec): Promise<void> {
   const { deps, asked } = state;
-  const kind = deps.kindOf?.(spec.sku);
-  const provider = deps.providers.find((each) => each.kind === kind && each.create !== undefined);
+  const provider = makerOf(state, spec.sku);
   const askedAt = deps.now();
   asked.set(spec.id, { id: spec.id, spec, askedAt, words: undefined });
   if (provider?.create === undefined) {
@@ -86,7 +91,7 @@ export async function startProviders(state: FleetState): Promise<void> {
   const { deps, asked } = state;
   for (const { spec, askedAt } of (await deps.lives?.open()) ?? []) {
     asked.set(spec.id, { id: spec.id, spec, askedAt, words: undefined });
-    const provider = deps.providers.find((each) => each.kind === deps.kindOf?.(spec.sku) && each.create !== undefined);
+    const provider = makerOf(state, spec.sku);
     if (provider) state.providerOf.set(spec.id, provider);
   }
   const told = new Set<string>();

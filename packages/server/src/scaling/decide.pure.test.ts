@@ -168,3 +168,16 @@ it('there are never more than the maximum, whatever it sees, and it never starts
     }),
   );
 });
+
+it('of a hardware without room it asks for as many as there is room for, and says what takes the rest', () => {
+  const room = { left: 1, because: 'no GPU is free' };
+  const decision = decide({ waiting: 3, instances: [busy('a')], room });
+  expect(decision).toMatchObject({ start: 1, shortOf: 'no GPU is free' });
+  expect(decision.reasons).toContain('no GPU is free');
+  expect(decide({ waiting: 2, instances: [busy('a')], room }).shortOf).toBeUndefined();
+  expect(decide({ waiting: 3, limits: { maxInstances: 1 }, room: { ...room, left: 5 } })).toMatchObject({
+    start: 1,
+    shortOf: undefined,
+  });
+  expect(drained({ instances: many(2, busy), room: { ...room, left: 0 } })).toEqual([]);
+});

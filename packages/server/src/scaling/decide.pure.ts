@@ -50,6 +50,8 @@ export interface ScaleState {
   readonly failedStarts: FailedStarts | undefined;
   /** A warm-up call: so many instances are wanted until then. */
   readonly warmUp: { readonly instances: number; readonly until: number } | undefined;
+  /** How many more its hardware has room for, whatever the limits say; undefined: any number. */
+  readonly room?: { readonly left: number; readonly because: string } | undefined;
 }
 
 export interface Drain {
@@ -65,6 +67,8 @@ export interface ScaleDecision {
   readonly reasons: readonly string[];
   /** When to ask again if nothing happens until then. */
   readonly checkAt: number | undefined;
+  /** Why its hardware has no room for all that are wanted: to be asked again when an instance of another pool has gone. */
+  readonly shortOf?: string | undefined;
 }
 
 export function decideScale(state: ScaleState, now: number): ScaleDecision {
@@ -73,12 +77,13 @@ export function decideScale(state: ScaleState, now: number): ScaleDecision {
   const all = state.instances.filter((each) => each.isCurrent && each.phase !== 'draining');
   const over = dropOverMaximum(all, limits.maxInstances);
   const current = all.filter(({ id }) => !over.some((drain) => drain.id === id));
-  const wanted = countWanted(state, current, now);
-  const rollOver = replaceOutdated(state.instances, { wanted: wanted.count, limits });
+  const most = findMost(state);
+  const wanted = countWanted(state, { current, most, now });
+  const rollOver = replaceOutdated(state.instances, { wanted: wanted.count, maxInstances: most.count });
   const surplus = current.length - Math.min(limits.maxInstances, wanted.count);
   const idle = surplus > 0 ? dropIdle(state, { current, surplus, now }) : { drain: [], checkAt: undefined };
   // Whatever still exists counts: during a roll-over too there are never more than the maximum.
-  const room = Math.max(0, limits.maxInstances - state.instances.length);
+  const room = Math.max(0, most.count - state.instances.length);
   const missing = Math.max(0, Math.min(limits.maxInstances, wanted.count) - current.length);
   const start = limitStarts(state, { missing: Math.min(missing, room), current, now });
   const checks = [idle.checkAt, start.checkAt, wanted.checkAt].filter((at) => at !== undefined);
@@ -93,7 +98,21 @@ export function decideScale(state: ScaleState, now: number): ScaleDecision {
       ...[...over, ...idle.drain].map(({ because }) => because),
     ],
     checkAt: checks.length === 0 ? undefined : Math.min(...checks),
+    shortOf: most.isHardware && missing > room ? most.because : undefined,
   };
+}
+
+interface Most {
+  readonly count: number;
+  readonly because: string;
+  readonly isHardware: boolean;
+}
+
+/** How many there may be, the outdated and draining ones included. */
+function findMost({ limits: { maxInstances }, instances, room }: ScaleState): Most {
+  const places = room === undefined ? Number.POSITIVE_INFINITY : instances.length + Math.max(0, room.left);
+  if (room !== undefined && places < maxInstances) return { count: places, because: room.because, isHardware: true };
+  return { count: maxInstances, because: `max_instances is ${maxInstances}`, isHardware: false };
 }
 
 function drainAll(state: ScaleState): ScaleDecision {
@@ -118,8 +137,14 @@ interface Wanted {
   readonly checkAt: number | undefined;
 }
 
+interface Wanting {
+  readonly current: readonly ScaledInstance[];
+  readonly most: Most;
+  readonly now: number;
+}
+
 /** By the queue, the minimum and warm-up calls; instances kept warm beyond that are dropIdle's business. */
-function countWanted(state: ScaleState, current: readonly ScaledInstance[], now: number): Wanted {
+function countWanted(state: ScaleState, { current, most, now }: Wanting): Wanted {
   const { limits, warmUp } = state;
   const reasons: string[] = [];
   let count = limits.minInstances;
@@ -134,7 +159,7 @@ function countWanted(state: ScaleState, current: readonly ScaledInstance[], now:
   const queue = countForQueue(state, current);
   if (queue > Math.max(count, current.length)) reasons.push(describeQueue(state, current.length, queue));
   count = Math.max(count, queue);
-  if (count > limits.maxInstances && count > current.length) reasons.push(`max_instances is ${limits.maxInstances}`);
+  if (count > most.count && count > current.length) reasons.push(most.because);
   return { count, reasons, checkAt };
 }
 

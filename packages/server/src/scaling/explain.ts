@@ -102,6 +102,7 @@ function gatherFacts(
     ],
     lost: lost.map(({ since, reason }) => ({ since, reason: reason && withoutAddresses(reason) })),
     failed: record?.failed,
+    shortOf: record?.last?.decision.shortOf,
     nextTryAt: record?.failed && record.last?.decision.checkAt,
     coldStartMs: coldStarts.known(key),
   };

@@ -34,7 +34,7 @@ export interface SeenInstance {
   readonly lastUsedAt: number | undefined;
 }
 
-type Rest = Pick<ScaleState, 'coldStartMs' | 'memory' | 'failedStarts' | 'warmUp'>;
+type Rest = Pick<ScaleState, 'coldStartMs' | 'memory' | 'failedStarts' | 'warmUp' | 'room'>;
 
 export function gatherState(members: readonly MemberDemand[], seen: readonly SeenInstance[], rest: Rest): ScaleState {
   const isBusy = seen.some(({ pending }) => pending > 0);

@@ -29,6 +29,7 @@ export function judge(deps: JudgeDeps, pool: PoolRecord, touch: (key: string) =>
     memory: pool.learned.memory,
     failedStarts: pool.failed,
     warmUp: pool.warmUp,
+    room: seen.room,
   });
   pool.learned = learnUses(pool.learned, state.instances, now);
   const whole = decideScale({ ...state, memory: pool.learned.memory }, now);

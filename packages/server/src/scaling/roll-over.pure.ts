@@ -2,25 +2,26 @@
 //
 // Running work finishes where it runs. Idle outdated instances go at once, for whatever comes must run on new ones; busy
 // ones go on taking requests until a new one is ready, or until their place is needed for it.
-import type { Drain, ScaledInstance, ScaleLimits } from './decide.pure.ts';
+import type { Drain, ScaledInstance } from './decide.pure.ts';
 
 interface Replacement {
   /** How many current instances are wanted. */
   readonly wanted: number;
-  readonly limits: ScaleLimits;
+  /** How many instances there may be, whatever they are. */
+  readonly maxInstances: number;
 }
 
 export function replaceOutdated(
   instances: readonly ScaledInstance[],
-  { wanted, limits }: Replacement,
+  { wanted, maxInstances }: Replacement,
 ): { drain: Drain[]; reasons: string[] } {
   const outdated = instances.filter((each) => !each.isCurrent && each.phase !== 'draining');
   if (outdated.length === 0) return { drain: [], reasons: [] };
   const current = instances.filter((each) => each.isCurrent && each.phase !== 'draining');
   const isNewReady = current.some(({ phase }) => phase === 'ready');
-  const free = limits.maxInstances - instances.length;
+  const free = maxInstances - instances.length;
   let leaving = instances.length - outdated.length - current.length;
-  const places = Math.min(wanted, limits.maxInstances) - current.length - free;
+  const places = Math.min(wanted, maxInstances) - current.length - free;
   const drain: Drain[] = [];
   for (const { id, phase, running } of [...outdated].sort((a, b) => a.running - b.running)) {
     const needsPlace = places > leaving;

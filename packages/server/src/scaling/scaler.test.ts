@@ -266,3 +266,44 @@ it('knows from the record how long starts take', async () => {
   rig.setNow(START + 1_000);
   expect(rig.scaler.readyInMs(deployment.id)).toBe(40_000);
 });
+
+it('asks for no more than its hardware has room for, says so, and goes on when a place is left', async () => {
+  const rig = await open();
+  const [other, deployment] = [rig.deploy(), rig.deploy()];
+  rig.setWaiting(other, 1);
+  await rig.settle();
+  rig.becomeReady('i1');
+  rig.setRoom(0);
+  rig.setWaiting(deployment, 2);
+  await rig.settle();
+  expect(rig.calls).toEqual(['create i1']);
+  expect(rig.scaler.describe(deployment)).toMatchObject({
+    status: 'error',
+    reason: 'no GPU is free',
+    failed: undefined,
+  });
+  expect(rig.scaler.whyWaiting(deployment.id)).toBe('waiting for an instance: no GPU is free.');
+  rig.setWaiting(other, 0);
+  expect(rig.scaler.remove(other, 'i1')).toBe(true);
+  rig.setRoom(1);
+  await rig.settle();
+  expect(rig.calls).toEqual(['create i1', 'remove i1', 'create i2']);
+});
+
+it('without room for both, an outdated instance ends what it runs and gives its place to a new one', async () => {
+  const rig = await openReady();
+  rig.setRoom(0);
+  rig.setPending('i1', 1);
+  rig.deploy({ id: rig.deployment.id, version_id: 'v2' });
+  await rig.scaler.refresh();
+  rig.setWaiting(rig.deployment, 1);
+  await rig.settle();
+  expect(rig.calls).toEqual(['create i1', 'drain i1']);
+  rig.setPending('i1', 0);
+  await rig.settle();
+  rig.setRoom(1);
+  rig.setWaiting(rig.deployment, 1);
+  await rig.settle();
+  expect(rig.calls).toEqual(['create i1', 'drain i1', 'remove i1', 'create i2']);
+  expect(rig.scaler.describe(rig.deployment)?.failed).toBeUndefined();
+});

@@ -144,9 +144,18 @@ function listenTo(state: State): ScaledFleetListener {
     onGone(instance) {
       if (instance.spec !== undefined) members.get(instance.spec.pool)?.starts.delete(instance.id);
       touch(instance);
+      touchCramped(state);
     },
-    onStartFailed: (spec, cause, kind) => learnFailure(state, { spec, cause, kind }),
+    onStartFailed(spec, cause, kind) {
+      learnFailure(state, { spec, cause, kind });
+      touchCramped(state);
+    },
   };
+}
+
+/** What went may have left its place to another pool. */
+function touchCramped({ members, loop }: State): void {
+  for (const { key, last } of members.all()) if (last?.decision.shortOf !== undefined) loop.touchPool(key);
 }
 
 function learnFailure(

@@ -1,6 +1,6 @@
 // What there is of a pool now: its deployments with what waits for them, its instances with what they do. Read by loop.ts
 // before each decision, and for what is told (explain.ts).
-import type { GoneKind, InstanceSpec } from '../instances/provider.ts';
+import type { GoneKind, InstanceSpec, Room } from '../instances/provider.ts';
 import type { MemberDemand, SeenInstance } from './gather.pure.ts';
 import type { PoolRecord, Start } from './members.ts';
 
@@ -13,6 +13,8 @@ export interface ScaledFleet {
     readonly words?: string | undefined;
   }[];
   all(): readonly ScaledFleetInstance[];
+  /** How many more of a SKU can be made now; undefined: any number. */
+  roomFor?(sku: string): Room | undefined;
   create(spec: InstanceSpec): Promise<void>;
   drain(id: string, because: string): unknown;
   remove(id: string, because: string): unknown;
@@ -49,6 +51,8 @@ export interface SeamDeps {
 export interface PoolView {
   readonly members: readonly MemberDemand[];
   readonly instances: readonly SeenInstance[];
+  /** Besides them. */
+  readonly room: Room | undefined;
 }
 
 export function seePool({ fleet, demand }: SeamDeps, pool: PoolRecord): PoolView {
@@ -65,7 +69,9 @@ export function seePool({ fleet, demand }: SeamDeps, pool: PoolRecord): PoolView
   for (const [id, start] of pool.starts) {
     if (!start.isTaken && !instances.some((each) => each.id === id)) instances.push(seeStart(id, start));
   }
-  return { members, instances: instances.map((each) => (pool.removing.has(each.id) ? leaving(each) : each)) };
+  const [sku] = members.map((member) => member.sku);
+  const room = sku === undefined ? undefined : fleet.roomFor?.(sku);
+  return { members, instances: instances.map((each) => (pool.removing.has(each.id) ? leaving(each) : each)), room };
 }
 
 function seeStart(id: string, { askedAt, fingerprint }: Pick<Start, 'askedAt' | 'fingerprint'>): SeenInstance {

@@ -13,6 +13,8 @@ export interface PoolFacts {
   readonly failed:
     | { readonly count: number; readonly since: number; readonly lastAt: number; readonly cause: string }
     | undefined;
+  /** Why its hardware has no room for an instance that is wanted. */
+  readonly shortOf?: string | undefined;
   /** When the next start is tried after failed ones. */
   readonly nextTryAt: number | undefined;
   /** undefined while no start was seen. */
@@ -28,6 +30,7 @@ export function describeStatus(facts: PoolFacts): { status: PoolStatus; reason: 
   if (facts.failed !== undefined) return { status: 'error', reason: describeFailures(facts, facts.failed) };
   if (facts.starting.length > 0) return { status: 'starting', reason: describeStarting(facts) };
   if (facts.lost.length > 0) return { status: 'error', reason: describeLost(facts) };
+  if (facts.shortOf !== undefined) return { status: 'error', reason: facts.shortOf };
   return { status: 'standby', reason: undefined };
 }
 
@@ -42,6 +45,7 @@ export function describeWaiting(facts: PoolFacts, isBrief: boolean): string {
   }
   if (facts.starting.length > 0) return `waiting for an instance: ${describeStarting(facts, isBrief)}.`;
   if (facts.lost.length > 0) return `waiting for an instance: ${isBrief ? 'it does not answer' : describeLost(facts)}.`;
+  if (facts.shortOf !== undefined) return `waiting for an instance: ${facts.shortOf}.`;
   return 'waiting for an instance: none has been asked for yet.';
 }
 

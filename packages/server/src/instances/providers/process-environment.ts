@@ -1,8 +1,13 @@
-// What a process of this machine inherits of the service's own environment: what programs need, nothing of what the
-// service alone should know. Called by process.ts.
+// What instances inherit of the service's own environment: processes of this machine what programs need, containers what their
+// hardware names, and nothing else of what the service alone should know. Called by process.ts and docker.ts.
 
 const PASSED_ON =
   /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|TZ|TMPDIR|LD_LIBRARY_PATH|(LC_|CUDA|NVIDIA|HF_|PYTHON).*)$/;
+
+/** The whole of it, to take named variables from. */
+export function serviceEnvironment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
 
 export function inheritedEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => PASSED_ON.test(name)));

@@ -48,6 +48,7 @@ async function openProvider(settings: Record<string, ProcessSettings>, dataDir =
     remove: async (id: string) => await provider.remove?.(id),
     logTail: async (id: string) => (await provider.logTail?.(id)) ?? [],
     check: async () => (await provider.check?.()) ?? [],
+    roomFor: (sku: string, asked: InstanceSpec[] = []) => provider.roomFor?.(sku, asked).left,
   };
 }
 
@@ -99,6 +100,17 @@ it('starts no more than it may', async () => {
   const { create } = await openProvider({ GPU: settingsOf(STAYS, { maxInstances: 1 }) });
   await create(specOf('i1'));
   await expect(create(specOf('i2'))).rejects.toThrow('"max_instances"');
+});
+
+it('has no room for another until all processes of one that ends are gone', async () => {
+  const { create, remove, roomFor } = await openProvider({ GPU: settingsOf(STAYS, { gpus: ['0'] }) });
+  expect([roomFor('GPU'), roomFor('GPU', [specOf('i1')])]).toEqual([1, 0]);
+  await create(specOf('i1'));
+  expect(roomFor('GPU', [specOf('i1')])).toBe(0);
+  const removed = remove('i1');
+  expect(roomFor('GPU')).toBe(0);
+  await removed;
+  expect(roomFor('GPU')).toBe(1);
 });
 
 it('keeps the secrets of the service from it', async () => {

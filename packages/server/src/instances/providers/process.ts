@@ -25,6 +25,7 @@ import {
 } from './process-command.pure.ts';
 import { inheritedEnvironment } from './process-environment.ts';
 import { createProcessRecords, type ProcessRecord, type ProcessRecords } from './process-records.ts';
+import { findRoom } from './process-room.pure.ts';
 import type { ProcessSettings } from './process-settings.pure.ts';
 import { sweepFolder } from './sweep-folder.ts';
 
@@ -81,6 +82,11 @@ export function createProcessProvider(deps: Deps): Provider {
     create: (spec) => create(state, spec),
     remove: (id) => end(state, id, 'it was removed'),
     logTail: (id) => readLogTail(records.logOf(id)),
+    roomFor(sku, asked) {
+      const coming = asked.filter(({ id }) => !state.known.has(id)).map((spec) => ({ sku: spec.sku, gpu: undefined }));
+      const { left, because } = findRoom(deps.settings, sku, [...state.known.values(), ...coming]);
+      return { left, because };
+    },
     async check() {
       const found = await Promise.all([...deps.settings.values()].map(findProblem));
       return [...deps.settings.keys()].flatMap((sku, index) => (found[index] ? [`${sku}: ${found[index]}`] : []));
@@ -99,7 +105,7 @@ async function create(state: State, spec: InstanceSpec): Promise<void> {
   const gone = Promise.resolve();
   const known: Known = {
     sku: spec.sku,
-    gpu: chooseGpu(state, spec.sku, settings),
+    gpu: chooseGpu(state, spec.sku),
     port: undefined,
     pid: undefined,
     endedBecause: undefined,
@@ -116,15 +122,10 @@ async function create(state: State, spec: InstanceSpec): Promise<void> {
 }
 
 /** Undefined where none is assigned; throws when there is room for no other instance. */
-function chooseGpu({ known }: State, sku: string, { gpus, maxInstances }: ProcessSettings): string | undefined {
-  const all = [...known.values()];
-  if (all.filter((each) => each.sku === sku).length >= maxInstances) {
-    throw new StartRefused(`all ${maxInstances} instances that "max_instances" allows of "${sku}" are there already`);
-  }
-  if (gpus.length === 0) return undefined;
-  const free = gpus.find((gpu) => all.every((each) => each.gpu !== gpu));
-  if (free !== undefined) return free;
-  throw new StartRefused(`no GPU is free: each of ${gpus.join(', ')} has an instance`);
+function chooseGpu({ deps, known }: State, sku: string): string | undefined {
+  const room = findRoom(deps.settings, sku, [...known.values()]);
+  if (room.left <= 0) throw new StartRefused(room.because);
+  return room.gpu;
 }
 
 async function begin(state: State, spec: InstanceSpec, settings: ProcessSettings): Promise<void> {

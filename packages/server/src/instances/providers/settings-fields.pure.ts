@@ -18,6 +18,8 @@ interface Place {
 
 export interface FieldReader {
   has(key: string): boolean;
+  /** As it stands there, for what may be of several kinds. */
+  value(key: string): unknown;
   problem(key: string, what: string): void;
   text(key: string, rule: FieldRule): string | undefined;
   flag(key: string): boolean | undefined;
@@ -69,6 +71,7 @@ function createReader(values: ReadonlyMap<string, unknown>, { where, problems }:
   }
   return {
     has: (key: string) => values.get(key) !== undefined,
+    value: (key: string) => values.get(key),
     problem,
     entries,
     within,
