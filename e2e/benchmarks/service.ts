@@ -11,6 +11,8 @@ const READY_WITHIN_MS = 60_000;
 export interface ServiceOptions {
   /** The folder with the built bundle. */
   readonly buildDir: string;
+  /** Of the folder; comfleet.js unless said. */
+  readonly program?: string;
   readonly dataDir: string;
   /** A comma list for several; undefined: the configuration file says where instances come from. */
   readonly comfyuiUrl: string | undefined;
@@ -38,7 +40,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const url = `http://127.0.0.1:${port}`;
   const logPath = join(dataDir, 'service.log');
   const profile = options.profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profileDir}`];
-  const main = join(options.buildDir, 'comfleet.js');
+  const main = join(options.buildDir, options.program ?? 'comfleet.js');
   if (options.configFile) writeFileSync(join(dataDir, 'comfleet.config.json'), JSON.stringify(options.configFile));
   const flags = ['--host', '127.0.0.1', '--port', String(port), '--data', dataDir];
   for (const each of options.comfyuiUrl?.split(',') ?? []) flags.push('--comfyui', each);

@@ -8,12 +8,15 @@ const TENANTS = 3;
 
 export interface Tenant {
   readonly headers: Readonly<Record<string, string>>;
+  readonly workflowId: string;
+  readonly workflowVersion: unknown;
   readonly deploymentId: string;
   /** The path that requests of this tenant begin with. */
   readonly path: string;
 }
 
-export async function createTenants(service: Service): Promise<Tenant[]> {
+/** `objectInfo`: where no instance is there to say which nodes exist. */
+export async function createTenants(service: Service, objectInfo?: object): Promise<Tenant[]> {
   const tokens = Array.from({ length: TENANTS }, () => `bench-${randomBytes(20).toString('hex')}`);
   await withDatabase(service, 'comfleet', async (client) => {
     for (const [index, token] of tokens.entries()) {
@@ -28,7 +31,7 @@ export async function createTenants(service: Service): Promise<Tenant[]> {
       );
     }
   });
-  return await Promise.all(tokens.map((token) => createDeployment(service, token)));
+  return await Promise.all(tokens.map((token) => createDeployment(service, token, objectInfo)));
 }
 
 /** Lets each tenant's deployment use so many instances. */
@@ -41,23 +44,42 @@ export async function widen(service: Service, tenants: readonly Tenant[], instan
   }
 }
 
-async function createDeployment(service: Service, token: string): Promise<Tenant> {
+async function createDeployment(service: Service, token: string, objectInfo?: object): Promise<Tenant> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const post = async (path: string, body: unknown): Promise<Record<string, string>> => {
-    const reply = await fetch(`${service.url}/prod/v1${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
-    const text = await reply.text();
-    if (!reply.ok) throw new Error(`POST ${path} answered ${reply.status}: ${text.slice(0, 500)}`);
-    return JSON.parse(text);
-  };
-  const workflow = await post('/workflows', { name: 'bench' });
-  const version = await post(`/workflows/${workflow['id']}/versions`, {
+  const workflow = await post(service, headers, '/workflows', { name: 'bench' });
+  const workflowId = String(workflow['id']);
+  const { version } = await post(service, headers, `/workflows/${workflowId}/versions`, {
     workflow_api_json: readyGraph({ colour: 0, prefix: 'img' }),
+    ...(objectInfo === undefined ? {} : { object_info: objectInfo }),
   });
-  const deployment = await post('/deployments', {
-    name: 'bench',
-    workflow_id: workflow['id'],
-    workflow_version: version['version'],
-  });
+  return await deploy(service, { headers, workflowId, workflowVersion: version }, {});
+}
+
+/** Another deployment of the tenant's version, with fields of its own. */
+export async function deployAnother(service: Service, tenant: Tenant, fields: object): Promise<Tenant> {
+  return await deploy(service, tenant, fields);
+}
+
+async function deploy(
+  service: Service,
+  { headers, workflowId, workflowVersion }: Pick<Tenant, 'headers' | 'workflowId' | 'workflowVersion'>,
+  fields: object,
+): Promise<Tenant> {
+  const named = { name: 'bench', workflow_id: workflowId, workflow_version: workflowVersion };
+  const deployment = await post(service, headers, '/deployments', { ...named, ...fields });
   const deploymentId = String(deployment['id']);
-  return { headers, deploymentId, path: `/prod/v1/deployments/${deploymentId}` };
+  return { headers, workflowId, workflowVersion, deploymentId, path: `/prod/v1/deployments/${deploymentId}` };
+}
+
+async function post(
+  service: Service,
+  headers: Tenant['headers'],
+  path: string,
+  body: unknown,
+): Promise<Record<string, unknown>> {
+  const init = { method: 'POST', headers: { ...headers }, body: JSON.stringify(body) };
+  const reply = await fetch(`${service.url}/prod/v1${path}`, init);
+  const text = await reply.text();
+  if (!reply.ok) throw new Error(`POST ${path} answered ${reply.status}: ${text.slice(0, 500)}`);
+  return JSON.parse(text);
 }

@@ -21,7 +21,8 @@ export interface FrameSink {
   send(text: string): void;
 }
 
-const OBJECT_INFO = JSON.stringify({
+/** The nodes of graph.ts, as /object_info tells of them. */
+export const OBJECT_INFO = JSON.stringify({
   EmptyImage: nodeInfo('EmptyImage', {
     required: {
       width: ['INT', { default: 512, min: 1, max: 16384 }],

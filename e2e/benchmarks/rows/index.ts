@@ -20,6 +20,7 @@ import { largeOutputRow } from './row-17-large-output.ts';
 import { largeDataUriRow } from './row-18-large-data-uri.ts';
 import { instanceProxyRow } from './row-19-instance-proxy.ts';
 import { coldStartRow } from './row-20-cold-start.ts';
+import { scalingReactionRow } from './row-21-scaling-reaction.ts';
 
 export const ROWS: readonly Row[] = [
   throughputRow,
@@ -42,4 +43,5 @@ export const ROWS: readonly Row[] = [
   largeDataUriRow,
   instanceProxyRow,
   coldStartRow,
+  scalingReactionRow,
 ];
