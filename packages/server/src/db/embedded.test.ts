@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -34,6 +34,8 @@ const servers: EmbeddedPostgres[] = [];
 beforeAll(async () => {
   bundleDir = await bundleEmbeddedProcess();
   root = mkdtempSync(join(tmpdir(), 'comfleet-embedded-'));
+  const made = await startEmbeddedPostgres({ dataDir: join(root, 'made'), log: silentLog, onExit: () => {} });
+  await made.stop();
 });
 afterEach(async () => {
   for (const service of processes.splice(0)) {
@@ -49,6 +51,14 @@ async function start(dataDir: string): Promise<EmbeddedPostgres> {
   const server = await startEmbeddedPostgres({ dataDir, log: silentLog, onExit: () => {} });
   servers.push(server);
   return server;
+}
+
+/** A data directory with a copy of a cluster: most tests are about what comes after initdb, which takes a second. */
+function dataDirWithCluster(name: string): string {
+  const dataDir = join(root, name);
+  mkdirSync(dataDir, { mode: 0o700 });
+  execFileSync('cp', ['-a', join(root, 'made', 'postgres'), dataDir]);
+  return dataDir;
 }
 
 function run(dataDir: string, user = {}): EmbeddedProcess {
@@ -88,7 +98,7 @@ test('a data directory of any name and length works, and keeps its rows over a r
 });
 
 test('what is committed is durable, and nothing listens on TCP', async () => {
-  const { connection } = await start(join(root, 'settings'));
+  const { connection } = await start(dataDirWithCluster('settings'));
   const settings = await ask(
     connection,
     sql`select name, setting from pg_settings where name in ('fsync', 'synchronous_commit', 'listen_addresses',
@@ -105,7 +115,7 @@ test('what is committed is durable, and nothing listens on TCP', async () => {
 });
 
 test('after a kill -9 of the service the next start adopts the server it left', async () => {
-  const dataDir = join(root, 'adopt');
+  const dataDir = dataDirWithCluster('adopt');
   const service = run(dataDir);
   const { pid } = await startedConnection(service);
   await end(service, 'SIGKILL');
@@ -117,7 +127,7 @@ test('after a kill -9 of the service the next start adopts the server it left', 
 });
 
 test('a second service on one data directory is refused, by the name of the first, which goes on undisturbed', async () => {
-  const dataDir = join(root, 'second');
+  const dataDir = dataDirWithCluster('second');
   const first = run(dataDir);
   const { connection, pid } = await startedConnection(first);
   const second = run(dataDir);
@@ -140,7 +150,7 @@ test('of services that start at once on a new data directory exactly one runs', 
 });
 
 test('a killed server is started again and has every committed row', async () => {
-  const dataDir = join(root, 'killed');
+  const dataDir = dataDirWithCluster('killed');
   const service = run(dataDir);
   const { connection, pid } = await startedConnection(service);
   await ask(connection, sql`create table kept as select 7 as number`);
@@ -153,7 +163,7 @@ test('a killed server is started again and has every committed row', async () =>
 });
 
 test('a service that is stopped while it restarts the server leaves none behind', async () => {
-  const dataDir = join(root, 'stopped');
+  const dataDir = dataDirWithCluster('stopped');
   const service = run(dataDir);
   const { pid } = await startedConnection(service);
   process.kill(pid, 'SIGKILL');
@@ -163,19 +173,19 @@ test('a service that is stopped while it restarts the server leaves none behind'
 });
 
 test('Ctrl-C in the terminal of the service does not reach the server', async () => {
-  const service = run(join(root, 'group'));
+  const dataDir = dataDirWithCluster('group');
+  const service = run(dataDir);
   const { connection, pid } = await startedConnection(service);
   process.kill(-(service.child.pid ?? 0), 'SIGINT');
   expect(await service.next()).toEqual({ event: 'interrupted' });
   expect(await ask(connection, sql`select pg_backend_pid() > 0 as ok`)).toEqual([{ ok: true }]);
-  expect(findPostmaster(join(root, 'group', 'postgres'))).toBe(pid);
+  expect(findPostmaster(join(dataDir, 'postgres'))).toBe(pid);
 });
 
 test.each(['postmaster.pid', '.s.PGSQL.5432.lock'])(
   'a left-over %s that names an unrelated process does not stop the start',
   async (name) => {
-    const dataDir = join(root, `stale${name}`);
-    await (await start(dataDir)).stop();
+    const dataDir = dataDirWithCluster(`stale${name}`);
     const dir = join(dataDir, 'postgres');
     const owner = statSync(dir);
     const unrelated = spawn('sleep', ['60'], { uid: owner.uid, gid: owner.gid, stdio: 'ignore' });
@@ -208,15 +218,13 @@ test('a cluster of another major version is refused with what to do', async () =
 });
 
 test('a server that cannot start says why with the end of its log', async () => {
-  const dataDir = join(root, 'broken');
-  await (await start(dataDir)).stop();
+  const dataDir = dataDirWithCluster('broken');
   rmSync(join(dataDir, 'postgres', 'global', 'pg_control'));
   await expect(start(dataDir)).rejects.toThrow(/does not start.*pg_control/s);
 });
 
 test('the log is moved aside at a start when it has grown', async () => {
-  const dataDir = join(root, 'log');
-  mkdirSync(dataDir);
+  const dataDir = dataDirWithCluster('log');
   writeFileSync(join(dataDir, 'postgres.log'), Buffer.alloc(5_000_000, 'x'));
   await start(dataDir);
   expect(statSync(join(dataDir, 'postgres.log.1')).size).toBe(5_000_000);
@@ -224,7 +232,7 @@ test('the log is moved aside at a start when it has grown', async () => {
 });
 
 test('stopping does not wait for open transactions', async () => {
-  const server = await start(join(root, 'open'));
+  const server = await start(dataDirWithCluster('open'));
   const db = createDatabase({ connection: server.connection, log: silentLog });
   const open = db.transaction(async (tx) => {
     await tx.query(sql`select pg_sleep(60)`);
