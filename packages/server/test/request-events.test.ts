@@ -46,8 +46,11 @@ const names = (reader: EventReader) => reader.events.map(({ event }) => event);
 
 describe('a follower of a request', () => {
   it('is told status, progress, previews and outputs in order, and the end', async () => {
-    const where = await submit(slow(600, { steps: 3, previews: true }));
+    // Followed before it begins: it waits behind another.
+    const before = await submit(slow(60_000));
+    const where = await submit(slow(900, { steps: 3, previews: true }));
     const reader = await follow(where);
+    await app().cancel(before.deploymentId, before.requestId);
     const events = await reader.untilEnded();
     expect(reader.status).toBe(200);
     expect(reader.headers).toMatchObject({

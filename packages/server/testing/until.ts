@@ -1,7 +1,8 @@
 // Waits for a condition instead of for a time. Used by tests.
 
 const PAUSE_MS = 10;
-const PATIENCE_MS = 15_000;
+/** Only for what never happens: a busy machine may take its time. */
+const PATIENCE_MS = 30_000;
 
 /** Resolves with the first value that is not undefined or false. */
 export async function until<T>(what: string, look: () => T | Promise<T>): Promise<Exclude<T, undefined | false>> {
