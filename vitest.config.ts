@@ -11,6 +11,7 @@ export default defineConfig({
     // What hangs fails; what a busy machine makes slow does not.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 15_000 } },
     sequence: { sequencer: LongestFirst },
     globalSetup: ['packages/server/testing/global-setup.ts'],
   },

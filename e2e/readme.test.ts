@@ -39,7 +39,7 @@ describe('the demo', () => {
     const dataDir = /data in (\S+)/.exec(stdout)?.[1] ?? '';
     expect(dataDir).not.toBe('');
     expect(existsSync(dataDir)).toBe(false);
-  }, 60_000);
+  }, 120_000);
 
   it('says when the photo does not exist or is no photo, before it starts anything', () => {
     expect(comfleet(['demo', 'none.jpg'])).toMatchObject({
@@ -62,7 +62,7 @@ describe('the demo', () => {
     const [, url = '', dataDir = ''] = /(http:\S+), ready in .* data in (\S+)/.exec(stdout) ?? [];
     expect(existsSync(dataDir)).toBe(false);
     await expect(fetch(url)).rejects.toThrow();
-  }, 60_000);
+  }, 120_000);
 });
 
 it('a wrong word on the command line ends with exit code 2', () => {
@@ -112,7 +112,7 @@ describe('the example clients', () => {
 });
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   while (!(await condition().catch(() => false))) {
     if (Date.now() > deadline) throw new Error('the service did not become ready');
     await new Promise((next) => setTimeout(next, 50));

@@ -83,7 +83,7 @@ test('while this process itself stands still, no instance is silent', async () =
   // As what comes from a socket: read after the timers that are due.
   const soon = () => new Promise<void>((resolve) => setTimeout(() => setImmediate(resolve), 50));
   const { watch, tell, asked } = createInstance(soon, { ...TIMES, unreachableMs: 800 });
-  await vi.waitFor(() => expect(asked()).toBe(1), { interval: 5 });
+  await vi.waitFor(() => expect(asked()).toBe(1), { interval: 5, timeout: 15_000 });
   standStill(1_200);
   expect(await stays(watch, 100)).toBe('still runs');
   tell((listener) => listener.onFrame(SUCCESS));
