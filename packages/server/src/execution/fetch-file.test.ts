@@ -32,6 +32,7 @@ async function fetchText(subfolder: string, filename: string): Promise<string> {
     newId: () => 'n',
     maxFileBytes: 1_000,
     transferMs: 60_000,
+    patienceMs: 1_000,
   };
   const deps = { store, instance, requestId: FOLDER, folder: FOLDER };
   const name = { filename, subfolder, type: 'output' as const };
@@ -73,7 +74,7 @@ it('a file that trickles in is given up in time', async () => {
   };
   const instance = { id: 'i', folders: undefined, connection: { client: { view } } } as unknown as Instance;
   const storage = createDiskStore({ dir: join(dir, 'files') });
-  const store = { storage, newId: () => 'n', maxFileBytes: 1_000, transferMs: 100 };
+  const store = { storage, newId: () => 'n', maxFileBytes: 1_000, transferMs: 100, patienceMs: 100 };
   const deps = { store, instance, requestId: FOLDER, folder: FOLDER };
   const name = { filename: 'a.png', subfolder: FOLDER, type: 'output' as const };
   expect(await fetchFile(deps, undefined, { nodeId: '9', name })).toMatchObject({

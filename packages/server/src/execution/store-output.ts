@@ -23,6 +23,8 @@ export interface OutputStore {
   readonly maxFileBytes: number;
   /** For all tries of one file together. */
   readonly transferMs: number;
+  /** How long a storage that is down or full is waited for; the file stays where it is meanwhile. */
+  readonly patienceMs: number;
 }
 
 export type StoredContent = Pick<StoredFile, 'sizeBytes' | 'sha256' | 'contentType' | 'storageKey' | 'content'>;
@@ -36,6 +38,7 @@ export type StoreResult =
 const INLINE_BYTES = 16 * 1024;
 const TRIES = 3;
 const PAUSE_MS = 200;
+const MAX_PAUSE_MS = 5_000;
 
 interface StoreInput {
   readonly source: FileSource;
@@ -54,21 +57,35 @@ export async function storeOutput(store: OutputStore, input: StoreInput): Promis
 }
 
 async function tryToStore(store: OutputStore, input: StoreInput, signal: AbortSignal): Promise<StoreResult> {
+  const patientUntil = performance.now() + store.patienceMs;
   let reason = '';
-  for (let attempt = 1; attempt <= TRIES && !signal.aborted; attempt += 1) {
-    try {
-      const opened = await input.source.open(store.maxFileBytes, signal);
-      if (opened.kind === 'missing') return { kind: 'missing', reason: `${input.filename} is not on the instance` };
-      if (opened.kind === 'refused')
-        reason = `${input.filename} could not be read: ${opened.reason.replaceAll('_', ' ')}`;
-      else return { kind: 'stored', stored: await storeOpened(store, input, opened) };
-    } catch (error) {
-      reason = `${input.filename}: ${error instanceof Error ? error.message : String(error)}`;
-      if (error instanceof StorageError && error.kind === 'too_large') return { kind: 'failed', reason, isUnfit: true };
-    }
-    await sleep(PAUSE_MS * attempt);
+  for (let tries = 1, pauseMs = PAUSE_MS; !signal.aborted; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+    const result = await tryOnce(store, input, signal);
+    if (result.kind !== 'again') return result;
+    reason = result.reason;
+    // A storage that is away is no fault of the file's.
+    if (result.isStorage ? performance.now() + pauseMs > patientUntil : tries++ === TRIES) break;
+    await sleep(pauseMs);
   }
   return { kind: 'failed', reason };
+}
+
+type Again = { kind: 'again'; reason: string; isStorage: boolean };
+
+async function tryOnce(store: OutputStore, input: StoreInput, signal: AbortSignal): Promise<StoreResult | Again> {
+  const { filename } = input;
+  try {
+    const opened = await input.source.open(store.maxFileBytes, signal);
+    if (opened.kind === 'missing') return { kind: 'missing', reason: `${filename} is not on the instance` };
+    if (opened.kind !== 'refused') return { kind: 'stored', stored: await storeOpened(store, input, opened) };
+    const reason = `${filename} could not be read: ${opened.reason.replaceAll('_', ' ')}`;
+    return { kind: 'again', reason, isStorage: false };
+  } catch (error) {
+    const reason = `${filename}: ${error instanceof Error ? error.message : String(error)}`;
+    const kind = error instanceof StorageError ? error.kind : undefined;
+    if (kind === 'too_large') return { kind: 'failed', reason, isUnfit: true };
+    return { kind: 'again', reason, isStorage: kind === 'unavailable' || kind === 'full' };
+  }
 }
 
 type Opened = { kind: 'bytes'; bytes: Buffer } | { kind: 'stream'; stream: Readable; sizeBytes: number | undefined };

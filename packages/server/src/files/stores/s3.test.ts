@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { S3_CREDENTIALS, type S3Fault, type S3Server, startS3Server } from '../../../testing/s3-server.ts';
 import { testStore } from '../../../testing/test-store.ts';
 import type { Storage } from '../storage.ts';
-import type { S3Settings } from '../storage-url.ts';
+import { readStorageUrl, type S3Settings } from '../storage-url.ts';
 import { openS3Store } from './s3.ts';
 import { loadS3Library } from './s3-client.ts';
 
@@ -36,6 +36,16 @@ testStore('s3', async () => {
   const storage = await open();
   return { storage, destroy: async () => storage.close() };
 });
+
+const elsewhere = process.env['COMFLEET_TEST_S3'];
+if (elsewhere !== undefined) {
+  testStore('s3 elsewhere', async () => {
+    const read = readStorageUrl(elsewhere, '/');
+    if (!('kind' in read) || read.kind !== 's3') throw new Error('COMFLEET_TEST_S3 is no URL of an S3 storage');
+    const storage = await openS3Store({ ...read, prefix: `${read.prefix}run-${Date.now()}/` });
+    return { storage, destroy: async () => storage.close() };
+  });
+}
 
 describe('s3', () => {
   let storage: Storage;
