@@ -1,6 +1,8 @@
 // What must never be in a line, whoever wrote the text it stands in.
+import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { createLogTo, redact } from './log.ts';
+import { until } from '../../testing/until.ts';
+import { createLogTo, gatherLines, redact } from './log.ts';
 
 function logged(fields: object, message = 'a line'): string {
   const lines: string[] = [];
@@ -39,4 +41,35 @@ it('what tells something stays', () => {
   expect(redact('GET https://host.example/a/picture.png answered 404 after 3 tries')).toContain(
     'picture.png answered 404',
   );
+});
+
+it('lines of one moment are written together', async () => {
+  const written: string[] = [];
+  let flushes = 0;
+  const flush = () => {
+    flushes += 1;
+  };
+  const lines = gatherLines({ write: (line) => written.push(line), flush });
+  for (let index = 0; index < 100; index += 1) lines.write(`${index}`);
+  expect(flushes).toBe(0);
+  await until('the lines are flushed', () => flushes > 0);
+  expect(flushes).toBe(1);
+  lines.write('later');
+  await until('the next line is flushed', () => flushes > 1);
+  expect(written).toHaveLength(101);
+});
+
+it('what is not written yet is written when the process ends', () => {
+  const module = new URL('./log.ts', import.meta.url).href;
+  const script = `const { createLog } = await import(${JSON.stringify(module)});
+    const log = createLog('info');
+    for (let index = 0; index < 300; index += 1) log.info({ index }, 'a line');
+    process.exit(0);`;
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
+  const { stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  const indexes = stderr
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line).index);
+  expect(indexes).toEqual(Array.from({ length: 300 }, (_, index) => index));
 });
