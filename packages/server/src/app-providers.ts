@@ -4,6 +4,7 @@ import { poolOfUrls } from './deployments/pool.pure.ts';
 import { takeFleetId } from './instances/instances.sql.ts';
 import type { Provider, ProviderKind } from './instances/provider.ts';
 import type { SkuSettings } from './instances/provider-settings.ts';
+import { createDockerProvider } from './instances/providers/docker.ts';
 import { createEmbeddedProvider } from './instances/providers/embedded.ts';
 import { createKubernetesProvider } from './instances/providers/kubernetes.ts';
 import { createProcessProvider } from './instances/providers/process.ts';
@@ -32,9 +33,11 @@ function chooseScaled({ config, db, newId, clock, log }: ProviderBase): Provider
   const providers: Provider[] = [];
   const processes = pick(config.providers, (each) => (each.kind === 'process' ? each.process : undefined));
   if (processes.size > 0) providers.push(createProcessProvider({ settings: processes, dataDir: config.dataDir, log }));
+  const fleetId = () => takeFleetId(db, newId);
+  const containers = pick(config.providers, (each) => (each.kind === 'docker' ? each.docker : undefined));
+  if (containers.size > 0) providers.push(createDockerProvider({ settings: containers, fleetId, log }));
   const pods = pick(config.providers, (each) => (each.kind === 'kubernetes' ? each.kubernetes : undefined));
   if (pods.size > 0) {
-    const fleetId = () => takeFleetId(db, newId);
     providers.push(createKubernetesProvider({ settings: pods, fleetId, now: () => clock.now(), log }));
   }
   return providers;

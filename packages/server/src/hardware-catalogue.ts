@@ -2,7 +2,7 @@
 // Read by config.ts; every problem is listed at the start. Deployments are validated against it, billing prices by it.
 import { type CatalogueSku, DEFAULT_HARDWARE, DEFAULT_SKU, type HardwareCatalogue, listNearest } from '@comfleet/api';
 
-const PROVIDERS = ['static', 'process', 'kubernetes'];
+const PROVIDERS = ['static', 'process', 'docker', 'kubernetes'];
 const MAX_PRICE_USD = 1_000_000;
 const NUMBERS = ['vram_gb', 'ram_gb', 'vcpus', 'price_per_hour_usd'] as const;
 const EXPECTED = {
@@ -11,7 +11,7 @@ const EXPECTED = {
   vcpus: 'a whole number of at least 0',
   price_per_hour_usd: `dollars from 0 to ${MAX_PRICE_USD} with at most 6 decimals`,
 } as const;
-const KEYS = ['sku', 'gpu', ...NUMBERS, 'provider', 'urls', 'process', 'kubernetes', 'default', 'is_offered'];
+const KEYS = ['sku', 'gpu', ...NUMBERS, 'provider', 'urls', 'process', 'docker', 'kubernetes', 'default', 'is_offered'];
 
 export interface CatalogueSettings {
   /** The value of `hardware`, whatever it is; undefined when there is none. */

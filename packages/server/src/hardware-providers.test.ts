@@ -11,10 +11,13 @@ it('a block says how the instances of a SKU are made; without one the default po
     { sku: 'A', provider: 'static', urls: ['http://127.0.0.1:8188/'] },
     { sku: 'B', provider: 'process', process: { command: ['python'] } },
     { sku: 'C', provider: 'kubernetes', kubernetes: { image: 'comfyui:1' } },
-    { sku: 'D', provider: 'process' },
+    { sku: 'D', provider: 'docker', docker: { image: 'comfyui:1' } },
+    { sku: 'E', provider: 'process' },
+    { sku: 'F', provider: 'docker' },
   );
   expect(problems).toEqual([]);
-  expect([...providers].map(([sku, { kind }]) => `${sku} ${kind}`)).toEqual(['A static', 'B process', 'C kubernetes']);
+  const found = [...providers].map(([sku, { kind }]) => `${sku} ${kind}`);
+  expect(found).toEqual(['A static', 'B process', 'C kubernetes', 'D docker']);
   expect(providers.get('A')).toMatchObject({ urls: ['http://127.0.0.1:8188'] });
 });
 
@@ -24,11 +27,13 @@ it('problems name the path, also a block of another provider', () => {
       { sku: 'A', provider: 'static', urls: ['ftp://a'] },
       { sku: 'B', process: { command: ['python'] } },
       { sku: 'C', provider: 'process', process: {} },
+      { sku: 'D', provider: 'docker', docker: { image: 'comfyui:1', network: 'host' } },
     ).problems,
   ).toEqual([
     expect.stringMatching(/^hardware\[0\]\.urls: \["ftp:\/\/a"\]: expected a list of URLs/),
     expect.stringMatching(/^hardware\[1\]\.process: is for the provider "process"/),
     expect.stringMatching(/^hardware\[2\]\.process\.command: is missing/),
+    expect.stringMatching(/^hardware\[3\]\.docker\.network: "host": expected the name of a network/),
   ]);
 });
 

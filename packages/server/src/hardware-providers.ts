@@ -1,11 +1,12 @@
-// How the instances of each SKU are made: the blocks `urls`, `process` and `kubernetes` of comfleet.config.json's
+// How the instances of each SKU are made: the blocks `urls`, `process`, `docker` and `kubernetes` of comfleet.config.json's
 // `hardware`. Read by config.ts; an entry that names a provider without a block runs on the default pool.
 import type { ProviderSettings, SkuSettings } from './instances/provider-settings.ts';
+import { readDockerSettings } from './instances/providers/docker-settings.pure.ts';
 import { readKubernetesSettings } from './instances/providers/kubernetes-settings.pure.ts';
 import { readProcessSettings } from './instances/providers/process-settings.pure.ts';
 
 /** The key of an entry that says how, by provider. */
-const BLOCKS = { static: 'urls', process: 'process', kubernetes: 'kubernetes' } as const;
+const BLOCKS = { static: 'urls', process: 'process', docker: 'docker', kubernetes: 'kubernetes' } as const;
 
 export function readProviders(entries: unknown, problems: string[]): ProviderSettings {
   const settings = new Map<string, SkuSettings>();
@@ -42,6 +43,10 @@ function readEntry(values: ReadonlyMap<string, unknown>, where: string, problems
   if (provider === 'process' && values.has('process')) {
     const process = readProcessSettings(values.get('process'), `${where}.process`, problems);
     return process && { kind: 'process', process };
+  }
+  if (provider === 'docker' && values.has('docker')) {
+    const docker = readDockerSettings(values.get('docker'), `${where}.docker`, problems);
+    return docker && { kind: 'docker', docker };
   }
   if (provider !== 'kubernetes') return undefined;
   const kubernetes = readKubernetesSettings(values.get('kubernetes'), `${where}.kubernetes`, problems);
