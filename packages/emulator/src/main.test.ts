@@ -69,8 +69,8 @@ it('dies by the signal asked for, and its record of executions survives', async 
     .trim()
     .split('\n')
     .map((text) => JSON.parse(text));
-  expect(lines.map(({ prompt_id, outcome }) => `${prompt_id} ${outcome}`)).toEqual([
-    ...['first running', 'first success', 'second running'],
+  expect(lines.map(({ prompt_id, outcome, fault }) => `${prompt_id} ${outcome ?? fault}`)).toEqual([
+    ...['first running', 'first success', 'second running', 'second crash'],
   ]);
 });
 
