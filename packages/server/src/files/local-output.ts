@@ -46,15 +46,23 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
-// Below the root, and equal to its own real path: so no component is a symlink.
+// Below the root, which is a real path, and no component a symlink. Only those below it are looked at: the real path of
+// the whole costs a system call for each of its folders, several times an output.
 function isPlainPath(root: string, path: string): boolean {
-  return path.startsWith(root + sep) && realpathSync.native(path) === path;
+  if (!path.startsWith(root + sep)) return false;
+  for (let end = root.length; end >= 0; ) {
+    end = path.indexOf(sep, end + 1);
+    if (lstatSync(end < 0 ? path : path.slice(0, end)).isSymbolicLink()) return false;
+  }
+  return true;
 }
 
-// A folder that is swapped for a symlink and back passes both looks at the path. Linux tells what was really opened.
+// A folder that is swapped for a symlink and back passes every look at the path. Linux tells what was really opened.
 // Exported for its test.
 export function isOpenedAt(fd: number, path: string): boolean {
-  if ((openedPath(fd) ?? path) !== path) return false;
+  const known = openedPath(fd);
+  if (known !== undefined) return known === path;
+  if (realpathSync.native(path) !== path) return false;
   const [opened, named] = [fstatSync(fd), lstatSync(path)];
   return opened.ino === named.ino && opened.dev === named.dev;
 }
@@ -76,9 +84,11 @@ export function readSmall(fd: number, stat: Stats): LocalRead {
   const bytes = Buffer.allocUnsafe(stat.size + 1); // one more, to notice growth
   let done = 0;
   for (;;) {
-    const count = readSync(fd, bytes, done, bytes.length - done, done);
+    const wanted = bytes.length - done;
+    const count = readSync(fd, bytes, done, wanted, done);
     done += count;
-    if (count === 0 || done === bytes.length) break;
+    // Less than was asked for: that was the end of the file.
+    if (count < wanted || done === bytes.length) break;
   }
   if (done !== stat.size || !isSame(stat, fstatSync(fd))) return { kind: 'refused', reason: 'growing' };
   return { kind: 'bytes', bytes: bytes.subarray(0, done) };
@@ -108,7 +118,7 @@ function openStill(root: string, path: string): number | LocalRead {
     if (!isPlainPath(root, path)) return { kind: 'refused', reason: 'outside' };
     fd = openSync(path, READ);
     // Again: a folder could have been swapped for a symlink in between.
-    if (isPlainPath(root, path) && isOpenedAt(fd, path)) return fd;
+    if (isOpenedAt(fd, path)) return fd;
     closeSync(fd);
     return { kind: 'refused', reason: 'outside' };
   } catch (error) {
