@@ -77,11 +77,17 @@ interface FakesInput {
   readonly serviceMs: number;
 }
 
-/** Several F in one process; bundled, so that no loader runs while it is measured. */
-export async function startFakes({ buildDir, dir, ports, serviceMs }: FakesInput): Promise<Fakes> {
+/** Gives the path of the program. */
+export function bundleFake(buildDir: string): string {
   const file = fileURLToPath(new URL('./peers/fake-comfyui.ts', import.meta.url));
   const outfile = join(buildDir, 'fake-comfyui.mjs');
   buildSync({ entryPoints: [file], outfile, bundle: true, platform: 'node', format: 'esm', packages: 'external' });
+  return outfile;
+}
+
+/** Several F in one process; bundled, so that no loader runs while it is measured. */
+export async function startFakes({ buildDir, dir, ports, serviceMs }: FakesInput): Promise<Fakes> {
+  const outfile = bundleFake(buildDir);
   const logPath = join(dir, 'F.log');
   const child = startNode({ args: [outfile, ports.join(','), String(serviceMs)], cwd: dir, logPath });
   const urls = ports.map((port) => `http://127.0.0.1:${port}`);

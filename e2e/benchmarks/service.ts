@@ -35,6 +35,14 @@ export interface Service {
 }
 
 export async function startService(options: ServiceOptions): Promise<Service> {
+  const service = await spawnService(options);
+  const { url, child, logPath } = service;
+  await waitUntil(() => answers(`${url}/readyz`), { what: 'the service', withinMs: READY_WITHIN_MS, child, logPath });
+  return service;
+}
+
+/** Does not wait until it answers. */
+export async function spawnService(options: ServiceOptions): Promise<Service & { child: Child; logPath: string }> {
   const { dataDir } = options;
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -50,8 +58,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     logPath,
     env: { COMFLEET_QUEUE_LIMIT: '10000000', ...NO_LIMITS, ...options.env },
   });
-  await waitUntil(() => answers(`${url}/readyz`), { what: 'the service', withinMs: READY_WITHIN_MS, child, logPath });
-  return describe({ child, url, dataDir });
+  return { ...describe({ child, url, dataDir }), child, logPath };
 }
 
 function describe({ child, url, dataDir }: { child: Child; url: string; dataDir: string }): Service {

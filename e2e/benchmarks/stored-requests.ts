@@ -1,8 +1,10 @@
-// Fills a service's database with requests as if they had been run: the product's own tables, written from outside. Row 10.
+// The product's own tables from outside: filled with requests as if they had been run (row 10), and searched for those that
+// were answered (rows 7 and 22).
 import { type Service, withDatabase } from './service.ts';
 import type { Tenant } from './tenants.ts';
 
 const STATEMENT_ROWS = 50_000;
+const LOOKUP = 50_000;
 
 /** So many in all, nine of ten ended; ids at random, so that neighbours in time are none in the index. */
 export async function storeRequests(service: Service, tenant: Tenant, count: number): Promise<void> {
@@ -48,5 +50,21 @@ export async function drawIds(service: Service, tenant: Tenant, count: number): 
       [tenant.deploymentId, count],
     );
     return rows.map(({ id }) => id);
+  });
+}
+
+/** Of these ids, those without a complete request. */
+export async function countMissing(service: Service, ids: readonly string[]): Promise<number> {
+  return await withDatabase(service, 'comfleet', async (client) => {
+    let missing = 0;
+    for (let at = 0; at < ids.length; at += LOOKUP) {
+      const { rows } = await client.query<{ count: string }>(
+        `select count(*) from unnest($1::uuid[]) as wanted (id)
+         where not exists (select from requests r join request_payloads p on p.request_id = r.id where r.id = wanted.id)`,
+        [ids.slice(at, at + LOOKUP)],
+      );
+      missing += Number(rows[0]?.count);
+    }
+    return missing;
   });
 }

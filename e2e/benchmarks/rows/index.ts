@@ -21,6 +21,8 @@ import { largeDataUriRow } from './row-18-large-data-uri.ts';
 import { instanceProxyRow } from './row-19-instance-proxy.ts';
 import { coldStartRow } from './row-20-cold-start.ts';
 import { scalingReactionRow } from './row-21-scaling-reaction.ts';
+import { restartRow } from './row-22-restart.ts';
+import { idleCostRow } from './row-23-idle-cost.ts';
 
 export const ROWS: readonly Row[] = [
   throughputRow,
@@ -44,4 +46,6 @@ export const ROWS: readonly Row[] = [
   instanceProxyRow,
   coldStartRow,
   scalingReactionRow,
+  restartRow,
+  idleCostRow,
 ];

@@ -5,14 +5,14 @@ import { type LoadResult, runLoad } from '../load.ts';
 import { type Peer, startPeer } from '../peer-process.ts';
 import { cpuMs, watchCpuWithChildren } from '../process-cost.ts';
 import type { Row, RowResult, RunContext } from '../row.ts';
-import { type Service, startService, withDatabase } from '../service.ts';
+import { startService, withDatabase } from '../service.ts';
 import { openStage, type Stage } from '../stage.ts';
+import { countMissing } from '../stored-requests.ts';
 
 const CONNECTIONS = 32;
 const OVERRIDE_CHARACTERS = 900;
 const PEER_DATABASE = 'bench_naive';
 const HOUR_MS = 3_600_000;
-const LOOKUP = 50_000;
 
 export const durableSubmitsRow: Row = {
   number: 7,
@@ -169,19 +169,4 @@ async function crashAndCount({ context, stage, accepted }: Bench): Promise<strin
     restarted.signal('SIGKILL');
     process.kill(restarted.postmasterPid(), 'SIGQUIT');
   }
-}
-
-async function countMissing(service: Service, ids: readonly string[]): Promise<number> {
-  return await withDatabase(service, 'comfleet', async (client) => {
-    let missing = 0;
-    for (let at = 0; at < ids.length; at += LOOKUP) {
-      const { rows } = await client.query<{ count: string }>(
-        `select count(*) from unnest($1::uuid[]) as wanted (id)
-         where not exists (select from requests r join request_payloads p on p.request_id = r.id where r.id = wanted.id)`,
-        [ids.slice(at, at + LOOKUP)],
-      );
-      missing += Number(rows[0]?.count);
-    }
-    return missing;
-  });
 }
