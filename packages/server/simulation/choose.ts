@@ -32,7 +32,7 @@ function runningMs(fleet: Fleet): Map<string, number> {
   return running;
 }
 
-const DEMAND_HALF_LIFE_MS = 1_800_000;
+const DEMAND_HALF_LIFE_MS = 3_600_000;
 
 /** affinity.pure.ts: what each instance has loaded is weighed. */
 export function createAffinityChoice(): Choose & { onArrival(fleet: Fleet, lane: Lane): void } {
@@ -43,24 +43,23 @@ export function createAffinityChoice(): Choose & { onArrival(fleet: Fleet, lane:
     return entry === undefined ? 0 : entry.weight * 2 ** ((entry.at - now) / DEMAND_HALF_LIFE_MS);
   }
 
-  function demandOf(fleet: Fleet, models: string, runMs: number) {
+  function demandOf(fleet: Fleet, models: string, times: { runMs: number; loadMs: number }) {
     // A steady rate of r gives a weight of r × half-life / ln 2, less while the run is young.
     const horizonMs = (DEMAND_HALF_LIFE_MS / Math.LN2) * (1 - 2 ** (-fleet.now / DEMAND_HALF_LIFE_MS));
-    const erlangs = (weightOf(models, fleet.now) / Math.max(1, horizonMs)) * runMs;
     const replicas = fleet.instances.filter((instance) => instance.models.includes(models)).length;
-    return { erlangs, replicas };
+    return { perMs: weightOf(models, fleet.now) / Math.max(1, horizonMs), replicas, ...times };
   }
 
   function choose(fleet: Fleet): Choice | undefined {
     if (fleet.idle.length === 0 || fleet.waiting === 0) return undefined;
     const free: FreeInstance[] = fleet.idle;
-    const runMs = fleet.waitingLanes[0]?.runMs ?? 0;
+    const { runMs = 0, loadMs = 0 } = fleet.waitingLanes[0] ?? {};
     const pool = {
       lanes: fleet.waitingLanes.map((lane) => viewLane(fleet, lane)),
       free,
       instances: fleet.instances.length,
       usage: fleet.usage,
-      demandOf: (models: string) => demandOf(fleet, models, runMs),
+      demandOf: (models: string) => demandOf(fleet, models, { runMs, loadMs }),
     };
     const placement = placeNext(pool, fleet.now);
     const lane = placement && fleet.lanes.get(placement.deploymentId);

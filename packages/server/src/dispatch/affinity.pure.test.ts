@@ -24,16 +24,23 @@ interface Given {
   readonly lanes: ModelLane[];
   readonly free: FreeInstance[];
   readonly used?: Record<string, number>;
-  readonly demand?: Record<string, { erlangs: number; replicas: number }>;
+  /** Minutes between two requests, and instances that have it; asked for seldom, and on two of them, when not given. */
+  readonly demand?: Record<string, { everyMin: number; replicas?: number }>;
+  /** Sixteen when not given: nearly none of them busy. */
+  readonly instances?: number;
 }
 
-function placed({ lanes, free, used = {}, demand = {} }: Given) {
+function placed({ lanes, free, used = {}, demand = {}, instances = 16 }: Given) {
+  const demandOf = (models: string) => {
+    const { everyMin = 1_000, replicas = 2 } = demand[models] ?? {};
+    return { perMs: 1 / (everyMin * 60_000), runMs: 20_000, loadMs: 20_000, replicas };
+  };
   const pool: Pool = {
     lanes,
     free,
-    instances: 16,
+    instances,
     usage: { usedMs: (id) => used[id] ?? 0 },
-    demandOf: (models) => demand[models] ?? { erlangs: 0, replicas: 2 },
+    demandOf,
   };
   return placeNext(pool, NOW);
 }
@@ -58,16 +65,43 @@ it('a long lane loads on one more instance, its head first', () => {
 });
 
 it('what is asked for least is dropped, an empty place before anything', () => {
-  const demand = { hot: { erlangs: 2, replicas: 2 }, cold: { erlangs: 0.1, replicas: 1 } };
+  const demand = { hot: { everyMin: 0.2 }, cold: { everyMin: 30, replicas: 1 } };
   const lanes = [lane('flux')];
   expect(placed({ lanes, free: [free('i1', 'hot'), free('i2', 'cold')], demand })?.instanceId).toBe('i2');
   expect(placed({ lanes, free: [free('i1', 'cold'), free('i2')], demand })?.instanceId).toBe('i2');
 });
 
+it('a third replica of what is asked for often goes before the only one of what is asked for seldom', () => {
+  // 0.7 runs at a time: a third replica spares hardly any wait, the only one of the other spares loads.
+  const demand = { hot: { everyMin: 0.5, replicas: 3 }, cold: { everyMin: 15, replicas: 1 } };
+  const given = { lanes: [lane('flux')], demand };
+  expect(placed({ ...given, free: [free('i1', 'cold'), free('i2', 'hot')] })?.instanceId).toBe('i2');
+});
+
 it('patience is longer where the dropped models would be missed', () => {
-  const lanes = [lane('flux', { warmBusyMs: [25_000] })];
-  const demand = { sdxl: { erlangs: 0.5, replicas: 1 } };
-  expect(placed({ lanes, free: [free('i1', 'sdxl')], demand })).toBeUndefined();
+  const lanes = [lane('flux', { warmBusyMs: [50_000] })];
+  const given = { lanes, free: [free('i1', 'sdxl')] };
+  expect(placed({ ...given, demand: { sdxl: { everyMin: 5, replicas: 1 } } })).toBeUndefined();
+  expect(placed({ ...given, demand: { sdxl: { everyMin: 50, replicas: 1 } } })).toBeDefined();
+  expect(placed({ ...given, demand: { sdxl: { everyMin: 5, replicas: 2 } } })).toBeDefined();
+});
+
+it('where one wanted set only takes the place of another, a load waits for company', () => {
+  const demand = { flux: { everyMin: 5, replicas: 0 }, sdxl: { everyMin: 5, replicas: 1 } };
+  const busyPool = { free: [free('i1', 'sdxl')], demand, instances: 4 };
+  const waiting = (seconds: number, fields: Partial<ModelLane> = {}) =>
+    lane('flux', { headCreatedAt: NOW - 1_000 * seconds, ...fields });
+  expect(placed({ ...busyPool, lanes: [waiting(99)] })).toBeUndefined();
+  expect(placed({ ...busyPool, lanes: [waiting(101)] })?.because).toBe('loading is sooner than waiting');
+  expect(placed({ ...busyPool, lanes: [waiting(0, { waiting: 4 })] })).toBeDefined();
+});
+
+it('nobody waits for company that is not to be expected, nor to spare what nobody misses, nor in an idle pool', () => {
+  const demand = { flux: { everyMin: 5, replicas: 0 }, sdxl: { everyMin: 5, replicas: 1 } };
+  const given = { lanes: [lane('flux')], free: [free('i1', 'sdxl')], demand, instances: 4 };
+  expect(placed({ ...given, demand: { ...demand, flux: { everyMin: 10, replicas: 0 } } })).toBeDefined();
+  expect(placed({ ...given, demand: { ...demand, sdxl: { everyMin: 10, replicas: 1 } } })).toBeDefined();
+  expect(placed({ ...given, instances: 1 })).toBeDefined();
 });
 
 it('whoever has waited longer than the age bound runs next on whatever is free', () => {

@@ -3,8 +3,10 @@
 //
 // A request runs at once where its models are. Where only busy instances have them, waiting for one is compared with
 // loading on a free one: loading wins when the last request of the lane would wait longer than its patience. Patience is
-// the time a load takes, and more where what is dropped must be loaded again soon, or where much of the account waits,
-// for a load then delays everybody behind it. Whoever has waited for longer than the age bound runs next on whatever is free.
+// the time a load takes, several times that where what is dropped must soon be loaded again, and longer where much of the
+// account waits, for a load then delays everybody behind it. Models that no instance has are loaded at once where nothing
+// is lost by it; where one wanted set only takes another one's place, they wait for company, so that one load serves more
+// requests. Whoever has waited for longer than the age bound runs next on whatever is free.
 import type { AccountUsage, LaneView } from './assign.pure.ts';
 
 export interface ModelLane extends LaneView {
@@ -27,8 +29,10 @@ export interface FreeInstance {
 
 /** How much a set of models is in use: what is lost when an instance drops it. */
 export interface ModelDemand {
-  /** Runs at the same time that it asks for on average: its requests per second × seconds per run. */
-  readonly erlangs: number;
+  /** Requests that come for it, per millisecond. */
+  readonly perMs: number;
+  readonly runMs: number;
+  readonly loadMs: number;
   /** Instances that have it, busy ones included. */
   readonly replicas: number;
 }
@@ -54,8 +58,8 @@ export function placeNext(pool: Pool, now: number): Placement | undefined {
   const waiting = pool.lanes.filter((lane) => lane.waiting > 0 && lane.otherInstances < lane.maxInstances);
   for (const lanes of inTurn(waiting, pool.usage)) {
     const backlogMs = backlogOf(lanes[0]?.accountId, waiting) / Math.max(1, pool.instances);
-    const placement =
-      placeAged(lanes, pool, { now, backlogMs }) ?? placeWarm(lanes, pool) ?? placeCold(lanes, pool, backlogMs);
+    const of = { now, backlogMs };
+    const placement = placeAged(lanes, pool, of) ?? placeWarm(lanes, pool) ?? placeCold(lanes, pool, of);
     if (placement) return placement;
   }
   return undefined;
@@ -92,11 +96,17 @@ function byPriority(lanes: ModelLane[]): ModelLane[][] {
   return levels;
 }
 
+interface Moment {
+  readonly now: number;
+  /** What waits of the account, in run time per instance. */
+  readonly backlogMs: number;
+}
+
 const AGE_BOUND_LOADS = 4;
 const AGE_BOUND_BACKLOGS = 2;
 
 /** Affinity may not let anybody wait for much longer than first come, first served would. */
-function placeAged(lanes: readonly ModelLane[], pool: Pool, of: { now: number; backlogMs: number }) {
+function placeAged(lanes: readonly ModelLane[], pool: Pool, of: Moment) {
   let oldest: ModelLane | undefined;
   for (const lane of lanes) {
     const boundMs = AGE_BOUND_LOADS * (lane.loadMs + lane.runMs) + AGE_BOUND_BACKLOGS * of.backlogMs;
@@ -116,23 +126,51 @@ function placeWarm(lanes: readonly ModelLane[], pool: Pool): Placement | undefin
   return undefined;
 }
 
-/** What the next load of the dropped models counts: it comes later, and perhaps on an instance that idles then. */
-const LOAD_AGAIN_SHARE = 0.5;
+/** A load that causes another one counts so many times: it takes an instance twice, and delays all who wait behind both. */
+const PATIENCE_LOADS = 3;
 
-function placeCold(lanes: readonly ModelLane[], pool: Pool, backlogMs: number): Placement | undefined {
+function placeCold(lanes: readonly ModelLane[], pool: Pool, { now, backlogMs }: Moment): Placement | undefined {
   const instance = cheapestToLoadOn(pool);
-  const dropped = instance && droppedBy(instance);
-  const again = dropped === undefined ? 0 : shareWithout(pool.demandOf(dropped));
+  if (instance === undefined) return undefined;
+  const isMissed = willBeMissed(instance, pool);
   let best: ModelLane | undefined;
   let mostGained = 0;
   for (const lane of lanes) {
-    const patienceMs = (1 + LOAD_AGAIN_SHARE * again) * lane.loadMs + backlogMs;
-    const gained = expectDelayMs(lane) - patienceMs;
+    const isNowhere = lane.warmBusyMs.length === 0;
+    if (isNowhere && isMissed && now - lane.headCreatedAt < companyMs(lane, pool)) continue;
+    const gained = expectDelayMs(lane) - (isMissed ? PATIENCE_LOADS : 1) * lane.loadMs - backlogMs;
     if (gained <= mostGained) continue;
     best = lane;
     mostGained = gained;
   }
   return best && place(best, instance, 'loading is sooner than waiting');
+}
+
+const COMPANY_LOADS = 5;
+const ENOUGH_COMPANY = 4;
+/** An instance is given away to a load with a light heart while two of three are idle, and the more so the more are. */
+const BUSY_SHARE = 1 / 3;
+
+/** How long the head of a lane whose models no instance has waits for others that need them too. */
+function companyMs({ models, waiting, loadMs }: ModelLane, pool: Pool): number {
+  if (waiting >= ENOUGH_COMPANY || !isWantedSoon(pool.demandOf(models))) return 0;
+  const busyShare = 1 - pool.free.length / Math.max(1, pool.instances);
+  return Math.min(1, busyShare / BUSY_SHARE) * COMPANY_LOADS * loadMs;
+}
+
+/** Within so many times the time of a load: it is neither worth waiting for what comes more seldom, nor is it missed. */
+const SOON_LOADS = 20;
+
+function isWantedSoon({ perMs, loadMs }: ModelDemand): boolean {
+  return perMs * loadMs * SOON_LOADS >= 1;
+}
+
+/** A load there drops the only replica of models that are soon to be loaded again. */
+function willBeMissed(instance: FreeInstance, pool: Pool): boolean {
+  const dropped = droppedBy(instance);
+  if (dropped === undefined) return false;
+  const demand = pool.demandOf(dropped);
+  return demand.replicas <= 1 && isWantedSoon(demand);
 }
 
 /** How long the last of the lane waits if only the instances that have its models take it. */
@@ -149,9 +187,12 @@ function findWarm(lane: ModelLane, free: readonly FreeInstance[]): FreeInstance 
 function cheapestToLoadOn(pool: Pool): FreeInstance | undefined {
   let cheapest: FreeInstance | undefined;
   let least = Number.POSITIVE_INFINITY;
+  const worths = new Map<string, number>();
   for (const instance of pool.free) {
     const dropped = droppedBy(instance);
-    const lost = dropped === undefined ? -1 : worthOfReplica(pool.demandOf(dropped));
+    const known = dropped === undefined ? -1 : worths.get(dropped);
+    const lost = known ?? worthOfReplica(pool.demandOf(dropped ?? ''));
+    if (dropped !== undefined) worths.set(dropped, lost);
     if (lost >= least) continue;
     cheapest = instance;
     least = lost;
@@ -164,14 +205,28 @@ function droppedBy({ models, slots }: FreeInstance): string | undefined {
   return models.length < slots ? undefined : models[0];
 }
 
-/** The share of its runs that would find no replica free if there were one fewer. */
-function shareWithout({ erlangs, replicas }: ModelDemand): number {
-  return blocked(replicas - 1, erlangs);
+/** By how much its requests together would be delayed with one replica fewer, per millisecond. */
+function worthOfReplica(demand: ModelDemand): number {
+  return demand.perMs * (delayWith(demand.replicas - 1, demand) - delayWith(demand.replicas, demand));
 }
 
-/** How many more runs per run time would find all replicas busy with one fewer. */
-function worthOfReplica({ erlangs, replicas }: ModelDemand): number {
-  return erlangs * (blocked(replicas - 1, erlangs) - blocked(replicas, erlangs));
+/** A load is more than the wait of the one who needs it: it takes an instance, and it drops what is loaded again later. */
+const LOAD_WEIGHT = 8;
+/** Of a queue's wait when all runs take equally long, against the wait when they vary as much as their mean. */
+const STEADY_RUNS = 0.6;
+
+/** The mean delay of a request with so many replicas: queueing for a busy one (Erlang's C), or a load. */
+function delayWith(replicas: number, { perMs, runMs, loadMs }: ModelDemand): number {
+  // Until a load was seen, it is taken to be as long as a run: what is asked for most is kept all the same.
+  const loadCost = LOAD_WEIGHT * (loadMs > 0 ? loadMs : runMs);
+  const erlangs = perMs * runMs;
+  if (replicas <= 0) return loadCost;
+  // What they cannot serve has to be loaded elsewhere.
+  const served = Math.min(1, replicas / erlangs);
+  if (replicas <= erlangs) return (1 - served) * loadCost + served * Math.min(loadCost, runMs);
+  const share = blocked(replicas, erlangs);
+  const queued = share / (1 - (erlangs / replicas) * (1 - share));
+  return Math.min(loadCost, (STEADY_RUNS * queued * runMs) / (replicas - erlangs));
 }
 
 /** Erlang's loss formula: the share of runs that find all replicas busy. */

@@ -14,14 +14,14 @@ export interface ModelSets {
   /** 0 while it is not known. */
   loadMs(models: string): number;
   runMs(models: string): number | undefined;
-  /** Runs at the same time that it asks for on average. */
-  erlangs(models: string): number;
+  /** Requests that come for it, per millisecond. */
+  perMs(models: string): number;
 }
 
 const KEPT = 5_000;
 /** The share that the latest run has at least. */
 const SHARE = 0.2;
-const HALF_LIFE_MS = 1_800_000;
+const HALF_LIFE_MS = 3_600_000;
 
 interface Mean {
   count: number;
@@ -83,11 +83,11 @@ export function createModelSets(now: () => number): ModelSets {
       if (warm.count > 0) return warm.ms;
       return cold.count > 0 ? cold.ms : undefined;
     },
-    erlangs(models) {
+    perMs(models) {
       const { weight, weighedAt } = entryOf(models);
       // A steady rate of r gives a weight of r × half-life / ln 2, less while the service is young.
       const horizonMs = (HALF_LIFE_MS / Math.LN2) * (1 - fade(now() - since));
-      return ((weight * fade(now() - weighedAt)) / Math.max(1, horizonMs)) * (this.runMs(models) ?? 0);
+      return (weight * fade(now() - weighedAt)) / Math.max(1, horizonMs);
     },
   };
 }

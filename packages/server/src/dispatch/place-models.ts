@@ -54,7 +54,9 @@ export function placeByModels(board: Board, index: PoolIndex): (Placement & { sl
       instances,
       usage: usageNow(board, now),
       demandOf: (models) => ({
-        erlangs: board.models.erlangs(models),
+        perMs: board.models.perMs(models),
+        runMs: board.models.runMs(models) ?? 0,
+        loadMs: board.models.loadMs(models),
         replicas: sets.get(models)?.replicas ?? 0,
       }),
     },
