@@ -43,6 +43,7 @@ async function run(context: RunContext): Promise<RowResult> {
   const seconds = context.isQuick ? QUICK_WINDOW_S : WINDOW_S;
   try {
     await sleep(1_000 * SETTLE_S);
+    for (const { service, countedBy } of [many, one]) await forgetQueries(service, countedBy);
     for (let round = 0; round < context.rounds; round += 1) {
       const ends = [await watch(many), await watch(one)];
       await sleep(1_000 * seconds);
@@ -87,6 +88,7 @@ async function report(many: Idle, one: Idle, seconds: number): Promise<RowResult
     notes: [
       `${USED} of the ${DEPLOYMENTS} had an instance before; windows of ${seconds} s, both services at once`,
       `queries by ${many.countedBy}`,
+      ...(await listMostFrequent(many, seconds * many.cost.queries.length)),
     ],
   };
 }
@@ -162,6 +164,25 @@ async function readQueries(service: Service, countedBy: Idle['countedBy']): Prom
   return await withDatabase(service, 'postgres', async (client) => {
     const { rows } = await client.query<{ count: string }>(QUESTIONS[countedBy]);
     return Number(rows[0]?.count);
+  });
+}
+
+/** What it took to set all up is not counted. */
+async function forgetQueries(service: Service, countedBy: Idle['countedBy']): Promise<void> {
+  if (countedBy !== 'pg_stat_statements') return;
+  await withDatabase(service, 'postgres', (client) => client.query('select pg_stat_statements_reset()'));
+}
+
+/** What is asked while there is nothing to do, with how often a minute. */
+async function listMostFrequent({ service, countedBy }: Idle, seconds: number): Promise<string[]> {
+  if (countedBy !== 'pg_stat_statements') return [];
+  return await withDatabase(service, 'postgres', async (client) => {
+    const { rows } = await client.query<{ calls: number; text: string }>(
+      `select s.calls::int4 as calls, left(regexp_replace(s.query, '\\s+', ' ', 'g'), 90) as text
+       from pg_stat_statements s join pg_database d on d.oid = s.dbid
+       where d.datname = 'comfleet' order by s.calls desc limit 6`,
+    );
+    return rows.map(({ calls, text }) => `${((60 * calls) / seconds).toFixed(1)} a minute: ${text}`);
   });
 }
 
