@@ -35,8 +35,8 @@ interface Call {
 
 export type DockerStandin = Awaited<ReturnType<typeof startDockerStandin>>;
 
-export async function startDockerStandin({ apiVersion = '1.47' } = {}) {
-  const state = createState(apiVersion);
+export async function startDockerStandin({ apiVersion = '1.47', hasEmulators = false } = {}) {
+  const state = createState(apiVersion, hasEmulators);
   const { world, watches } = state;
   const server = createServer((request, response) => {
     answer(state, request, response).catch((error) => send(response, refusal(500, String(error))));
@@ -48,6 +48,7 @@ export async function startDockerStandin({ apiVersion = '1.47' } = {}) {
     world,
     /** As `GET containers/json`, the version left out. */
     calls: state.calls,
+    urls: state.urls,
     /** What the registry sends for an image; the last message may be an error. */
     pulls: state.pulls,
     pullHeaders: state.pullHeaders,
@@ -76,14 +77,15 @@ export async function startDockerStandin({ apiVersion = '1.47' } = {}) {
   };
 }
 
-function createState(apiVersion: string) {
+function createState(apiVersion: string, hasEmulators: boolean) {
   const state = {
     apiVersion,
-    world: createDockerWorld(),
+    world: createDockerWorld({ hasEmulators }),
     watches: new Set<ServerResponse>(),
     isMute: false,
     faults: [] as DockerFault[],
     calls: [] as string[],
+    urls: [] as string[],
     pulls: new Map<string, (object | 'hold')[]>(),
     pullHeaders: [] as (string | undefined)[],
     held: [] as (() => void)[],
@@ -114,6 +116,7 @@ async function answer(state: State, request: IncomingMessage, response: ServerRe
   const call: Call = { verb, ...splitPath(rest), query, headers, body: await readBody(request) };
   const title = `${verb} ${[call.kind, call.action].filter((part) => part !== '').join('/')}`;
   state.calls.push(title);
+  state.urls.push(request.url ?? '');
   const fault = takeFault(state, title);
   if (fault !== undefined && fault.cutsAfterwards !== true) {
     return await send(response, refusal(fault.status, fault.message ?? 'a fault of the test'));

@@ -1,11 +1,18 @@
 // The world behind docker-api.ts, which is a stand-in for a Docker engine: images, networks, and containers that are emulators
-// in this process. Tests play what else happens at an engine.
+// in this process, or, where nobody asks them anything, only listen. Tests play what else happens at an engine.
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createEmulator, type Emulator } from '@comfleet/emulator';
+import { createEmulator } from '@comfleet/emulator';
 import type { ContainerCreateOptions, NetworkCreateOptions } from 'dockerode';
+
+interface ContainerProcess {
+  readonly port: number;
+  stop(): Promise<void>;
+}
 
 export interface StoredContainer {
   readonly id: string;
@@ -17,8 +24,7 @@ export interface StoredContainer {
   error: string;
   startedAt: string;
   finishedAt: string;
-  port: number | undefined;
-  emulator: Emulator | undefined;
+  process: ContainerProcess | undefined;
   readonly dir: string;
   readonly log: { readonly stream: 'stdout' | 'stderr'; readonly text: string }[];
   readonly networks: Set<string>;
@@ -44,7 +50,7 @@ const NEVER = '0001-01-01T00:00:00Z';
 /** Of a process that ends when it is told to. */
 const TERMINATED = 143;
 
-export function createDockerWorld() {
+export function createDockerWorld({ hasEmulators }: { hasEmulators: boolean }) {
   const containers = new Map<string, StoredContainer>();
   const networks = new Map<string, StoredNetwork>();
   const listeners = new Set<(event: EngineEvent) => void>();
@@ -76,7 +82,7 @@ export function createDockerWorld() {
     add(name: string, body: ContainerCreateOptions): StoredContainer {
       const dir = mkdtempSync(join(tmpdir(), 'comfleet-container-'));
       const start = { status: 'created' as const, exitCode: 0, isOutOfMemory: false, error: '', startedAt: NEVER };
-      const nothing = { finishedAt: NEVER, port: undefined, emulator: undefined, log: [] };
+      const nothing = { finishedAt: NEVER, process: undefined, log: [] };
       const mode = body.HostConfig?.NetworkMode;
       const container = {
         id: randomId(),
@@ -92,8 +98,7 @@ export function createDockerWorld() {
       return container;
     },
     async run(container: StoredContainer): Promise<void> {
-      container.emulator = createEmulator({ baseDir: container.dir, nullExec: true });
-      container.port = (await container.emulator.start()).port;
+      container.process = await (hasEmulators ? runEmulator(container.dir) : listen());
       container.status = 'running';
       container.startedAt = new Date().toISOString();
       tell(container, 'start');
@@ -102,7 +107,7 @@ export function createDockerWorld() {
     async exit(nameOrId: string, how: Partial<Pick<StoredContainer, 'exitCode' | 'isOutOfMemory' | 'error'>> = {}) {
       const container = world.find(nameOrId);
       if (container?.status !== 'running') return;
-      await container.emulator?.stop();
+      await container.process?.stop();
       Object.assign(container, {
         exitCode: TERMINATED,
         ...how,
@@ -128,17 +133,30 @@ export function createDockerWorld() {
   return world;
 }
 
+async function runEmulator(baseDir: string): Promise<ContainerProcess> {
+  const emulator = createEmulator({ baseDir, nullExec: true });
+  return { port: (await emulator.start()).port, stop: () => emulator.stop() };
+}
+
+async function listen(): Promise<ContainerProcess> {
+  const server = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const stop = () => new Promise<void>((resolve) => server.close(() => resolve()));
+  return { port: (server.address() as AddressInfo).port, stop };
+}
+
 export function randomId(): string {
   return createHash('sha256').update(randomBytes(32)).digest('hex');
 }
 
 /** As GET /containers/{id}/json tells it. */
 export function inspect(container: StoredContainer): object {
-  const { id, name, body, status, exitCode, isOutOfMemory, error, startedAt, finishedAt, networks, port } = container;
+  const { id, name, body, status, exitCode, isOutOfMemory, error, startedAt, finishedAt, networks, process } =
+    container;
   const isRunning = status === 'running';
   const [exposed = '8188/tcp'] = Object.keys(body.ExposedPorts ?? {});
   const bindings: { HostIp: string }[] | undefined = body.HostConfig?.PortBindings?.[exposed];
-  const published = bindings?.map(({ HostIp }) => ({ HostIp, HostPort: String(port) })) ?? null;
+  const published = bindings?.map(({ HostIp }) => ({ HostIp, HostPort: String(process?.port) })) ?? null;
   const state = { Status: status, Running: isRunning, Paused: false, Restarting: false, Dead: false };
   const address = (index: number) => (isRunning ? `172.30.${index}.2` : '');
   return {
