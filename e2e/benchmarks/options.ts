@@ -13,7 +13,7 @@ export interface Options {
   readonly comfyuiCommand: readonly string[] | undefined;
 }
 
-export const USAGE = `npm run bench -- [--rows 1,4] [--minutes N | --rounds N] [--quick] [--profile] [--seed N]
+export const USAGE = `npm run bench -- [--rows 1-6,13] [--minutes N | --rounds N] [--quick] [--profile] [--seed N]
 
   --rows     numbers of the goals' table; default: all that exist
   --minutes  what all of it may take: rounds are chosen for each row so that it fits
@@ -35,7 +35,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): Options {
       seed: { type: 'string' },
     },
   });
-  const rows = values.rows?.split(',').map((text) => readWhole('--rows', text));
+  const rows = values.rows?.split(',').flatMap(readRange);
   const rounds = values.rounds === undefined ? undefined : readWhole('--rounds', values.rounds);
   const minutes = values.minutes === undefined ? undefined : readWhole('--minutes', values.minutes);
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : readWhole('--seed', values.seed);
@@ -43,6 +43,13 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): Options {
   const comfyuiCommand = readCommand(env['COMFYUI_COMMAND']);
   const { quick: isQuick, profile: isProfiled } = values;
   return { rows, rounds, minutes, isQuick, isProfiled, seed, comfyuiUrl, comfyuiCommand };
+}
+
+/** `4`, or `4-6` for 4, 5 and 6. */
+function readRange(text: string): number[] {
+  const [first = '', last = first] = text.split('-', 2);
+  const from = readWhole('--rows', first);
+  return Array.from({ length: Math.max(0, readWhole('--rows', last) - from + 1) }, (_, index) => from + index);
 }
 
 function readCommand(text: string | undefined): readonly string[] | undefined {

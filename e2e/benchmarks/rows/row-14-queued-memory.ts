@@ -1,4 +1,5 @@
 // Row 14: what a waiting request costs the gateway in memory: 100,000 queued with graphs of 20 kB, against their payload.
+import { rmSync } from 'node:fs';
 import { Pool } from 'undici';
 import { startFake } from '../back-end.ts';
 import { collectGarbage, inspectEnv } from '../collect-garbage.ts';
@@ -43,6 +44,7 @@ async function run(context: RunContext): Promise<RowResult> {
     } finally {
       problems.push(...stage.problems);
       await stage.close();
+      rmSync(context.makeDir(`row14-${round}`), { recursive: true, force: true }); // gigabytes
     }
   }
   const { stored, ...growth } = figures;
