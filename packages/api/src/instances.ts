@@ -5,13 +5,34 @@ import { MAX_INSTANCES_MAX } from './limits.ts';
 
 export const INSTANCE_PHASES = ['starting', 'ready', 'busy', 'draining', 'gone'] as const;
 
+export const TIMELINE_PHASES = ['requested', 'starting', 'ready', 'lost', 'busy', 'idle', 'draining', 'gone'] as const;
+
+const TimelineStep = Type.Object({
+  phase: Type.Enum(TIMELINE_PHASES, {
+    description: '`lost`: it answered once and did not then. Of `busy` and `idle` the present one alone is told.',
+  }),
+  at: Instant,
+  reason: Type.Optional(Type.String()),
+});
+
+const seconds = (description: string) => Type.Number({ minimum: 0, description });
+
+const Durations = Type.Object({
+  set_up_seconds: seconds('From being asked for until it answered first.'),
+  running_seconds: seconds('With requests given to it.'),
+  idle_seconds: seconds('Ready, with nothing to do.'),
+});
+
 export const Instance = Type.Object({
   id: Id,
   phase: Type.Enum(INSTANCE_PHASES, {
     description: '`starting` also when it answered once and does not now; `reason` says why.',
   }),
   since: Instant,
-  provider: Type.String({ description: '`static`: a fixed URL. `process`: the embedded back end.' }),
+  provider: Type.String({
+    description:
+      '`static`: a fixed URL. `process`: the embedded back end, or a command of this machine. `docker`, `kubernetes`.',
+  }),
   hardware: Type.String({ description: 'The SKU that the deployment runs on.' }),
   loaded_models: Type.Array(Type.String(), {
     description: "The models of the account's last graph there, heaviest first; a guess at what is in memory.",
@@ -19,7 +40,11 @@ export const Instance = Type.Object({
   current_request_id: Type.Optional(
     Type.String({ description: "The account's own request that runs there; another account's is never named." }),
   ),
-  reason: Type.Optional(Type.String({ description: 'Why it is not ready.' })),
+  reason: Type.Optional(Type.String({ description: 'Why it is not ready, or is gone.' })),
+  timeline: Type.Optional(
+    Type.Array(TimelineStep, { description: "Its life so far. Of instances of the deployment's own." }),
+  ),
+  durations: Type.Optional(Durations),
   log_tail: Type.Optional(
     Type.Array(Type.String(), {
       description: 'Its last log lines. Of an instance that several accounts share, for administrators only.',
@@ -59,7 +84,16 @@ export const Scaling = Type.Object(
 );
 export type Scaling = Static<typeof Scaling>;
 
-export const InstanceList = Type.Object({ data: Type.Array(Instance), scaling: Type.Optional(Scaling) });
+export const InstanceList = Type.Object({
+  data: Type.Array(Instance),
+  gone: Type.Optional(
+    Type.Array(Instance, {
+      description:
+        'Of those that were started for the deployment the ones that went last, newest first, without their logs.',
+    }),
+  ),
+  scaling: Type.Optional(Scaling),
+});
 
 export const WarmUp = Type.Object({
   count: Type.Optional(

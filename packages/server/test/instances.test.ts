@@ -1,5 +1,5 @@
 // A deployment's instances over HTTP: what is told of them, to whom, and what can be asked of fixed ones.
-// routes: listInstances, warmUpInstances, removeInstance
+// routes: listInstances, getInstance, warmUpInstances, removeInstance
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CallOptions, PICTURE } from '../testing/caller.ts';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
@@ -44,6 +44,12 @@ describe('the instances of a deployment', () => {
         provider: 'static',
         hardware: expect.any(String),
         loaded_models: [],
+        timeline: ['starting', 'ready', 'idle'].map((phase) => expect.objectContaining({ phase })),
+        durations: {
+          set_up_seconds: expect.any(Number),
+          running_seconds: expect.any(Number),
+          idle_seconds: expect.any(Number),
+        },
       },
     ]);
   });
@@ -56,7 +62,12 @@ describe('the instances of a deployment', () => {
       return instance?.['current_request_id'] === requestId && instance;
     });
     expect(busy['phase']).toBe('busy');
-    expect((await list(otherDeployment, otherToken))[0]).not.toHaveProperty('current_request_id');
+    const [theirs] = await list(otherDeployment, otherToken);
+    expect(theirs).not.toHaveProperty('current_request_id');
+    expect(theirs).not.toHaveProperty('timeline');
+    const one = await app.call(`/deployments/${deployment}/instances/${busy['id']}`);
+    expect(one.body).toMatchObject({ id: busy['id'], current_request_id: requestId });
+    expect(one.body['timeline']).toContainEqual(expect.objectContaining({ phase: 'busy', at: one.body['since'] }));
     app.emulator.faults.clear();
     await app.cancelAll();
   });
@@ -65,7 +76,8 @@ describe('the instances of a deployment', () => {
     const post = (body: CallOptions['body'], id = deployment) =>
       app.call(`/deployments/${id}/instances`, { method: 'POST', ...(body === undefined ? {} : { body }) });
     const reply = await post({ count: 2 });
-    expect([reply.status, reply.body]).toEqual([202, { data: await list() }]);
+    const [instance] = await list();
+    expect([reply.status, reply.body]).toMatchObject([202, { data: [{ id: instance?.['id'], phase: 'ready' }] }]);
     expect((await post({})).status).toBe(202);
     expectError(await post({ count: 0 }), 422001);
     expectError(await post({}, otherDeployment), 403003);

@@ -1,6 +1,6 @@
 // Instances that are started and stopped for a deployment, over HTTP: from zero and back, bursts, the minimum, roll-over,
 // closing in the middle of a start, starts that fail.
-// routes: listInstances, warmUpInstances, removeInstance
+// routes: listInstances, getInstance, warmUpInstances, removeInstance
 import type { JsonObject } from '@comfleet/comfyui';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../src/db/sql.ts';
@@ -57,6 +57,7 @@ async function look(id: string) {
   };
 }
 
+const phasesOf = ({ timeline }: JsonObject) => (timeline as { phase: string }[]).map(({ phase }) => phase);
 const status = async (id: string) => (await app.call(`/deployments/${id}`)).body['status'];
 const patch = async (id: string, body: JsonObject) => await app.call(`/deployments/${id}`, { method: 'PATCH', body });
 const untilEmpty = async () => await until('no instance is left', () => provider.alive.size === 0);
@@ -94,6 +95,36 @@ describe('a deployment with instances of its own', () => {
     const events = await app.call(`/events?deployment_id=${id}`);
     expect(events.text).toContain('1 waiting for 0 instances, queue_size 1: 1 wanted');
     expect(events.text).toContain('keep-warm is over');
+  });
+
+  it('tells the whole life of an instance, also after it is gone and after a restart', async () => {
+    const id = await deploy();
+    await app.run(id);
+    const read = async (path: string, token = app.token) =>
+      await app.call(`/deployments/${id}/instances${path}`, { token });
+    const [{ id: instanceId = '' } = {}] = (await look(id)).data;
+    const alive = (await read(`/${instanceId}`)).body;
+    expect(phasesOf(alive)).toEqual(['requested', 'starting', 'ready', 'idle']);
+    await untilEmpty();
+    const gone = await until('its end is on record', async () => {
+      const { body } = await read(`/${instanceId}`);
+      return body['phase'] === 'gone' && body;
+    });
+    expect(phasesOf(gone)).toEqual(['requested', 'starting', 'ready', 'draining', 'gone']);
+    expect(gone).toMatchObject({
+      reason: expect.stringContaining('keep-warm is over'),
+      log_tail: [`log of ${instanceId}`],
+      durations: { set_up_seconds: expect.any(Number), running_seconds: expect.any(Number) },
+    });
+    const { running_seconds, idle_seconds } = gone['durations'] as unknown as Record<string, number>;
+    expect(running_seconds).toBeGreaterThan(0);
+    expect(idle_seconds).toBeGreaterThan(0.9);
+    const { log_tail, ...listed } = gone;
+    expect((await read('')).body['gone']).toEqual([listed]);
+    await app.restart();
+    expect((await read(`/${instanceId}`)).body).toEqual(gone);
+    expect((await read(`/${instanceId}`, await app.addAccount())).status).toBe(403);
+    expect((await read(`/${crypto.randomUUID()}`)).status).toBe(404);
   });
 
   it.each([

@@ -72,6 +72,7 @@ export function createEmulatorProvider(options: { serviceMs?: number } = {}): Em
       } else await begin(spec);
     },
     remove: end,
+    logTail: async (id) => [`log of ${id}`],
     async release() {
       provider.pendingWords = undefined;
       for (const [id, spec] of waiting) {

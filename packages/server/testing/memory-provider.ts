@@ -12,6 +12,8 @@ export interface MemoryWorld {
   refuseWith: string | undefined;
   /** Instances stay without an address, saying this, while it is set. */
   pendingWords: string | undefined;
+  /** What each has written; undefined: a line with its id. */
+  logLines: string[] | undefined;
   /** So many of the next remove() calls fail. */
   failingRemovals: number;
 }
@@ -23,7 +25,7 @@ export interface MemoryProvider extends Provider {
 
 export function createWorld(): MemoryWorld {
   const empty = { alive: new Map(), pending: new Map(), calls: [] };
-  return { ...empty, refuseWith: undefined, pendingWords: undefined, failingRemovals: 0 };
+  return { ...empty, refuseWith: undefined, pendingWords: undefined, logLines: undefined, failingRemovals: 0 };
 }
 
 export function createMemoryProvider(world: MemoryWorld = createWorld()): MemoryProvider {
@@ -77,7 +79,7 @@ export function createMemoryProvider(world: MemoryWorld = createWorld()): Memory
     async die(id, cause) {
       if (await end(id)) events?.onGone(id, cause, 'ended');
     },
-    logTail: async (id) => [`log of ${id}`],
+    logTail: async (id) => world.logLines ?? [`log of ${id}`],
     check: async () => (world.refuseWith === undefined ? [] : [world.refuseWith]),
   };
 }

@@ -56,6 +56,7 @@ export const ROUTE_CALLS: Readonly<Record<RouteId, RouteCall>> = {
   getDeploymentOpenApi: {},
   preflightDeployment: {},
   listInstances: {},
+  getInstance: {},
   warmUpInstances: { status: 202, body: () => ({ count: 1 }) },
   // The instances of today serve every deployment: they are nobody's to remove.
   removeInstance: { status: 409 },

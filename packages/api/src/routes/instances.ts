@@ -1,5 +1,5 @@
 // The routes of a deployment's instances, and the way through to them.
-import { InstanceList, WarmUp } from '../instances.ts';
+import { Instance, InstanceList, WarmUp } from '../instances.ts';
 import type { Route } from '../route.ts';
 
 const INSTANCE = { instance_id: { description: 'As `instance_id` of a request, or `id` in the list of instances.' } };
@@ -32,6 +32,20 @@ export const INSTANCE_ROUTES = [
     body: WarmUp,
     replies: { 202: { description: 'What exists now; what is missing is being started.', schema: InstanceList } },
     errors: [403003, 404001, 10001, 10002, 10003],
+  },
+  {
+    id: 'getInstance',
+    method: 'GET',
+    path: '/deployments/:deployment_id/instances/:instance_id',
+    base: 'versioned',
+    access: 'token',
+    scopes: ['read', 'run'],
+    tag: 'instances',
+    summary: 'One instance, with its life and the end of its log',
+    description: 'Also one of those that went lately.',
+    params: INSTANCE,
+    replies: { 200: { description: 'What it is, or was.', schema: Instance } },
+    errors: [403003, 404001, 10003],
   },
   {
     id: 'removeInstance',

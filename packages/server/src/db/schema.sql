@@ -102,9 +102,13 @@ create table instance_lives (
   gone_at timestamp with time zone,
   gone_kind text,
   reason text,
+  steps jsonb not null default '[]'::jsonb,
+  busy_ms bigint not null default 0,
+  log_tail text,
   constraint instance_lives_pkey PRIMARY KEY (id)
 );
 CREATE INDEX instance_lives_by_deployment ON public.instance_lives USING btree (deployment_id, asked_at DESC);
+CREATE INDEX instance_lives_gone ON public.instance_lives USING btree (pool, gone_at DESC) WHERE (gone_at IS NOT NULL);
 CREATE INDEX instance_lives_open ON public.instance_lives USING btree (asked_at) WHERE (gone_at IS NULL);
 
 create table instances (

@@ -69,6 +69,8 @@ async function takePlace(board: Board, slots: Slots, { guest, signal }: Given): 
 
 export interface InstanceWork {
   readonly isBusy: boolean;
+  /** When its last work ended; undefined when it never had any. */
+  readonly idleSince: number | undefined;
   /** What runs there now. */
   readonly running: { readonly requestId: string; readonly accountId: string } | undefined;
   /** Accounts with anything there, waiting or running. */
@@ -84,6 +86,7 @@ export function workOn(board: Board, instanceId: string): InstanceWork {
   const running = requests.find(({ request }) => request.phase === 'running')?.request;
   return {
     isBusy: (slots?.turn.busy ?? 0) > 0,
+    idleSince: slots?.idleSince,
     running: running && { requestId: running.id, accountId: running.accountId },
     accounts: new Set([...requests.map(({ request }) => request.accountId), ...guests.map((guest) => guest.accountId)]),
     prompts: new Map([

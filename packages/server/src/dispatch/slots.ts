@@ -84,6 +84,7 @@ export function room(slots: Slots): number {
 
 export function enter(slots: Slots, deploymentId: string) {
   slots.pending += 1;
+  if (slots.pending === 1) slots.instance.busySince ??= slots.watch.now();
   const count = slots.deployments.get(deploymentId) ?? 0;
   slots.deployments.set(deploymentId, count + 1);
   if (count === 0) slots.watch.onSpread(slots, { deploymentId, isThere: true });
@@ -98,9 +99,17 @@ export function leave(slots: Slots, deploymentId: string) {
     slots.deployments.delete(deploymentId);
     slots.watch.onSpread(slots, { deploymentId, isThere: false });
   } else slots.deployments.set(deploymentId, count);
-  if (slots.pending === 0) slots.idleSince = slots.watch.now();
+  if (slots.pending === 0) endWork(slots);
   slots.watch.onWork(slots);
   slots.watch.onChange(deploymentId);
+}
+
+function endWork(slots: Slots) {
+  const { instance } = slots;
+  const now = slots.watch.now();
+  slots.idleSince = now;
+  instance.busyMs += Math.max(0, now - (instance.busySince ?? now));
+  instance.busySince = undefined;
 }
 
 export function learnRun(slots: Slots, runMs: number) {

@@ -7,6 +7,7 @@ import { metrics } from '../telemetry/metrics.ts';
 import { createConnection } from './connection.ts';
 import { HEALTHY, type Health } from './health.pure.ts';
 import type { AskedInstance, FleetListener, Instance } from './instance.ts';
+import { beginLife, type Life, type LifeStep, takeStep } from './lifecycle.pure.ts';
 import type { Lives } from './lives.ts';
 import { findFolders } from './local-folders.ts';
 import type { GoneKind, ProvidedInstance, Provider, ProviderKind } from './provider.ts';
@@ -108,6 +109,7 @@ export function addInstance(state: FleetState, provider: Provider, made: Provide
     onLost: (cause) => becomeLost(state, instance, cause),
   });
   const now = deps.now();
+  const life = asked && takeStep(asked.life, { phase: 'starting', at: now, reason: whyAgain(asked.life) });
   const instance: Instance = {
     id: made.id,
     provider: provider.kind,
@@ -116,9 +118,12 @@ export function addInstance(state: FleetState, provider: Provider, made: Provide
     askedAt: asked?.askedAt ?? now,
     connection,
     folders: made.folders && { ...made.folders, isOwn: true },
+    life: life ?? beginLife('starting', now),
     phase: 'starting',
     since: now,
     reason: undefined,
+    busySince: undefined,
+    busyMs: asked?.busyMs ?? 0,
     uploaded: new Map(),
   };
   state.instances.set(made.id, instance);
@@ -127,15 +132,15 @@ export function addInstance(state: FleetState, provider: Provider, made: Provide
   return instance;
 }
 
+function whyAgain({ steps }: Life): string | undefined {
+  return steps.length > 1 ? 'the service was restarted and found it again' : undefined;
+}
+
 export function becomeReady(state: FleetState, instance: Instance): void {
-  if (instance.phase === 'starting') {
-    metrics.instanceStarted(state.deps.now() - instance.askedAt);
-    if (instance.spec) state.deps.lives?.ready(instance.id);
-  }
+  if (instance.phase === 'starting') metrics.instanceStarted(state.deps.now() - instance.askedAt);
   clearDue(state, instance.id);
   // What drains answers again, and still takes nothing more.
-  if (instance.phase === 'draining' || instance.phase === 'gone') return;
-  enter(state, instance, { phase: 'ready', reason: undefined });
+  if (!enter(state, instance, { phase: 'ready', at: state.deps.now() })) return;
   for (const listener of state.listeners) listener.onReady(instance);
   for (const wake of state.waitingForReady) wake();
 }
@@ -145,7 +150,7 @@ const LOST_MS = 30_000;
 
 export function becomeLost(state: FleetState, instance: Instance, reason: string): void {
   if (instance.phase === 'gone') return;
-  if (instance.phase !== 'draining') enter(state, instance, { phase: 'lost', reason });
+  enter(state, instance, { phase: 'lost', at: state.deps.now(), reason });
   for (const listener of state.listeners) listener.onLost(instance);
   if (instance.spec === undefined || state.isStopping) return;
   const seconds = LOST_MS / 1_000;
@@ -156,9 +161,7 @@ export function becomeLost(state: FleetState, instance: Instance, reason: string
 }
 
 export function becomeDraining(state: FleetState, instance: Instance, because: string): void {
-  if (instance.phase === 'draining' || instance.phase === 'gone') return;
-  enter(state, instance, { phase: 'draining', reason: because });
-  if (instance.spec) state.deps.lives?.draining(instance.id, because);
+  if (!enter(state, instance, { phase: 'draining', at: state.deps.now(), reason: because })) return;
   for (const listener of state.listeners) listener.onDraining?.(instance);
 }
 
@@ -174,7 +177,13 @@ export function becomeGone(state: FleetState, id: string, end: { cause: string; 
   const spec = begun?.spec ?? instance?.spec;
   const wasStarting = begun !== undefined || instance?.phase === 'starting';
   const { cause, kind } = explainEnd(end, removal, wasStarting);
-  if (spec) state.deps.lives?.gone(id, kind, cause);
+  const step = { phase: 'gone', at: state.deps.now(), reason: cause } as const;
+  const known = instance ?? begun;
+  const life = known && takeStep(known.life, step);
+  if (spec && life) {
+    const logTail = state.providerOf.get(id)?.logTail?.(id);
+    state.deps.lives?.gone(id, { kind, cause, life, busyMs: busyMsOf(instance ?? begun, step.at), logTail });
+  }
   if (instance) leave(state, instance, cause);
   if (spec && wasStarting) for (const listener of state.listeners) listener.onStartFailed?.(spec, cause, kind);
 }
@@ -187,7 +196,7 @@ function explainEnd(end: { cause: string; kind: GoneKind }, removal: Removal | u
 }
 
 function leave(state: FleetState, instance: Instance, cause: string): void {
-  enter(state, instance, { phase: 'gone', reason: cause });
+  enter(state, instance, { phase: 'gone', at: state.deps.now(), reason: cause });
   for (const listener of state.listeners) listener.onGone(instance);
   const { log } = state.deps;
   instance.connection.close().catch((error) => log.debug(describeError(error), 'closing a gone instance'));
@@ -251,11 +260,24 @@ function clearDue(state: FleetState, id: string): void {
   state.dues.delete(id);
 }
 
-function enter({ deps }: FleetState, instance: Instance, next: Pick<Instance, 'phase' | 'reason'>): void {
-  instance.phase = next.phase;
-  instance.reason = next.reason;
-  instance.since = deps.now();
-  const fields = { instanceId: instance.id, url: instance.connection.baseUrl, reason: next.reason };
-  if (next.phase === 'ready' || next.phase === 'draining') deps.log.info(fields, `instance ${next.phase}`);
-  else deps.log.warn(fields, `instance ${next.phase}`);
+/** False: it may not follow (lifecycle.pure.ts), and nothing changed. */
+function enter({ deps }: FleetState, instance: Instance, step: LifeStep): boolean {
+  const life = takeStep(instance.life, step);
+  if (life === undefined || step.phase === 'requested') return false;
+  instance.life = life;
+  instance.phase = step.phase;
+  instance.reason = step.reason;
+  instance.since = step.at;
+  // Of its end more is recorded than the step (becomeGone).
+  if (instance.spec && step.phase !== 'gone')
+    deps.lives?.stepped(instance.id, { life, busyMs: busyMsOf(instance, step.at) });
+  const fields = { instanceId: instance.id, url: instance.connection.baseUrl, reason: step.reason };
+  if (step.phase === 'ready' || step.phase === 'draining') deps.log.info(fields, `instance ${step.phase}`);
+  else deps.log.warn(fields, `instance ${step.phase}`);
+  return true;
+}
+
+function busyMsOf(of: { busyMs: number; busySince?: number | undefined } | undefined, now: number): number {
+  if (of === undefined) return 0;
+  return Math.round(of.busyMs + (of.busySince === undefined ? 0 : Math.max(0, now - of.busySince)));
 }

@@ -144,14 +144,14 @@ describe('a started instance', () => {
   });
 
   it('has no less time to start for a standstill of the service', async () => {
-    await open({ startTimeoutMs: 600 });
+    await open({ startTimeoutMs: 700 });
+    world.pendingWords = 'pulling the image';
     const spec = specOf();
-    const created = fleet.create(spec);
-    await until('it is asked for', () => told.length === 1);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 800);
-    await created;
-    await until('it is ready or failed', () => told.length > 1);
-    expect(told[1]).toBe(`ready ${spec.id}`);
+    await fleet.create(spec);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 900);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(told).toEqual([`asked ${spec.id}`]);
+    await until('its own time is over', () => told.length === 2);
   });
 
   it('that dies is gone at once, with the cause', async () => {
@@ -176,6 +176,55 @@ describe('a started instance', () => {
     });
     await until('it is gone', () => fleet.get(spec.id) === undefined);
     expect(told.at(-1)).toContain('its process is spoilt: RuntimeError: CUDA error: device-side assert triggered');
+  });
+});
+
+describe('what is told of instances that are gone', () => {
+  const accountId = crypto.randomUUID();
+  const ofPool = (pool: string): InstanceSpec => ({ ...specOf(), pool, accountId });
+
+  it('is their life, with the steps that an earlier start of the service saw', async () => {
+    await open();
+    const spec = ofPool('deployment:again');
+    await fleet.create(spec);
+    await until('it is ready', () => fleet.ready().length === 1);
+    await fleet.stop();
+    await open();
+    await until('it is ready again', () => fleet.ready().length === 1);
+    await provider.die(spec.id, 'exit code 1');
+    const [gone] = await until('its end is on record', async () => {
+      const found = await fleet.listGone(spec);
+      return found.length > 0 && found;
+    });
+    expect(gone?.life.steps.map(({ phase, reason }) => [phase, reason])).toEqual([
+      ['requested', undefined],
+      ['starting', undefined],
+      ['ready', undefined],
+      ['starting', 'the service was restarted and found it again'],
+      ['ready', undefined],
+      ['gone', 'exit code 1'],
+    ]);
+    expect(gone?.life.readyAt).toBe(gone?.life.steps[2]?.at);
+    expect(await fleet.listGone({ ...spec, accountId: crypto.randomUUID() })).toEqual([]);
+  });
+
+  it('is bounded: so many of a pool, and of each log the end', async () => {
+    world.logLines = ['a\0line that is cut', ...Array.from({ length: 1_000 }, (_, index) => `line ${index}`)];
+    await open();
+    const spec = ofPool('deployment:many');
+    world.refuseWith = 'no GPU is free';
+    for (let count = 0; count < 25; count += 1) await fleet.create({ ...spec, id: crypto.randomUUID() });
+    await fleet.stop();
+    const [{ count, logs } = {}] = await database.db().query<{ count: number; logs: number }>(sql`
+      select count(*)::int as count, count(log_tail)::int as logs from instance_lives where pool = 'deployment:many'`);
+    expect([count, logs]).toEqual([25, 20]);
+    const gone = await fleet.listGone({ pool: spec.pool, accountId });
+    expect(gone).toHaveLength(20);
+    expect(gone[0]).toMatchObject({ reason: 'no GPU is free', sku: 'GPU', provider: 'process' });
+    const { logTail = [] } = gone[0] ?? {};
+    expect(logTail.at(-1)).toBe('line 999');
+    expect(logTail.join('\n').length).toBeLessThanOrEqual(8_000);
+    expect(logTail[0]).toMatch(/^line \d+$/);
   });
 });
 

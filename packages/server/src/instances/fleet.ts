@@ -14,6 +14,7 @@ import {
 import { HEALTHY, judgeHealth, type RunReport } from './health.pure.ts';
 import type { AskedInstance, FleetListener, Instance } from './instance.ts';
 import { createObjectInfoReader, type ReadObjectInfo } from './known-object-info.ts';
+import type { GoneInstance } from './lives.ts';
 import type { InstanceSpec, Room } from './provider.ts';
 import { createInstance, makerOf, startProviders } from './start-instance.ts';
 
@@ -28,6 +29,8 @@ export interface Fleet {
   asked(): AskedInstance[];
   /** undefined when its provider has no log of it; also of one that is gone. */
   logTail(instance: { readonly id: string }): Promise<string[] | undefined>;
+  /** An account's instances of a pool that went lately, newest first; with `id` that one alone. */
+  listGone(of: { pool: string; accountId: string; id?: string }): Promise<GoneInstance[]>;
   listen(listener: FleetListener): void;
   /** How many more of a SKU can be made now; undefined: any number. */
   roomFor(sku: string): Room | undefined;
@@ -64,6 +67,7 @@ export function createFleet(deps: FleetDeps): Fleet {
     all: () => [...instances.values()],
     asked: () => [...state.asked.values()],
     logTail: async ({ id }) => await state.providerOf.get(id)?.logTail?.(id),
+    listGone: async (of) => (await deps.lives?.listGone(of)) ?? [],
     listen: (listener) => void state.listeners.push(listener),
     roomFor: (sku) => makerOf(state, sku)?.roomFor?.(sku, listAsked(state)),
     create: (spec) => createInstance(state, spec),

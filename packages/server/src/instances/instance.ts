@@ -1,8 +1,7 @@
-// What an instance is to the rest of the service, and what is told of it. Kept by fleet.ts.
-//
-//   asked ──address──▶ starting ──answers──▶ ready ⇄ lost       draining: takes nothing more, goes when it is empty
-//     └──────────────────┴── refused, out of time, ended ──▶ gone ◀── removed, ended, unreachable for too long
+// What an instance is to the rest of the service, and what is told of it. Kept by fleet.ts; the steps of its life are those
+// of lifecycle.pure.ts.
 import type { InstanceConnection } from './connection.ts';
+import type { Life } from './lifecycle.pure.ts';
 import type { GoneKind, InstanceSpec, ProviderKind } from './provider.ts';
 
 /** `lost`: answered once, does not now · `gone`: will never answer again. */
@@ -19,9 +18,14 @@ export interface Instance {
   readonly connection: InstanceConnection;
   /** Folders on this machine that its files appear in. */
   folders: LocalFolders | undefined;
+  life: Life;
+  /** Of the last step of its life. */
   phase: InstancePhase;
   since: number;
   reason: string | undefined;
+  /** Kept by dispatch: since when it has anything to do, and for how long it had before. */
+  busySince: number | undefined;
+  busyMs: number;
   /** Names of files that this instance's input folder holds already, by SHA-256. */
   readonly uploaded: Map<string, string>;
 }
@@ -38,7 +42,11 @@ export interface LocalFolders {
 export interface AskedInstance {
   readonly id: string;
   readonly spec: InstanceSpec;
+  readonly provider: ProviderKind | undefined;
   readonly askedAt: number;
+  readonly life: Life;
+  /** What it had worked before this start of the service. */
+  readonly busyMs: number;
   /** Why it is not up yet, as its provider says. */
   readonly words: string | undefined;
 }

@@ -15,6 +15,27 @@ export interface LifeSpec {
 export interface OpenLife {
   readonly spec: LifeSpec;
   readonly askedAt: number;
+  readonly steps: readonly unknown[];
+  readonly busyMs: number;
+}
+
+export interface GoneLife {
+  readonly id: string;
+  readonly provider: string;
+  readonly sku: string;
+  readonly askedAt: number;
+  readonly steps: readonly unknown[];
+  readonly busyMs: number;
+  readonly goneAt: number;
+  readonly reason: string;
+  /** Lines. */
+  readonly logTail: string | undefined;
+}
+
+interface Progress {
+  /** Those of lifecycle.pure.ts. */
+  readonly steps: readonly unknown[];
+  readonly busyMs: number;
 }
 
 export async function insertLife(
@@ -28,34 +49,55 @@ export async function insertLife(
     on conflict (id) do nothing`);
 }
 
-export async function markReady(db: Queryable, id: string): Promise<void> {
+/** Of the last step: `phase` with the reason, when it has one. */
+export async function recordStep(
+  db: Queryable,
+  id: string,
+  { phase, reason, steps, busyMs }: Progress & { phase: string; reason: string | undefined },
+): Promise<void> {
   await db.query(sql`
-    update instance_lives set ready_at = now() where id = ${id} and ready_at is null and gone_at is null`);
-}
-
-export async function markDraining(db: Queryable, id: string, reason: string): Promise<void> {
-  await db.query(sql`
-    update instance_lives set draining_at = now(), reason = ${reason}
-    where id = ${id} and draining_at is null and gone_at is null`);
-}
-
-export async function markGone(db: Queryable, id: string, end: { kind: string; reason: string }): Promise<void> {
-  await db.query(sql`
-    update instance_lives set gone_at = now(), gone_kind = ${end.kind}, reason = ${end.reason}
+    update instance_lives set steps = ${sql.json(steps)}, busy_ms = ${busyMs},
+      ready_at = coalesce(ready_at, case when ${phase} = 'ready' then now() end),
+      draining_at = coalesce(draining_at, case when ${phase} = 'draining' then now() end),
+      reason = coalesce(${reason ?? null}, reason)
     where id = ${id} and gone_at is null`);
 }
 
+export async function recordEnd(
+  db: Queryable,
+  id: string,
+  { kind, reason, logTail, steps, busyMs }: Progress & { kind: string; reason: string; logTail: string | undefined },
+): Promise<void> {
+  await db.query(sql`
+    update instance_lives set gone_at = now(), gone_kind = ${kind}, reason = ${reason}, steps = ${sql.json(steps)},
+      busy_ms = ${busyMs}, log_tail = ${logTail ?? null}
+    where id = ${id} and gone_at is null`);
+}
+
+/** Of the pool of this instance, all but the logs of those that went last. */
+export async function dropOldLogs(db: Queryable, id: string, kept: number): Promise<void> {
+  await db.query(sql`
+    update instance_lives set log_tail = null
+    where log_tail is not null and gone_at < (
+      select min(gone_at) from (
+        select gone_at from instance_lives
+        where pool = (select pool from instance_lives where id = ${id}) and gone_at is not null
+        order by gone_at desc limit ${kept}) newest)
+      and pool = (select pool from instance_lives where id = ${id}) and gone_at is not null`);
+}
+
+interface LifeRow {
+  readonly id: string;
+  readonly asked_at: number;
+  readonly steps: unknown[];
+  readonly busy_ms: number;
+}
+
 export async function listOpenLives(db: Queryable): Promise<OpenLife[]> {
-  const rows = await db.query<{
-    id: string;
-    pool: string;
-    account_id: string;
-    deployment_id: string;
-    sku: string;
-    fingerprint: string;
-    asked_at: number;
-  }>(sql`
-    select id, pool, account_id, deployment_id, sku, fingerprint, asked_at
+  const rows = await db.query<
+    LifeRow & { pool: string; account_id: string; deployment_id: string; sku: string; fingerprint: string }
+  >(sql`
+    select id, pool, account_id, deployment_id, sku, fingerprint, asked_at, steps, busy_ms::float8
     from instance_lives where gone_at is null`);
   return rows.map((row) => ({
     spec: {
@@ -67,6 +109,33 @@ export async function listOpenLives(db: Queryable): Promise<OpenLife[]> {
       fingerprint: row.fingerprint,
     },
     askedAt: row.asked_at,
+    steps: row.steps,
+    busyMs: row.busy_ms,
+  }));
+}
+
+/** Those of an account in a pool that went last, newest first; with `id` that one alone. */
+export async function listGoneLives(
+  db: Queryable,
+  { pool, accountId, id, limit }: { pool: string; accountId: string; id?: string | undefined; limit: number },
+): Promise<GoneLife[]> {
+  const rows = await db.query<
+    LifeRow & { provider: string; sku: string; gone_at: number; reason: string | null; log_tail: string | null }
+  >(sql`
+    select id, provider, sku, asked_at, steps, busy_ms::float8, gone_at, reason, log_tail from instance_lives
+    where pool = ${pool} and account_id = ${accountId} and gone_at is not null
+      and (${id ?? null}::uuid is null or id = ${id ?? null}::uuid)
+    order by gone_at desc limit ${limit}`);
+  return rows.map((row) => ({
+    id: row.id,
+    provider: row.provider,
+    sku: row.sku,
+    askedAt: row.asked_at,
+    steps: row.steps,
+    busyMs: row.busy_ms,
+    goneAt: row.gone_at,
+    reason: row.reason ?? 'nobody knows why',
+    logTail: row.log_tail ?? undefined,
   }));
 }
 

@@ -5,7 +5,7 @@ import { judgeSubmit } from '../deployments/gate.pure.ts';
 import { readBody } from '../http/read-body.ts';
 import type { AccountCall, Caller, RouteServer } from '../http/serve-route.ts';
 import { isUuid } from '../telemetry/new-id.ts';
-import { type ListDeps, listInstances } from './list-instances.ts';
+import { findInstance, type ListDeps, listGoneInstances, listInstances } from './list-instances.ts';
 
 interface Member extends Caller {
   readonly role: 'admin' | 'member';
@@ -34,11 +34,23 @@ interface ScalingFacts {
 export function registerInstanceRoutes<A extends Member>(routes: RouteServer<A>, deps: Deps): void {
   const answer = async ({ account }: AccountCall<Member>, deployment: Deployment) => {
     const data = await listInstances(deps, { account, deployment });
+    const gone = await listGoneInstances(deps, { account, deployment });
     const facts = deps.scaling.describe(deployment);
-    return { data, ...(facts === undefined ? {} : { scaling: viewScaling(facts) }) };
+    return {
+      data,
+      ...(gone === undefined ? {} : { gone }),
+      ...(facts === undefined ? {} : { scaling: viewScaling(facts) }),
+    };
   };
   routes.serve('listInstances', async (call) => {
     return { body: await answer(call, await requireDeployment(deps, call)) };
+  });
+  routes.serve('getInstance', async (call) => {
+    const deployment = await requireDeployment(deps, call);
+    const id = (call.params['instance_id'] ?? '').toLowerCase();
+    const found = isUuid(id) ? await findInstance(deps, { account: call.account, deployment }, id) : undefined;
+    if (found === undefined) throw notThere(id);
+    return { body: found };
   });
   routes.serve('warmUpInstances', async (call) => {
     const deployment = await requireDeployment(deps, call);
@@ -60,12 +72,16 @@ export function registerInstanceRoutes<A extends Member>(routes: RouteServer<A>,
 function refuseRemoval({ fleet, poolOf }: Deps, deployment: Deployment, id: string): ApiError {
   const instance = fleet.get(id);
   if (instance === undefined || instance.pool !== poolOf(deployment).key) {
-    return new ApiError(404001, `The deployment has no instance ${id.slice(0, 100)}.`);
+    return notThere(id);
   }
   const what = instance.provider === 'static' ? 'runs at a fixed URL' : 'is the embedded back end';
   const message = `Instance ${instance.id} ${what} and serves every deployment: it is not the deployment's to remove.`;
   const hint = 'Take its URL out of COMFLEET_COMFYUI and restart the service to stop using it.';
   return new ApiError(409001, message, { hint });
+}
+
+function notThere(id: string): ApiError {
+  return new ApiError(404001, `The deployment has no instance ${id.slice(0, 100)}.`);
 }
 
 async function requireDeployment({ directory }: Deps, { params, account }: AccountCall<Caller>) {

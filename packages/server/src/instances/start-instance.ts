@@ -2,6 +2,7 @@
 // Called by fleet.ts.
 import { describeError } from '../telemetry/log.ts';
 import { addInstance, becomeGone, type FleetState, removeInstance, setDue } from './fleet-state.ts';
+import { beginLife } from './lifecycle.pure.ts';
 import type { InstanceSpec, ProvidedInstance, Provider, ProviderEvents } from './provider.ts';
 
 const START_TIMEOUT_MS = 900_000;
@@ -17,7 +18,8 @@ export async function createInstance(state: FleetState, spec: InstanceSpec): Pro
   const { deps, asked } = state;
   const provider = makerOf(state, spec.sku);
   const askedAt = deps.now();
-  asked.set(spec.id, { id: spec.id, spec, askedAt, words: undefined });
+  const life = beginLife('requested', askedAt);
+  asked.set(spec.id, { id: spec.id, spec, provider: provider?.kind, askedAt, life, busyMs: 0, words: undefined });
   if (provider?.create === undefined) {
     const cause = `the configuration has nothing that makes instances of the hardware "${spec.sku}"`;
     becomeGone(state, spec.id, { cause, kind: 'not_started' });
@@ -89,9 +91,9 @@ function removeOrphan({ deps, instances }: FleetState, provider: Provider, { id 
 /** Starts the providers; what is on record and told by none of them is gone. */
 export async function startProviders(state: FleetState): Promise<void> {
   const { deps, asked } = state;
-  for (const { spec, askedAt } of (await deps.lives?.open()) ?? []) {
-    asked.set(spec.id, { id: spec.id, spec, askedAt, words: undefined });
+  for (const { spec, askedAt, life, busyMs } of (await deps.lives?.open()) ?? []) {
     const provider = makerOf(state, spec.sku);
+    asked.set(spec.id, { id: spec.id, spec, provider: provider?.kind, askedAt, life, busyMs, words: undefined });
     if (provider) state.providerOf.set(spec.id, provider);
   }
   const told = new Set<string>();

@@ -12,6 +12,7 @@ test('what the brain knows or changes is asked there, the rest is served by ever
     'brain createWorkflow',
     'brain deleteDeployment',
     'brain getDeployment',
+    'brain getInstance',
     'brain listDeployments',
     'brain listInstances',
     'brain preflightDeployment',
@@ -33,6 +34,7 @@ test('only what needs an instance has no answer without a brain', () => {
   expect(ROUTES.map(({ id }) => id).filter(needsBrain)).toEqual([
     'listInstances',
     'warmUpInstances',
+    'getInstance',
     'removeInstance',
     'proxyInstance',
   ]);

@@ -18,6 +18,7 @@ const WAYS: Readonly<Partial<Record<RouteId, Way>>> = {
   getRequestEvents: 'stream',
   cancelRequest: 'brain',
   listInstances: 'brain',
+  getInstance: 'brain',
   warmUpInstances: 'brain',
   removeInstance: 'brain',
   proxyInstance: 'brain',
@@ -38,6 +39,7 @@ export function wayOf(id: RouteId): Way {
 
 const NEEDS_BRAIN: ReadonlySet<RouteId> = new Set([
   'listInstances',
+  'getInstance',
   'warmUpInstances',
   'removeInstance',
   'proxyInstance',
