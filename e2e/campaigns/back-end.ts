@@ -4,37 +4,42 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, startChild } from './child-process.ts';
 import { emulatorOptions } from './program.ts';
 
+/** As POST /emulator/faults takes them. */
+export type Faults = Readonly<Record<string, unknown>>;
+
 interface BackEndOptions {
   emulator: string;
   dir: string;
   port: number;
   serviceMs: number;
   executionsFile: string;
+  /** What each of its lives begins with. */
+  nextFaults?: () => Faults;
 }
 
 export interface BackEnd {
   readonly url: string;
+  readonly executionsFile: string;
   start(): void;
   /** kill -9, nothing at the address for a while, and a new start. */
   kill(awayMs: number): Promise<void>;
-  /** As POST /emulator/faults takes them. */
-  misbehave(faults: unknown): Promise<void>;
+  misbehave(faults: Faults): Promise<void>;
   /** It stands still for a while, with its connections open. */
   freeze(forMs: number): Promise<void>;
   stop(): Promise<void>;
 }
 
-const RESTART_MS = 300;
+const RESTART_MS = 200;
 
 export function createBackEnd(options: BackEndOptions): BackEnd {
-  const { emulator, dir, port } = options;
+  const { emulator, dir, port, executionsFile, nextFaults = () => ({}) } = options;
   let child: Child | undefined;
   let isStopped = false;
   let isBeingKilled = false;
 
   function start(): void {
     const args = [emulator, '--port', String(port), '--base-dir', join(dir, `back-end-${port}`)];
-    const all = [...args, ...emulatorOptions(options)];
+    const all = [...args, ...emulatorOptions({ ...options, faults: nextFaults() })];
     const started = startChild({ args: all, cwd: dir, logPath: join(dir, `back-end-${port}.log`) });
     child = started;
     // One that crashed by itself is started again, as by whoever keeps it running.
@@ -50,6 +55,7 @@ export function createBackEnd(options: BackEndOptions): BackEnd {
 
   return {
     url: `http://127.0.0.1:${port}`,
+    executionsFile,
     start,
     async kill(awayMs) {
       isBeingKilled = true;

@@ -1,56 +1,91 @@
-// The callers: each submits a picture, polls it to its end, looks at the file, and begins again; and writes down all that
+// The callers: each submits a picture, polls it to its end, looks at its files, and begins again; and writes down all that
 // it learned. Faults show as connections that break and as 503s; whatever else is odd is written down as broken.
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Observation, Submission } from './history.pure.ts';
-import { pngColour } from './png-colour.ts';
+import { callApi, type Target } from './call-api.ts';
+import type { PictureKind, Submission } from './history.pure.ts';
+import { intrude, observeResult, observeStatus, requestPath } from './observe.ts';
+import { bodyOf } from './pictures.ts';
 
 const POLL_MS = 250;
-const RETRY_MS = 100;
+/** Longer after each failure: two hundred callers must not take the processor from what starts. */
+const RETRY_MS: readonly [number, number] = [100, 1_000];
+const PROBE_MS: readonly [number, number] = [50, 50];
 /** One caller in ten thinks better of it at once, mostly while its request waits. */
 const CANCELS_EVERY = 10;
-const ENDED_WORDS = new Set(['completed', 'canceled', 'cancelled']);
 
-export interface Target {
-  readonly baseUrl: string;
-  readonly token: string;
-  readonly deploymentId: string;
+export interface Load {
+  /** One account each; callers take turns. */
+  readonly targets: readonly [Target, ...Target[]];
+  readonly count: number;
+  /** A colour that nobody else gets. */
+  readonly nextColour: () => number;
+  /** What the callers ask for, by turns. */
+  readonly kinds?: readonly PictureKind[];
+  readonly pollMs?: number;
+  /** Told to every second caller's webhook. */
+  readonly webhookUrl?: string;
 }
 
 export interface Callers {
   readonly submissions: readonly Submission[];
+  /** One more picture, asked for every few milliseconds from now on: resolves when it was acknowledged, with the milliseconds that took. */
+  submitOne(): Promise<number>;
   /** No new pictures; resolves when every caller saw the end of its last one, or false after the time. */
   finish(withinMs: number): Promise<boolean>;
+  /** Somebody else's submit is to be seen to its end as well. */
+  adopt(submission: Submission): void;
+  targetOf(submission: Submission): Target;
 }
 
-interface CallersOptions {
-  readonly target: Target;
-  readonly count: number;
-  /** A colour that nobody else gets. */
-  readonly nextColour: () => number;
-}
-
-export function startCallers({ target, count, nextColour }: CallersOptions): Callers {
+export function startCallers(load: Load): Callers {
+  const { targets, count, nextColour, kinds = ['plain'], pollMs = POLL_MS } = load;
   const submissions: Submission[] = [];
-  const stopping = { isStopping: false, isOver: false };
+  const stopping: Stopping = { isStopping: false, isOver: false };
+  const targetOf = ({ account }: Submission) => targets.find((target) => target.account === account) ?? targets[0];
+
+  /** Every second caller sends a key and may therefore repeat what was not answered. */
+  function begin(index: number): Submission {
+    const colour = nextColour();
+    const submission: Submission = {
+      colour,
+      account: (targets[index % targets.length] ?? targets[0]).account,
+      kind: kinds[Math.floor(index / 2) % kinds.length] ?? 'plain',
+      isWebhookWanted: load.webhookUrl !== undefined && index % 4 < 2,
+      idempotencyKey: index % 2 === 0 ? `key-${colour}` : undefined,
+      acknowledged: [],
+      observations: [],
+    };
+    submissions.push(submission);
+    return submission;
+  }
 
   async function call(index: number): Promise<void> {
     while (!stopping.isStopping) {
-      const colour = nextColour();
-      // Every second caller sends a key and may therefore repeat what was not answered.
-      const idempotencyKey = index % 2 === 0 ? `key-${colour}` : undefined;
-      const submission: Submission = { colour, idempotencyKey, acknowledged: [], observations: [] };
-      submissions.push(submission);
-      await submit(target, submission, stopping);
+      const submission = begin(index);
+      const target = targetOf(submission);
+      await submit(target, submission, { stopping, webhookUrl: load.webhookUrl, retryMs: RETRY_MS });
       if (submission.acknowledged.length === 0) continue;
       if (index % CANCELS_EVERY === 1) await cancel(target, submission);
-      await follow(target, submission, stopping);
+      await follow(target, submission, { stopping, pollMs });
+      const stranger = targets.find(({ account }) => account !== target.account);
+      if (stranger !== undefined && index % 5 === 0) {
+        await intrude({ ...stranger, deploymentId: target.deploymentId }, submission);
+      }
     }
   }
 
   const calls = Promise.all(Array.from({ length: count }, (_, index) => call(index)));
   return {
     submissions,
+    targetOf,
+    adopt: (submission) => void submissions.push(submission),
+    async submitOne() {
+      const from = performance.now();
+      const submission = begin(0);
+      const patience = { stopping, webhookUrl: load.webhookUrl, retryMs: PROBE_MS };
+      await submit(targetOf(submission), submission, patience);
+      return performance.now() - from;
+    },
     async finish(withinMs) {
       stopping.isStopping = true;
       const isDone = await Promise.race([calls.then(() => true), sleep(withinMs, false, { ref: false })]);
@@ -66,15 +101,29 @@ interface Stopping {
   isOver: boolean;
 }
 
-async function submit(target: Target, submission: Submission, stopping: Stopping): Promise<void> {
-  const key = submission.idempotencyKey;
+interface Patience {
+  readonly stopping: Stopping;
+  readonly webhookUrl: string | undefined;
+  readonly retryMs: readonly [first: number, longest: number];
+}
+
+async function submit(
+  target: Target,
+  submission: Submission,
+  { stopping, webhookUrl, retryMs }: Patience,
+): Promise<void> {
+  let [pauseMs, longestMs] = retryMs;
+  const { idempotencyKey: key, colour, kind = 'plain', isWebhookWanted } = submission;
+  const webhook = isWebhookWanted && webhookUrl !== undefined ? { webhook: webhookUrl } : {};
+  const body = JSON.stringify({ ...bodyOf(kind, colour), ...webhook });
+  const headers: Record<string, string> = key === undefined ? {} : { 'idempotency-key': key };
   for (;;) {
-    const answer = await callApi(target, `/deployments/${target.deploymentId}/inference`, {
-      method: 'POST',
-      headers: key === undefined ? {} : { 'idempotency-key': key },
-      body: JSON.stringify({ overrides: { '1': { inputs: { color: submission.colour } } } }),
-    });
+    const sentAt = Date.now();
+    const path = `/deployments/${target.deploymentId}/inference`;
+    const answer = await callApi(target, path, { method: 'POST', headers, body });
     if (answer.kind === 'answer' && answer.status === 200) {
+      submission.sentAt = sentAt;
+      submission.acknowledgedAt = Date.now();
       submission.acknowledged.push(String(answer.body['request_id']));
       return;
     }
@@ -82,7 +131,8 @@ async function submit(target: Target, submission: Submission, stopping: Stopping
       submission.observations.push({ kind: 'broken', at: Date.now(), what: `submit: ${answer.status} ${answer.text}` });
       return;
     }
-    await sleep(RETRY_MS);
+    await sleep(pauseMs);
+    pauseMs = Math.min(2 * pauseMs, longestMs);
     if (key === undefined || stopping.isOver) return;
   }
 }
@@ -98,103 +148,15 @@ async function cancel(target: Target, submission: Submission): Promise<void> {
   submission.observations.push(answer.status === 404 ? { kind: 'absent', at } : { kind: 'broken', at, what });
 }
 
-async function follow(target: Target, submission: Submission, stopping: Stopping): Promise<void> {
+async function follow(
+  target: Target,
+  submission: Submission,
+  { stopping, pollMs }: { stopping: Stopping; pollMs: number },
+): Promise<void> {
   while (!stopping.isOver) {
-    await sleep(POLL_MS);
+    await sleep(pollMs);
     const seen = await observeStatus(target, submission);
     if (seen === 'ended' && (await observeResult(target, submission))) return;
     if (seen === 'gone') return;
-  }
-}
-
-async function observeStatus(target: Target, submission: Submission): Promise<'ended' | 'gone' | 'goes on'> {
-  const answer = await callApi(target, `${requestPath(target, submission)}/status`);
-  const at = Date.now();
-  if (answer.kind === 'none' || answer.status === 503) return 'goes on';
-  if (answer.status === 404) {
-    submission.observations.push({ kind: 'absent', at });
-    return 'gone';
-  }
-  if (answer.status !== 200) {
-    submission.observations.push({ kind: 'broken', at, what: `status: ${answer.status} ${answer.text}` });
-    return 'goes on';
-  }
-  const word = String(answer.body['status']);
-  if (ENDED_WORDS.has(word)) return 'ended';
-  const last = submission.observations.at(-1);
-  if (last?.kind !== 'live' || last.word !== word) submission.observations.push({ kind: 'live', at, word });
-  return 'goes on';
-}
-
-/** True once an end was seen, with the file if there is one. */
-export async function observeResult(target: Target, submission: Submission): Promise<boolean> {
-  const answer = await callApi(target, `${requestPath(target, submission)}/result`);
-  const at = Date.now();
-  if (answer.kind === 'none' || answer.status === 503) return false;
-  const found = readResult(answer, at);
-  if (found.kind !== 'ended') {
-    submission.observations.push(found);
-    return found.kind === 'absent';
-  }
-  const url = fileUrl(answer.body);
-  const file = url === undefined ? undefined : await observeFile(url);
-  if (file === 'no answer') return false;
-  submission.observations.push(found, ...(file === undefined ? [] : [file]));
-  return true;
-}
-
-function readResult({ status, body, text }: Answer, at: number): Observation {
-  if (status === 404) return { kind: 'absent', at };
-  if (status !== 200) return { kind: 'broken', at, what: `result: ${status} ${text}` };
-  const outcome = String(body['status']);
-  if (outcome === 'in_queue' || outcome === 'in_progress') return { kind: 'live', at, word: outcome };
-  const digest = createHash('sha256').update(text).digest('hex').slice(0, 12);
-  const [error] = Array.isArray(body['error']) ? body['error'] : [];
-  return { kind: 'ended', at, outcome, digest, errorCode: error?.errorCode };
-}
-
-function fileUrl(body: Record<string, unknown>): string | undefined {
-  const outputs = body['outputs'] as Record<string, { images?: { url: string }[] }> | undefined;
-  return Object.values(outputs ?? {}).flatMap((output) => output.images ?? [])[0]?.url;
-}
-
-async function observeFile(url: string): Promise<Extract<Observation, { kind: 'file' }> | 'no answer'> {
-  try {
-    const reply = await fetch(url, { signal: AbortSignal.timeout(20_000) });
-    const bytes = Buffer.from(await reply.arrayBuffer());
-    if (reply.status === 503) return 'no answer';
-    const at = Date.now();
-    if (!reply.ok) return { kind: 'file', at, content: 'absent' };
-    return { kind: 'file', at, content: pngColour(bytes) ?? 'unreadable' };
-  } catch {
-    return 'no answer'; // the connection broke: asked again
-  }
-}
-
-function requestPath(target: Target, submission: Submission): string {
-  return `/deployments/${target.deploymentId}/requests/${submission.acknowledged[0]}`;
-}
-
-interface Answer {
-  kind: 'answer';
-  status: number;
-  body: Record<string, unknown>;
-  text: string;
-}
-
-/** `none`: no answer came; what was sent may have arrived. */
-export async function callApi(
-  target: Pick<Target, 'baseUrl' | 'token'>,
-  path: string,
-  init: { method?: string; headers?: Record<string, string>; body?: string } = {},
-): Promise<Answer | { kind: 'none' }> {
-  const headers = { ...init.headers, authorization: `Bearer ${target.token}`, 'content-type': 'application/json' };
-  try {
-    const signal = AbortSignal.timeout(20_000);
-    const reply = await fetch(`${target.baseUrl}/prod/v1${path}`, { ...init, headers, signal });
-    const text = await reply.text();
-    return { kind: 'answer', status: reply.status, text, body: JSON.parse(text) as Record<string, unknown> };
-  } catch {
-    return { kind: 'none' };
   }
 }

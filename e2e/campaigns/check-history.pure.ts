@@ -1,8 +1,9 @@
 // Judges a campaign by what the outside saw: no acknowledged request lost, none run twice without a recorded loss, every
 // end final, every file the one that was asked for. Its self-test hands it a bad history for each.
-import type { Execution, History, Observation, Submission, Violation } from './history.pure.ts';
+import { findBadRecords } from './check-records.pure.ts';
+import { findBadRuns, hex, MAX_ATTEMPTS } from './check-runs.pure.ts';
+import type { History, Observation, Submission, Violation } from './history.pure.ts';
 
-const MAX_ATTEMPTS = 3;
 const ENDED = new Set(['succeeded', 'failed', 'cancelled']);
 const CANCELLED = new Set(['cancelled', 'canceled']);
 /** What had been sent to a back end before the cancel may still begin there within this time. */
@@ -17,11 +18,10 @@ export function findViolations(history: History): Violation[] {
       ...findUnheededCancels(history, submission),
       ...findWrongFiles(submission),
       ...findBroken(submission),
+      ...findForeign(submission),
     ]),
-    ...findRepeatedRuns(history),
-    ...findNeedlessRuns(history),
-    ...findUnrecordedRuns(history),
-    ...findInventedResults(history),
+    ...findBadRuns(history),
+    ...findBadRecords(history),
     ...findUnendedRows(history),
     ...findDoubledKeys(history),
     ...history.unexpectedEnds.map((message) => ({ kind: 'service ended by itself' as const, message })),
@@ -30,7 +30,6 @@ export function findViolations(history: History): Violation[] {
 
 const name = (submission: Submission) =>
   `request ${submission.acknowledged[0] ?? '(no id)'} (#${hex(submission.colour)})`;
-const hex = (colour: number) => colour.toString(16).padStart(6, '0');
 
 type Ended = Extract<Observation, { kind: 'ended' }>;
 const isEnded = (observation: Observation): observation is Ended => observation.kind === 'ended';
@@ -88,7 +87,7 @@ function findWrongFiles(submission: Submission): Violation[] {
   const { colour, observations } = submission;
   const violations: Violation[] = [];
   for (const observation of observations) {
-    if (observation.kind !== 'file' || observation.content === colour) continue;
+    if (observation.kind !== 'file' || observation.content === (observation.wanted ?? colour)) continue;
     const { content } = observation;
     if (typeof content === 'number') {
       violations.push({ kind: "another request's file", message: `${name(submission)} was given #${hex(content)}` });
@@ -102,71 +101,18 @@ function findWrongFiles(submission: Submission): Violation[] {
   return violations;
 }
 
+function findForeign(submission: Submission): Violation[] {
+  return submission.observations.flatMap((o) =>
+    o.kind === 'foreign'
+      ? [{ kind: "another account's data" as const, message: `${name(submission)}: ${o.what}` }]
+      : [],
+  );
+}
+
 function findBroken(submission: Submission): Violation[] {
   return submission.observations.flatMap((o) =>
     o.kind === 'broken' ? [{ kind: 'broken answer' as const, message: `${name(submission)}: ${o.what}` }] : [],
   );
-}
-
-// Between two runs of one picture, the loss of the earlier run's attempt has to be on record.
-function findRepeatedRuns({ executions, attempts }: History): Violation[] {
-  const lost = new Map(attempts.filter((a) => a.outcome === 'lost').map((a) => [a.promptId, a]));
-  const violations: Violation[] = [];
-  for (const [colour, runs] of byColour(executions)) {
-    runs.sort((a, b) => a.startedAt - b.startedAt);
-    for (const [index, run] of runs.entries()) {
-      const next = runs[index + 1];
-      if (next === undefined) break;
-      const loss = lost.get(run.promptId);
-      if (run.promptId !== next.promptId && loss !== undefined && loss.endedAt <= next.startedAt) continue;
-      const why = loss === undefined ? 'no loss is recorded' : 'the loss was recorded only later';
-      const message = `#${hex(colour)} ran as prompt ${run.promptId} and again as ${next.promptId}: ${why}`;
-      violations.push({ kind: 'run twice without a recorded loss', message });
-    }
-    if (runs.length > MAX_ATTEMPTS)
-      violations.push({ kind: 'run too often', message: `#${hex(colour)} ran ${runs.length} times` });
-  }
-  return violations;
-}
-
-function findNeedlessRuns({ executions, isEachRunOnce = false }: History): Violation[] {
-  if (!isEachRunOnce) return [];
-  return [...byColour(executions)].flatMap(([colour, runs]) =>
-    runs.length === 1
-      ? []
-      : [
-          {
-            kind: 'run again although the back end could be asked' as const,
-            message: `#${hex(colour)} ran ${runs.length} times`,
-          },
-        ],
-  );
-}
-
-function byColour(executions: readonly Execution[]): Map<number, Execution[]> {
-  const runs = new Map<number, Execution[]>();
-  for (const execution of executions) runs.set(execution.colour, [...(runs.get(execution.colour) ?? []), execution]);
-  return runs;
-}
-
-function findUnrecordedRuns({ executions, rows }: History): Violation[] {
-  const known = new Set(rows.map(({ colour }) => colour));
-  return [...byColour(executions).keys()]
-    .filter((colour) => !known.has(colour))
-    .map((colour) => ({
-      kind: 'run without a record',
-      message: `#${hex(colour)} ran and no request is on record for it`,
-    }));
-}
-
-function findInventedResults({ rows, executions }: History): Violation[] {
-  const ran = new Set(executions.map(({ colour }) => colour));
-  return rows
-    .filter(({ state, colour }) => state === 'succeeded' && !ran.has(colour))
-    .map(({ requestId }) => ({
-      kind: 'completed without a run',
-      message: `request ${requestId} succeeded, no back end ran it`,
-    }));
 }
 
 /** Also those whose submit got no answer: they are there, so they have to end. */

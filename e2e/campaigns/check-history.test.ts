@@ -1,6 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { findViolations } from './check-history.pure.ts';
-import type { Attempt, Execution, History, Observation, Row, Submission, Violation } from './history.pure.ts';
+import type {
+  Attempt,
+  Execution,
+  History,
+  LedgerEntry,
+  Money,
+  Observation,
+  Reception,
+  Row,
+  Strike,
+  Submission,
+  Violation,
+} from './history.pure.ts';
 
 const RED = 0xff0000;
 const BLUE = 0x0000ff;
@@ -128,5 +140,144 @@ describe('the judge of a crash campaign', () => {
 
   it('finds an answer that no fault excuses', () => {
     expect(seen(ended, file, { kind: 'broken', at: 60, what: 'status 500' })).toEqual(['broken answer']);
+  });
+
+  it('finds what is told of one account to another', () => {
+    expect(seen(ended, file, { kind: 'foreign', at: 60, what: 'a result' })).toEqual(["another account's data"]);
+  });
+
+  it('finds bytes that are not those on record', () => {
+    const observations: Observation[] = [ended, { ...file, sha256: 'aa' }];
+    const submissions = [{ ...submission, observations }];
+    expect(judge({ submissions, files: [{ requestId: 'r1', sha256: 'aa' }] })).toEqual([]);
+    expect(judge({ submissions, files: [{ requestId: 'r1', sha256: 'bb' }] })).toEqual(['altered file']);
+    expect(judge({ submissions, files: [{ requestId: 'r2', sha256: 'aa' }] })).toEqual(['altered file']);
+  });
+
+  it("finds a picture that came with the request and is another's", () => {
+    expect(seen(ended, file, { ...file, content: 1, wanted: 1 })).toEqual([]);
+    expect(seen(ended, file, { ...file, content: 2, wanted: 1 })).toEqual(["another request's file"]);
+  });
+
+  it('finds a late writer: two attempts that succeeded, or the file of one that was given up', () => {
+    const won: Attempt = { ...loss, promptId: 'p2', epoch: 2, outcome: 'succeeded', endedAt: 60 };
+    const attempts = [{ ...loss, epoch: 1 }, won];
+    const executions = [run, rerun];
+    const given = (epoch: number) => [{ ...submission, observations: [ended, { ...file, epoch }] }];
+    expect(judge({ attempts, executions, submissions: given(2) })).toEqual([]);
+    expect(judge({ attempts, executions, submissions: given(1) })).toEqual(["another run's file"]);
+    // A hand-over goes on with the same run under the next epoch.
+    expect(judge({ attempts: [won], submissions: given(1) })).toEqual([]);
+    const twice = [{ ...loss, epoch: 1, outcome: 'succeeded' }, won];
+    expect(judge({ attempts: twice })).toEqual(['two results']);
+  });
+
+  it('finds who begins long after those who came later, unless an attempt of its own was lost', () => {
+    const line = Array.from({ length: 10 }, (_, index): Submission => {
+      const at = index * 10;
+      return {
+        ...submission,
+        colour: index,
+        idempotencyKey: undefined,
+        acknowledged: [`q${index}`],
+        sentAt: at,
+        acknowledgedAt: at + 1,
+      };
+    });
+    const executions = line.map(({ colour }) => ({ promptId: `p${colour}`, colour, startedAt: 1_000 + colour }));
+    const late = executions.map((each) => (each.colour === 0 ? { ...each, startedAt: 2_000 } : each));
+    const of = (part: Partial<History>) =>
+      judge({ submissions: line, rows: [], orderSlack: 5, ...part }).filter((kind) => kind === 'out of order');
+    expect(of({ executions })).toEqual([]);
+    expect(of({ executions: late })).toEqual(['out of order']);
+    expect(of({ executions: late, attempts: [{ ...loss, requestId: 'q0' }] })).toEqual([]);
+    const kinds = line.map((each) => (each.colour === 0 ? { ...each, kind: 'media' as const } : each));
+    expect(of({ executions: late, submissions: kinds })).toEqual([]);
+  });
+
+  it('finds a standstill that was noticed too late', () => {
+    const standstills = [{ instanceId: 'i1', from: 10_000, until: 50_000 }];
+    const given = { ...loss, instanceId: 'i1', startedAt: 9_000 };
+    const of = (endedAt: number) => judge({ standstills, attempts: [{ ...given, endedAt }] });
+    expect(of(39_000)).toEqual([]);
+    expect(of(41_000)).toEqual(['too late']);
+    expect(
+      judge({
+        standstills: [{ ...standstills[0], instanceId: 'i1', from: 10_000, until: 39_000 }],
+        attempts: [{ ...given, endedAt: 41_000 }],
+      }),
+    ).toEqual([]);
+  });
+
+  it('finds a time over its bar', () => {
+    expect(judge({ measures: [{ what: 'the start', ms: 2_900, barMs: 3_000 }] })).toEqual([]);
+    expect(judge({ measures: [{ what: 'the start', ms: 3_100, barMs: 3_000 }] })).toEqual(['too late']);
+  });
+
+  it('finds a request that killed more instances than it has attempts', () => {
+    const submissions = [{ ...submission, kind: 'poison' as const }];
+    const strike = (promptId: string): Strike => ({ fault: 'crash', how: 'start', promptId, at: 25 });
+    const attempts = [1, 2, 3, 4].map((n) => ({ ...loss, promptId: `p${n}` }));
+    const of = (count: number) =>
+      judge({ submissions, attempts, strikes: Array.from({ length: count }, (_, n) => strike(`p${n + 1}`)) });
+    expect(of(3)).toEqual([]);
+    expect(of(4)).toEqual(['killed too many']);
+  });
+});
+
+describe('the judge of what is owed and kept', () => {
+  const interval = (fromMs: number, durationMs: number): LedgerEntry => ({
+    ...{ accountId: 'a', kind: 'interval', microdollars: -1, instanceId: 'i1', fromMs, durationMs },
+  });
+  const funds: LedgerEntry = { accountId: 'a', kind: 'credit', microdollars: 100 };
+  const bill: LedgerEntry = { accountId: 'a', kind: 'run', microdollars: -10, requestId: 'r1' };
+  const money = (part: Partial<Money>): Partial<History> => ({
+    money: { ledger: [funds, bill], balances: new Map([['a', 90]]), openMeters: [], ...part },
+  });
+
+  it('finds money that does not add up, is taken twice, or goes on being taken', () => {
+    expect(judge(money({}))).toEqual([]);
+    expect(judge(money({ balances: new Map([['a', 91]]) }))).toEqual(['money does not add up']);
+    expect(judge(money({ ledger: [funds, bill, bill], balances: new Map([['a', 80]]) }))).toEqual(['billed twice']);
+    expect(judge(money({ openMeters: ['i1'] }))).toEqual(['bill left open']);
+  });
+
+  it('finds intervals of an instance that overlap', () => {
+    const of = (...ledger: LedgerEntry[]) => judge(money({ ledger, balances: new Map() }));
+    expect(of(interval(0, 10), interval(10, 5))).toEqual([]);
+    expect(of(interval(10, 5), interval(0, 11))).toEqual(['billed twice']);
+  });
+
+  it('finds a webhook that did not come, came untrue, or came as two', () => {
+    const submissions = [{ ...submission, isWebhookWanted: true }];
+    const post: Reception = { webhookId: 'w1', requestId: 'r1', status: 'succeeded', isAcknowledged: true };
+    const of = (...receptions: Reception[]) => judge({ submissions, receptions });
+    expect(of(post)).toEqual([]);
+    expect(of({ ...post, isAcknowledged: false }, post, post)).toEqual([]);
+    expect(of()).toEqual(['webhook not delivered']);
+    expect(of({ ...post, isAcknowledged: false })).toEqual(['webhook not delivered']);
+    expect(of({ ...post, status: 'failed' })).toEqual(['webhook untrue']);
+    expect(of(post, { ...post, webhookId: 'w2' })).toEqual(['webhook untrue']);
+    const deliveries = [{ requestId: 'r1', status: 'failed' }];
+    expect(judge({ submissions, receptions: [], deliveries })).toEqual([]);
+  });
+
+  it('finds instances without a record, records without an instance, and too many', () => {
+    const fleet = { orphans: [], ghosts: [], overMaximum: [] };
+    expect(judge({ fleet })).toEqual([]);
+    expect(judge({ fleet: { ...fleet, orphans: ['process 7'] } })).toEqual(['instance without a record']);
+    expect(judge({ fleet: { ...fleet, ghosts: ['i1'] } })).toEqual(['record without an instance']);
+    expect(judge({ fleet: { ...fleet, overMaximum: ['9 of 8'] } })).toEqual(['too many instances']);
+  });
+
+  it('finds a secret in a log, and what a storm left behind', () => {
+    expect(judge({ leaks: ['service.log has a token'] })).toEqual(['secret told']);
+    const held = { what: 'descriptors', before: 50, after: 60, allowance: 10 };
+    expect(judge({ leftovers: [held] })).toEqual([]);
+    expect(judge({ leftovers: [{ ...held, after: 61 }] })).toEqual(['left behind']);
+  });
+
+  it('passes on what a campaign itself saw', () => {
+    expect(judge({ complaints: ['it does not say why'] })).toEqual(['against the rules of this campaign']);
   });
 });

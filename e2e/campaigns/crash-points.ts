@@ -1,5 +1,5 @@
 // The steps at which R2 lets the service crash; their names are those of the service's own telemetry/crash-point.ts, which
-// refuses to start for any other. Steps that the campaign's load does not come to are left out. Used by fault-campaigns.ts.
+// refuses to start for any other. Used by kill-campaigns.ts.
 
 export const CRASH_POINTS = [
   'before-insert',
@@ -9,17 +9,29 @@ export const CRASH_POINTS = [
   'after-key-commit',
   'before-lease',
   'after-lease',
+  'before-input-upload',
+  'after-input-upload',
   'before-post',
   'after-post',
   'after-executed-frame',
   'after-run-over',
   'after-outputs-listed',
+  'before-store',
+  'mid-store',
+  'after-store',
   'before-finish',
   'after-finish',
+  'before-lost',
+  'after-lost',
   'before-cancel',
   'after-cancel',
   'before-interrupt',
+  'after-webhook-claim',
+  'before-webhook-post',
+  'after-webhook-post',
   'before-recovery',
   'mid-recovery',
   'after-recovery',
 ] as const;
+
+export type CrashPoint = (typeof CRASH_POINTS)[number];

@@ -1,16 +1,17 @@
 import { expect, it } from 'vitest';
-import { runCrashCampaign } from './crash-campaign.ts';
-
-const targets = ['service', 'database', 'backend'] as const;
+import { runCampaign } from './campaign.ts';
+import { mixed } from './kill-campaigns.ts';
 
 it('nothing is lost or run twice when service, database and the embedded back end are killed under load', async () => {
-  const report = await runCrashCampaign({ setUp: 'embedded', seed: 5, kills: 3, targets, inFlight: 50 });
+  const campaign = mixed('embedded', ['service', 'database', 'back end']);
+  const report = await runCampaign({ campaign, seed: 5, tries: 3 });
   expect(report.violations).toEqual([]);
   expect(report.acknowledged).toBeGreaterThanOrEqual(50);
 }, 120_000);
 
 it('nothing is lost or run twice when service, database and back ends at fixed addresses are killed under load', async () => {
-  const report = await runCrashCampaign({ setUp: 'fixed', seed: 18, kills: 3, targets, inFlight: 50 });
+  const campaign = mixed('fixed', ['service', 'database', 'back end']);
+  const report = await runCampaign({ campaign, seed: 18, tries: 3 });
   expect(report.violations).toEqual([]);
   expect(report.acknowledged).toBeGreaterThanOrEqual(50);
 }, 120_000);

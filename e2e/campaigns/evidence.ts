@@ -1,53 +1,71 @@
-// What back ends and database testify once a campaign is over: the files in which the back ends wrote down what they
-// began, and the final rows of requests and attempts.
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import pg from 'pg';
-import type { Attempt, Execution, Row } from './history.pure.ts';
+// What back ends testify once a campaign is over, and while it goes on: the files in which they wrote down what they
+// began and what struck them. Read by verdict.ts; counted by campaigns that need so many strikes.
+import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import type { Execution, Strike } from './history.pure.ts';
+
+interface Line {
+  readonly prompt_id: string;
+  readonly started_at?: number;
+  readonly prompt?: Record<string, { inputs: { color?: number } }>;
+  readonly fault?: string;
+  readonly how?: string;
+  readonly at?: number;
+}
 
 export function readExecutions(files: readonly string[]): Execution[] {
-  return files.filter(existsSync).flatMap((file) => readFileSync(file, 'utf8').split('\n').flatMap(readLine));
+  return files.flatMap((file) => readLines(file).flatMap((line) => toExecution(line, file)));
 }
 
-function readLine(line: string): Execution[] {
-  let entry: { prompt_id: string; started_at: number; prompt?: Record<string, { inputs: { color?: number } }> };
-  try {
-    entry = JSON.parse(line);
-  } catch {
-    return []; // the end of a file, or the last words of a killed process
-  }
+export function readStrikes(files: readonly string[]): Strike[] {
+  return files.flatMap((file) =>
+    readLines(file).flatMap(({ fault, how, prompt_id: promptId, at = 0 }) =>
+      fault === undefined ? [] : [{ fault, how, promptId, at }],
+    ),
+  );
+}
+
+function toExecution({ prompt_id: promptId, prompt, started_at: startedAt = 0 }: Line, backEnd: string): Execution[] {
   // Only the line about a start has the graph.
-  const colour = entry.prompt?.['1']?.inputs.color;
-  return colour === undefined ? [] : [{ promptId: entry.prompt_id, colour, startedAt: entry.started_at }];
+  const colour = prompt?.['1']?.inputs.color;
+  return colour === undefined ? [] : [{ promptId, colour, startedAt, backEnd }];
 }
 
-export async function readDatabase(dataDir: string): Promise<{ rows: Row[]; attempts: Attempt[] }> {
-  const client = new pg.Client({ host: join(dataDir, 'postgres'), port: 5432, user: 'comfleet', database: 'comfleet' });
-  await client.connect();
+function readLines(file: string): Line[] {
+  return existsSync(file) ? parseLines(readFileSync(file, 'utf8')) : [];
+}
+
+function parseLines(text: string): Line[] {
+  return text.split('\n').flatMap((line) => {
+    try {
+      return [JSON.parse(line) as Line];
+    } catch {
+      return []; // the end of a file, or the last words of a killed process
+    }
+  });
+}
+
+/** How many strikes of each kind there were so far; reads only what was added since the last look. */
+export function countStrikes(files: readonly string[]): () => number {
+  const readTo = new Map<string, number>();
+  let count = 0;
+  return () => {
+    for (const file of files) {
+      const from = readTo.get(file) ?? 0;
+      const text = existsSync(file) ? readFrom(file, from) : '';
+      const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+      readTo.set(file, from + Buffer.byteLength(whole));
+      count += parseLines(whole).filter(({ fault }) => fault !== undefined).length;
+    }
+    return count;
+  };
+}
+
+function readFrom(file: string, from: number): string {
+  const bytes = Buffer.alloc(Math.max(0, statSync(file).size - from));
+  const fd = openSync(file, 'r');
   try {
-    const requests = await client.query<{ id: string; state: string; body: string }>(
-      'select r.id, r.state, p.body from requests r join request_payloads p on p.request_id = r.id',
-    );
-    const attempts = await client.query<
-      Record<'request_id' | 'prompt_id' | 'outcome' | 'cause', string> & { ms: number }
-    >('select request_id, prompt_id, outcome, cause, extract(epoch from ended_at)::float8 * 1000 as ms from attempts');
-    return {
-      rows: requests.rows.map(({ id, state, body }) => ({ requestId: id, state, colour: readColour(body) })),
-      attempts: attempts.rows.map((row) => ({
-        requestId: row.request_id,
-        promptId: row.prompt_id ?? undefined,
-        outcome: row.outcome,
-        cause: row.cause,
-        endedAt: row.ms,
-      })),
-    };
+    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, from)).toString();
   } finally {
-    await client.end();
+    closeSync(fd);
   }
-}
-
-function readColour(body: string): number {
-  const found = /"color":\s*(\d+)/.exec(body);
-  if (found === null) throw new Error(`no colour in the stored body ${body.slice(0, 200)}`);
-  return Number(found[1]);
 }

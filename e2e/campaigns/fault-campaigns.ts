@@ -1,168 +1,200 @@
-// The campaigns of the reliability goals that are played under load and judged by check-history.pure.ts: what each breaks,
-// on which stage, and what its fault excuses. Called by main.ts and, for a short round, by a test.
-import { rmSync } from 'node:fs';
+// R3 to R7 and R17: back ends that misbehave. Each prompt may be struck, as the seed says; what counts is what the back
+// ends wrote down. Listed in campaigns.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BackEnd } from './back-end.ts';
-import { startCallers } from './caller.ts';
-import { CRASH_POINTS } from './crash-points.ts';
-import { createRandom, drawColours, type Random } from './random.ts';
-import { prepareDeployment, type Stage, type StageOptions, setStage } from './stage.ts';
-import { reachVerdict, type Verdict } from './verdict.ts';
+import type { BackEnd, Faults } from './back-end.ts';
+import type { Campaign, Played, Scene } from './campaign.ts';
+import { countStrikes, readStrikes } from './evidence.ts';
+import { readDatabase } from './final-rows.ts';
+import { groupBy } from './group-by.pure.ts';
+import type { Standstill } from './history.pure.ts';
+import type { Random } from './random.ts';
+import type { StageOptions } from './stage.ts';
 
-export type FaultCampaignName = 'R1' | 'R2' | 'R3' | 'R4' | 'R5' | 'R6' | 'R7';
-
-interface FaultCampaign {
-  readonly what: string;
-  readonly stage: StageOptions;
-  readonly callers: number;
-  readonly pauseMs: readonly [number, number];
-  readonly excusedCodes?: readonly number[];
-  readonly isEachRunOnce?: boolean;
-  /** False when the moment for it did not come. */
-  strike(stage: Stage, random: Random, index: number): Promise<boolean>;
-}
-
-const FIXED: StageOptions = { setUp: 'fixed', backEndCount: 3 };
+const EIGHT: StageOptions = { setUp: 'fixed', backEndCount: 8, serviceMs: 20 };
+/** Eight instances with one request ahead of each, and those that are on their way. An instance that is silent for
+ * seconds keeps what it was given for that long: the order is judged only where none is. */
+const ORDER_SLACK = 24;
+const CRASH_AT = ['received', 'queued', 'start', 'node', 'save', 'end'] as const;
 const LIES = ['noOutputs', 'missingFiles', 'finishTwice', 'otherPrompt', 'progressAfterEnd'] as const;
-const QUICK: readonly [number, number] = [20, 120];
-const CRASH_WITHIN_MS = 8_000;
-const NOTICED_WITHIN_MS = 30_000;
+const CHANGES_EVERY_MS: readonly [number, number] = [300, 900];
+/** Strikes that do not come any more: the rest of the campaign is called off. */
+const NOTHING_FOR_MS = 90_000;
+/** A reply that comes after the service has given up waiting for it. */
+const BEYOND_PATIENCE_MS = 32_000;
 
-function anyBackEnd({ backEnds: [first, ...others] }: Stage, random: Random): BackEnd {
-  if (first === undefined) throw new Error('the campaign needs back ends at fixed addresses');
-  return random.pick([first, ...others]);
+/** Changes what the back ends do to the next prompts until so many were struck. */
+async function strikeDensely(scene: Scene, draw: (random: Random) => Faults): Promise<Played> {
+  const { stage, random, tries, tell } = scene;
+  const { backEnds } = stage;
+  const count = countStrikes(stage.executionFiles);
+  let last = { count: 0, at: performance.now() };
+  while (last.count < tries && performance.now() - last.at < NOTHING_FOR_MS) {
+    for (const backEnd of backEnds) await backEnd.misbehave(draw(random));
+    await sleep(random.between(...CHANGES_EVERY_MS));
+    const now = count();
+    if (Math.floor(now / 50) > Math.floor(last.count / 50)) tell(`${now} strikes`);
+    if (now > last.count) last = { count: now, at: performance.now() };
+  }
+  await calmDown(backEnds, draw(random));
+  return { strikes: countByKind(scene), missed: Math.max(0, tries - last.count) };
 }
 
-const once = (faults: (random: Random) => unknown) => async (stage: Stage, random: Random) => {
-  await anyBackEnd(stage, random).misbehave(faults(random));
-  return true;
+/** No new strikes; those that were armed are taken away. */
+async function calmDown(backEnds: readonly BackEnd[], drawn: Faults): Promise<void> {
+  const none = Object.fromEntries(Object.keys({ ...drawn, replyCut: 0, replyDelay: 0 }).map((name) => [name, null]));
+  await Promise.all(backEnds.map((backEnd) => backEnd.misbehave(none)));
+}
+
+function countByKind({ stage }: Scene): Record<string, number> {
+  const groups = groupBy(readStrikes(stage.executionFiles), ({ fault, how }) =>
+    how === undefined ? fault : `${fault} (${how})`,
+  );
+  return Object.fromEntries([...groups].map(([kind, strikes]) => [kind, strikes.length]));
+}
+
+export const R3: Campaign = {
+  what: 'the instance runs the prompt, and its reply to the POST is cut or late',
+  stage: () => EIGHT,
+  callers: 60,
+  pollMs: 400,
+  circumstances: { isEachRunOnce: true, orderSlack: ORDER_SLACK },
+  play: (scene) =>
+    strikeDensely(scene, (random) => {
+      const isLate = random.next() < 0.2;
+      // Rarely so late that the service does not wait for it any more.
+      const ms = random.next() < 0.05 ? BEYOND_PATIENCE_MS : random.between(50, 1_500);
+      const every = Math.floor(random.between(1, 4));
+      return isLate ? { replyDelay: { ms, every }, replyCut: null } : { replyCut: { every }, replyDelay: null };
+    }),
 };
 
-export const FAULT_CAMPAIGNS: Readonly<Record<FaultCampaignName, FaultCampaign>> = {
-  R1: {
-    what: 'kill -9 of the service, 200 requests in flight over 8 instances',
-    stage: { setUp: 'fixed', backEndCount: 8 },
-    callers: 200,
-    pauseMs: [50, 1_500],
-    async strike({ service }, random) {
-      if (random.next() < 0.75) await service.whenReady();
-      await service.kill();
-      return true;
-    },
+const drawCrash = (random: Random): Faults => ({
+  crash: { at: random.pick(CRASH_AT), signal: 'SIGKILL', times: 1, skip: Math.floor(random.between(0, 4)) },
+});
+
+export const R4: Campaign = {
+  what: 'SIGKILL of an instance as it receives, queues, starts, runs, saves or ends',
+  stage: (random) => ({ ...EIGHT, nextFaults: () => drawCrash(random) }),
+  callers: 60,
+  pollMs: 500,
+  async play(scene) {
+    const { stage, tries, tell } = scene;
+    const count = countStrikes(stage.executionFiles);
+    let last = { count: 0, at: performance.now() };
+    // Each life of a back end begins with the crash that ends it.
+    while (last.count < tries && performance.now() - last.at < NOTHING_FOR_MS) {
+      await sleep(500);
+      const now = count();
+      if (Math.floor(now / 50) > Math.floor(last.count / 50)) tell(`${now} crashes`);
+      if (now > last.count) last = { count: now, at: performance.now() };
+    }
+    return { strikes: countByKind(scene), missed: Math.max(0, tries - last.count) };
   },
-  R2: {
-    what: 'the service crashes at a named step, and every other time again in its next life',
-    stage: FIXED,
-    callers: 40,
-    pauseMs: QUICK,
-    async strike({ service }, random, index) {
-      const point = CRASH_POINTS[index % CRASH_POINTS.length];
-      let isReached = await service.crashAt(`${point}:${1 + Math.floor(random.between(0, 3))}`, CRASH_WITHIN_MS);
-      if (index % (2 * CRASH_POINTS.length) >= CRASH_POINTS.length) {
-        isReached = (await service.crashAt(`${point}:1`, CRASH_WITHIN_MS)) && isReached;
-      }
-      await service.kill();
-      await service.whenReady();
-      return isReached;
-    },
+};
+
+export const R6: Campaign = {
+  what: 'the instance accepts a prompt and forgets it, or its history does, or it is restarted',
+  stage: () => EIGHT,
+  callers: 60,
+  pollMs: 500,
+  play: (scene) =>
+    strikeDensely(scene, (random) => {
+      const every = Math.floor(random.between(2, 5));
+      const how = random.next() < 0.6 ? 'queue' : 'history';
+      if (random.next() < 0.05) return { forget: null, crash: { at: 'start', signal: 'SIGKILL', times: 1 } };
+      return { forget: { how, every } };
+    }),
+};
+
+export const R7: Campaign = {
+  what: 'the instance lies',
+  stage: () => EIGHT,
+  callers: 60,
+  pollMs: 400,
+  circumstances: { excusedCodes: [10006] },
+  play: (scene) =>
+    strikeDensely(scene, (random) => ({ lie: { how: random.pick(LIES), every: Math.floor(random.between(1, 4)) } })),
+};
+
+export const R17: Campaign = {
+  what: 'requests that kill every instance they run on, among others that do not',
+  stage: () => EIGHT,
+  callers: 60,
+  pollMs: 500,
+  kinds: ['plain', 'plain', 'plain', 'plain', 'plain', 'poison', 'plain', 'plain', 'plain', 'plain'],
+  async play(scene) {
+    const { stage, tries, tell, callers } = scene;
+    const count = countStrikes(stage.executionFiles);
+    for (let told = 0; count() < tries; ) {
+      await sleep(500);
+      if (Math.floor(count() / 25) <= told) continue;
+      told = Math.floor(count() / 25);
+      tell(`${count()} instances killed`);
+    }
+    const poison = callers.submissions.filter(({ kind }) => kind === 'poison');
+    return { strikes: { ...countByKind(scene), 'poison requests': poison.length } };
   },
-  R3: {
-    what: 'the instance runs the prompt, and its reply to the POST is cut',
-    stage: FIXED,
-    callers: 20,
-    pauseMs: QUICK,
-    isEachRunOnce: true,
-    strike: once(() => ({ replyCut: { times: 1 } })),
-  },
-  R4: {
-    what: 'SIGKILL of an instance when it loads, runs or saves',
-    stage: FIXED,
-    callers: 20,
-    pauseMs: [200, 700],
-    strike: once((random) => ({
-      crash: { at: random.pick(['received', 'queued', 'start', 'node', 'save', 'end']), signal: 'SIGKILL', times: 1 },
-    })),
-  },
-  R5: {
-    what: 'an instance stands still (SIGSTOP, SIGCONT), for up to 33 s, or its websocket falls silent',
-    stage: FIXED,
-    callers: 20,
-    pauseMs: [100, 600],
-    async strike(stage, random) {
-      const backEnd = anyBackEnd(stage, random);
-      const kind = random.next();
-      if (kind < 0.4) await backEnd.freeze(random.between(500, 12_000));
-      // Long enough to be given up: what it does once it goes on again is a late writer's.
-      else if (kind < 0.5) await backEnd.freeze(NOTICED_WITHIN_MS + random.between(1_000, 3_000));
-      else {
-        await backEnd.misbehave({ websocket: { silent: true } });
+};
+
+const GIVEN_UP_AFTER_MS = 30_000;
+
+export const R5: Campaign = {
+  what: 'an instance stands still (SIGSTOP, SIGCONT), its worker is dead, or its websocket falls silent',
+  stage: () => EIGHT,
+  callers: 40,
+  pollMs: 500,
+  async play(scene) {
+    const { stage, random, tries, tell } = scene;
+    const strikes: Record<string, number> = {};
+    const standstills: { url: string; from: number; until: number }[] = [];
+    const standing = stage.backEnds.map(async (backEnd, index) => {
+      for (let n = index; n < tries; n += stage.backEnds.length) {
         await sleep(random.between(500, 3_000));
-        await backEnd.misbehave({ websocket: null });
+        const kind = await hang(backEnd, random, (still) => standstills.push(still));
+        strikes[kind] = (strikes[kind] ?? 0) + 1;
+        tell(`${backEnd.url} ${kind}`);
       }
-      return true;
-    },
-  },
-  R6: {
-    what: 'the instance accepts a prompt and forgets it, or its history does',
-    stage: FIXED,
-    callers: 20,
-    pauseMs: QUICK,
-    strike: once((random) => ({ forget: { how: random.pick(['queue', 'history']), times: 1 } })),
-  },
-  R7: {
-    what: 'the instance lies',
-    stage: FIXED,
-    callers: 20,
-    pauseMs: QUICK,
-    excusedCodes: [10006],
-    strike: once((random) => ({ lie: { how: random.pick(LIES), times: 1 } })),
+    });
+    await Promise.all(standing);
+    return { strikes, circumstances: { standstills: await nameInstances(scene, standstills) } };
   },
 };
 
-export interface FaultReport extends Verdict {
-  readonly tries: number;
-  /** Strikes whose moment did not come. */
-  readonly missed: number;
-  readonly readyMs: readonly number[];
-  readonly keptIn: string | undefined;
-}
-
-export interface FaultOptions {
-  readonly name: FaultCampaignName;
-  readonly tries: number;
-  readonly seed: number;
-}
-
-export async function runFaultCampaign(options: FaultOptions): Promise<FaultReport> {
-  const campaign = FAULT_CAMPAIGNS[options.name];
-  const stage = await setStage(campaign.stage);
-  let isClean = false;
-  try {
-    const report = await play(stage, campaign, options);
-    isClean = report.violations.length === 0;
-    return { ...report, keptIn: isClean ? undefined : stage.dir };
-  } finally {
-    await stage.stop();
-    if (isClean) rmSync(stage.dir, { recursive: true, force: true });
+async function hang(
+  backEnd: BackEnd,
+  random: Random,
+  note: (still: { url: string; from: number; until: number }) => void,
+): Promise<string> {
+  const drawn = random.next();
+  if (drawn < 0.2) {
+    await backEnd.misbehave({ websocket: { silent: true } });
+    await sleep(random.between(500, 3_000));
+    await backEnd.misbehave({ websocket: null });
+    return 'silent websocket';
   }
+  if (drawn < 0.4) {
+    await backEnd.misbehave({ zombie: { times: 1 } });
+    await sleep(GIVEN_UP_AFTER_MS);
+    // Whoever keeps it running sees to it.
+    await backEnd.kill(0);
+    return 'dead worker';
+  }
+  const isGivenUp = drawn < 0.7;
+  const forMs = isGivenUp ? GIVEN_UP_AFTER_MS + random.between(2_000, 6_000) : random.between(500, 15_000);
+  const from = Date.now();
+  await backEnd.freeze(forMs);
+  note({ url: backEnd.url, from, until: Date.now() });
+  return isGivenUp ? 'standstill beyond patience' : 'standstill';
 }
 
-async function play(
-  stage: Stage,
-  campaign: FaultCampaign,
-  { tries, seed }: FaultOptions,
-): Promise<Omit<FaultReport, 'keptIn'>> {
-  const { service } = stage;
-  const random = createRandom(seed);
-  await service.whenReady();
-  const target = await prepareDeployment({ baseUrl: service.baseUrl, token: service.token() });
-  const callers = startCallers({ target, count: campaign.callers, nextColour: drawColours(random) });
-  let missed = 0;
-  for (let index = 0; index < tries; index += 1) {
-    await sleep(random.between(...campaign.pauseMs));
-    if (!(await campaign.strike(stage, random, index))) missed += 1;
-  }
-  const { excusedCodes = [], isEachRunOnce = false } = campaign;
-  const verdict = await reachVerdict(stage, { callers, target, excusedCodes, isEachRunOnce });
-  return { ...verdict, tries, missed, readyMs: service.readyMs };
+async function nameInstances(
+  { stage }: Scene,
+  standstills: readonly { url: string; from: number; until: number }[],
+): Promise<Standstill[]> {
+  const { instances } = await readDatabase(stage.database);
+  return standstills.flatMap(({ url, from, until }) =>
+    instances
+      .filter(({ address }) => address.includes(new URL(url).host))
+      .map(({ id }) => ({ instanceId: id, from, until })),
+  );
 }

@@ -1,85 +1,65 @@
-// `npm run chaos`: the crash campaign in both set-ups, or with --campaigns R1,R3 those of the reliability goals. Prints the seed, the tries and every violation; exits 1 on any.
+// `npm run chaos`: plays campaigns and prints of each the seed, the tries, every violation and the times; exits 1 on any violation.
 import { parseArgs } from 'node:util';
-import { type CampaignReport, type CrashTarget, runCrashCampaign } from './crash-campaign.ts';
-import { FAULT_CAMPAIGNS, type FaultCampaignName, runFaultCampaign } from './fault-campaigns.ts';
-import type { SetUp } from './stage.ts';
-
-const TARGETS = ['service', 'database', 'backend', 'service+database'] as const;
-const SET_UPS = ['embedded', 'fixed'] as const;
+import { type CampaignReport, runCampaign } from './campaign.ts';
+import { CAMPAIGN_NAMES, CAMPAIGNS, type CampaignName } from './campaigns.ts';
 
 const { values } = parseArgs({
   options: {
-    campaigns: { type: 'string' },
-    tries: { type: 'string', default: '50' },
-    kills: { type: 'string', default: '50' },
+    campaigns: { type: 'string', default: 'mixed-embedded,mixed-fixed' },
+    tries: { type: 'string' },
+    kills: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    targets: { type: 'string', default: 'service,database,backend' },
-    setups: { type: 'string', default: SET_UPS.join(',') },
-    'in-flight': { type: 'string', default: '50' },
     verbose: { type: 'boolean', default: false },
   },
 });
 
-function chosen<T extends string>(text: string, known: readonly T[]): [T, ...T[]] {
-  const words = text.split(',');
-  const found = words.flatMap((word) => known.filter((name) => name === word));
-  const [first, ...others] = found;
-  if (first === undefined || found.length < words.length) throw new Error(`"${text}": choose from ${known.join(', ')}`);
-  return [first, ...others];
+function chosen(text: string): CampaignName[] {
+  if (text === 'all') return CAMPAIGN_NAMES;
+  return text.split(',').map((word) => {
+    const found = CAMPAIGN_NAMES.find((name) => name === word);
+    if (found === undefined) throw new Error(`"${word}": choose from ${CAMPAIGN_NAMES.join(', ')}, or all`);
+    return found;
+  });
 }
 
-function describe(setUp: SetUp, report: CampaignReport): string {
-  const sorted = [...report.readyMs].sort((a, b) => a - b);
-  const at = (share: number) => `${Math.round(sorted[Math.floor((sorted.length - 1) * share)] ?? 0)} ms`;
-  const lines = [
-    `${setUp}: ${report.kills} tries, ${report.violations.length} violations`,
+const MOST_SHOWN = 20;
+
+function describe(report: CampaignReport): string[] {
+  const { violations, late } = report;
+  const struck = Object.entries(report.strikes).map(([kind, count]) => `${kind} ${count}`);
+  return [
+    `  struck: ${struck.join(', ')}${report.missed ? `; ${report.missed} tries whose moment did not come` : ''}`,
     `  ${report.submitted} submits, ${report.acknowledged} acknowledged, ${report.runs} runs, ${report.lostAttempts} attempts recorded as lost`,
-    `  ready again after p50 ${at(0.5)}, slowest ${at(1)} of ${sorted.length} starts`,
-    ...report.violations.map(({ kind, message }) => `  ${kind}: ${message}`),
+    `  all ended ${report.endedMs === undefined ? 'NOT in time' : `${ms(report.endedMs)} after the storm`}; ${times('ready', report.readyMs)}`,
+    ...Object.entries(report.times ?? {}).map(([what, list]) => `  ${times(what, list)}`),
+    ...(report.unplayed === undefined ? [] : [`  not played here: ${report.unplayed}`]),
+    ...(late.length === 0 ? [] : [`  over a bar ${late.length} times, the first: ${late[0]?.message}`]),
+    ...violations.slice(0, MOST_SHOWN).map(({ kind, message }) => `  ${kind}: ${message}`),
+    ...(violations.length > MOST_SHOWN ? [`  and ${violations.length - MOST_SHOWN} more`] : []),
+    ...(report.keptIn === undefined ? [] : [`  data and logs are kept in ${report.keptIn}`]),
   ];
-  if (report.keptIn !== undefined) lines.push(`  data and logs are kept in ${report.keptIn}`);
-  return lines.join('\n');
 }
 
-async function runNamed(names: readonly FaultCampaignName[], seed: number): Promise<void> {
-  for (const name of names) {
-    const tries = Number(values.tries);
-    const report = await runFaultCampaign({ name, seed, tries });
-    const slowest = Math.round(Math.max(0, ...report.readyMs));
-    console.log(
-      `${name}: ${tries} tries, ${report.violations.length} violations (seed ${seed}): ${FAULT_CAMPAIGNS[name].what}`,
-    );
-    console.log(
-      `  ${report.acknowledged} acknowledged, ${report.runs} runs, ${report.lostAttempts} lost attempts, ${report.missed} strikes whose moment did not come, ready again within ${slowest} ms`,
-    );
-    for (const { kind, message } of report.violations) console.log(`  ${kind}: ${message}`);
-    if (report.keptIn !== undefined) console.log(`  data and logs are kept in ${report.keptIn}`);
-    if (report.violations.length > 0) process.exitCode = 1;
-  }
+function times(what: string, list: readonly number[]): string {
+  const sorted = [...list].sort((a, b) => a - b);
+  const at = (share: number) => ms(sorted[Math.floor((sorted.length - 1) * share)] ?? 0);
+  return `${what} after p50 ${at(0.5)}, p99 ${at(0.99)}, slowest ${at(1)} (${sorted.length})`;
 }
 
-async function runCrashes(seed: number): Promise<void> {
-  const kills = Number(values.kills);
-  const targets: [CrashTarget, ...CrashTarget[]] = chosen(values.targets, TARGETS);
-  console.log(`seed ${seed}, ${kills} kills of ${targets.join(', ')} with ${values['in-flight']} requests in flight`);
-  for (const setUp of chosen(values.setups, SET_UPS)) {
-    const onKill = values.verbose ? { onKill: (line: string) => console.log(`  ${line}`) } : {};
-    const report = await runCrashCampaign({
-      setUp,
-      seed,
-      kills,
-      targets,
-      inFlight: Number(values['in-flight']),
-      ...onKill,
-    });
-    console.log(describe(setUp, report));
-    if (report.violations.length > 0) process.exitCode = 1;
-  }
-}
+const ms = (value: number) => `${Math.round(value)} ms`;
 
 const seed = Number(values.seed);
-if (values.campaigns === undefined) await runCrashes(seed);
-else {
-  const known = Object.keys(FAULT_CAMPAIGNS) as FaultCampaignName[];
-  await runNamed(values.campaigns === 'all' ? known : chosen(values.campaigns, known), seed);
+for (const name of chosen(values.campaigns)) {
+  const { campaign, bar } = CAMPAIGNS[name];
+  const tries = Number(values.tries ?? values.kills ?? bar);
+  const from = performance.now();
+  const tell = (line: string) =>
+    values.verbose && console.log(`  ${Math.round((performance.now() - from) / 1000)} s: ${line}`);
+  const report = await runCampaign({ campaign, tries, seed, tell });
+  const seconds = Math.round((performance.now() - from) / 1000);
+  console.log(
+    `${name}: ${tries} tries, ${report.violations.length} violations (seed ${seed}, ${seconds} s): ${campaign.what}`,
+  );
+  console.log(describe(report).join('\n'));
+  if (report.violations.length > 0) process.exitCode = 1;
 }

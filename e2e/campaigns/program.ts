@@ -17,6 +17,7 @@ export interface Program {
 interface EmbeddedOptions {
   executionsFile: string;
   serviceMs: number;
+  faults?: Readonly<Record<string, unknown>>;
 }
 
 export function copyProgram(embedded: EmbeddedOptions): Program {
@@ -48,6 +49,6 @@ function copyBuild(dir: string): void {
   }
 }
 
-export function emulatorOptions({ executionsFile, serviceMs }: EmbeddedOptions): string[] {
-  return ['--executions-file', executionsFile, '--faults', JSON.stringify({ serviceMs })];
+export function emulatorOptions({ executionsFile, serviceMs, faults = {} }: EmbeddedOptions): string[] {
+  return ['--executions-file', executionsFile, '--faults', JSON.stringify({ serviceMs, ...faults })];
 }

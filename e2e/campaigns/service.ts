@@ -17,6 +17,8 @@ interface ServiceOptions {
   args: readonly string[];
   env?: Readonly<Record<string, string>>;
   logPath: string;
+  /** Exit codes that are no accident: a replica that was replaced ends with one, to be started again. */
+  goodExits?: readonly number[];
 }
 
 export interface Service {
@@ -25,6 +27,7 @@ export interface Service {
   readonly readyMs: number[];
   /** Ends that nobody had asked for, in words. */
   readonly unexpectedEnds: string[];
+  pid(): number | undefined;
   start(): void;
   whenReady(): Promise<void>;
   token(): string;
@@ -32,8 +35,12 @@ export interface Service {
   embeddedBackEndPid(): number | undefined;
   /** kill -9, and a new start. */
   kill(): Promise<void>;
-  /** kill -9, and a new start that kills itself at this crash point; true once it did. */
-  crashAt(point: string, withinMs: number): Promise<boolean>;
+  /** kill -9, and nothing more. */
+  killForGood(): Promise<void>;
+  /** SIGSTOP, and SIGCONT after a while. */
+  pause(forMs: number): Promise<void>;
+  /** kill -9, and a new start that kills itself at this crash point; true once it did. `help` is called once it is ready. */
+  crashAt(point: string, withinMs: number, help?: () => void): Promise<boolean>;
   /** SIGTERM, and no new start; the exit code and how long it took. */
   terminate(): Promise<{ code: number | null; ms: number }>;
   /** For one that is expected to end by itself: no new start. */
@@ -41,7 +48,7 @@ export interface Service {
 }
 
 export function createService(options: ServiceOptions): Service {
-  const { dataDir } = options;
+  const { dataDir, goodExits = [] } = options;
   const baseUrl = `http://127.0.0.1:${options.port}`;
   const readyMs: number[] = [];
   const unexpectedEnds: string[] = [];
@@ -54,7 +61,7 @@ export function createService(options: ServiceOptions): Service {
     child = started;
     void started.ended.then(async ({ code, signal }) => {
       if (asked.has(started)) return;
-      unexpectedEnds.push(signal ?? `exit code ${code}`);
+      if (code === null || !goodExits.includes(code)) unexpectedEnds.push(signal ?? `exit code ${code}`);
       await sleep(200);
       if (child === started) start();
     });
@@ -76,6 +83,7 @@ export function createService(options: ServiceOptions): Service {
     baseUrl,
     readyMs,
     unexpectedEnds,
+    pid: () => (child?.isRunning() ? child.pid : undefined),
     start: () => void start(),
     async whenReady() {
       const ms = await waitUntil(isReady, READY_WITHIN_MS);
@@ -85,23 +93,35 @@ export function createService(options: ServiceOptions): Service {
     async kill() {
       if (await end()) start();
     },
-    async crashAt(point, withinMs) {
+    killForGood: async () => void (await end()),
+    pause: (forMs) => pauseChild(child, forMs),
+    async crashAt(point, withinMs, help) {
       await end();
       const crashing = start({ COMFLEET_CRASH_AT: point });
       asked.add(crashing);
+      if (help !== undefined && (await waitUntil(isReady, withinMs)) !== undefined) help();
       return (await waitUntil(() => !crashing.isRunning(), withinMs)) !== undefined;
     },
     runToItsEnd: () => runToItsEnd(options),
     async terminate() {
-      const stopped = child;
-      if (stopped === undefined) return { code: 0, ms: 0 };
-      asked.add(stopped);
-      const startedAt = performance.now();
-      stopped.signal('SIGTERM');
-      const { code } = await stopped.ended;
-      return { code, ms: performance.now() - startedAt };
+      if (child === undefined) return { code: 0, ms: 0 };
+      asked.add(child);
+      return await terminateChild(child);
     },
   };
+}
+
+async function pauseChild(child: Child | undefined, forMs: number): Promise<void> {
+  child?.signal('SIGSTOP');
+  await sleep(forMs);
+  child?.signal('SIGCONT');
+}
+
+async function terminateChild(child: Child): Promise<{ code: number | null; ms: number }> {
+  const startedAt = performance.now();
+  child.signal('SIGTERM');
+  const { code } = await child.ended;
+  return { code, ms: performance.now() - startedAt };
 }
 
 async function runToItsEnd(options: ServiceOptions): Promise<{ code: number | null; said: string }> {

@@ -1,27 +1,45 @@
-// What a campaign plays on: a data directory, the service, its back ends in one of two set-ups, and a deployment whose
-// pictures have one colour. crash-campaign.ts and the tests of a stop set it up and clear it away.
-import { mkdirSync, mkdtempSync } from 'node:fs';
+// What a campaign plays on: a data directory, one service or several on one database, back ends in one of three set-ups,
+// lines between them that can be made bad, and a receiver of webhooks. Campaigns and the tests of a stop set it up and
+// clear it away.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BackEnd, createBackEnd } from './back-end.ts';
-import { callApi, type Target } from './caller.ts';
+import type pg from 'pg';
+import { type BackEnd, createBackEnd, type Faults } from './back-end.ts';
 import { freePort } from './child-process.ts';
+import { databaseConfig, type HeldDatabase, holdDatabase } from './held-database.ts';
+import { type Edge, type Lines, openLines } from './lines.ts';
 import { copyProgram, type Program } from './program.ts';
 import type { Random } from './random.ts';
+import { type Receiver, startReceiver } from './receiver.ts';
 import { createService, type Service } from './service.ts';
 
-/** `embedded`: the service's own child. `fixed`: two back ends at addresses, started by somebody else. */
-export type SetUp = 'embedded' | 'fixed';
+/**
+ * `embedded`: the service's own child. `fixed`: back ends at addresses, started by somebody else. `none`: those that its
+ * configuration names.
+ */
+export type SetUp = 'embedded' | 'fixed' | 'none';
 
 export interface Stage {
   readonly dir: string;
   readonly dataDir: string;
+  /** The first of the replicas. */
   readonly service: Service;
+  readonly services: readonly Service[];
   /** The program that the service runs. */
   readonly main: string;
+  readonly emulator: string;
   readonly executionFiles: readonly string[];
   /** None in the embedded set-up. */
   readonly backEnds: readonly BackEnd[];
+  readonly lines: Lines;
+  readonly receiver: Receiver;
+  readonly database: pg.ClientConfig;
+  databasePid(): number | undefined;
+  /** Where callers reach it. */
+  readonly baseUrls: readonly string[];
+  token(): string;
+  logFiles(): readonly string[];
   killBackEnd(random: Random): Promise<void>;
   stop(): Promise<void>;
 }
@@ -33,56 +51,134 @@ export interface StageOptions {
   /** Of the embedded back end and of the first at a fixed address; each later one takes longer. */
   readonly serviceMs?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** What each life of a back end begins with. */
+  readonly nextFaults?: () => Faults;
+  /** On one database of its own; 1 is alone on its embedded one. */
+  readonly replicas?: number;
+  /** Lines that can be made bad. */
+  readonly edges?: readonly Edge[];
+  /** Of comfleet.config.json. */
+  readonly config?: (stage: { dir: string; emulator: string }) => unknown;
+  /** Called with the data directory before anything is there. */
+  readonly prepare?: (dataDir: string) => void;
+  readonly clear?: (dataDir: string) => void;
+  /** Back ends are started by the campaign. */
+  readonly isLate?: boolean;
 }
 
-export async function setStage({ setUp, backEndCount = 2, serviceMs = 30, env = {} }: StageOptions): Promise<Stage> {
+export async function setStage(options: StageOptions): Promise<Stage> {
+  const { serviceMs = 30, edges = [], replicas = 1 } = options;
   const dir = mkdtempSync(join(tmpdir(), 'comfleet-crash-'));
   const dataDir = join(dir, 'data');
   mkdirSync(dataDir);
-  const executionsFile = join(dir, 'executions-embedded.jsonl');
-  const program: Program = copyProgram({ executionsFile, serviceMs });
-  const count = setUp === 'fixed' ? backEndCount : 0;
-  const ports = await Promise.all(Array.from({ length: count }, freePort));
-  const backEnds = ports.map((port, index) => {
-    const file = join(dir, `executions-${port}.jsonl`);
-    return createBackEnd({
-      emulator: program.emulator,
-      dir,
-      port,
-      serviceMs: serviceMs + (120 * index) / (count - 1 || 1),
-      executionsFile: file,
-    });
-  });
-  for (const backEnd of backEnds) backEnd.start();
-  const args = backEnds.flatMap(({ url }) => ['--comfyui', url]);
-  const service = createService({
-    main: program.main,
-    dataDir,
-    port: await freePort(),
-    args,
-    env,
-    logPath: join(dir, 'service.log'),
-  });
-  service.start();
+  options.prepare?.(dataDir);
+  const embeddedFile = join(dir, 'executions-embedded.jsonl');
+  const program: Program = copyProgram({ executionsFile: embeddedFile, serviceMs });
+  const { main, emulator } = program;
+  if (options.config) {
+    writeFileSync(join(dataDir, 'comfleet.config.json'), JSON.stringify(options.config({ dir, emulator })));
+  }
+  const backEnds = await startBackEnds(options, { dir, emulator });
+  const receiver = await startReceiver();
+  const isHeld = replicas > 1 || edges.includes('database');
+  const held = isHeld ? await holdDatabase(main, dir) : undefined;
+  const around: Surroundings = { options, dir, dataDir, main, backEnds, receiver, held };
+  const { services, lines, baseUrls } = await startServices(around);
+  const [service] = services;
+  if (service === undefined) throw new Error('a stage needs a service');
   return {
-    dir,
-    dataDir,
-    service,
-    backEnds,
-    main: program.main,
-    executionFiles: [executionsFile, ...ports.map((port) => join(dir, `executions-${port}.jsonl`))],
+    ...{ dir, dataDir, service, services, main, emulator, backEnds, lines, receiver, baseUrls },
+    database: held?.config ?? databaseConfig(dataDir),
+    databasePid: held?.pid ?? service.databasePid,
+    token: service.token,
+    executionFiles: [embeddedFile, ...backEnds.map(({ executionsFile }) => executionsFile)],
+    logFiles: () => services.map((_, index) => logPathOf(dir, index)),
     async killBackEnd(random) {
       const [first, ...others] = backEnds;
       if (first) await random.pick([first, ...others]).kill(random.between(0, 1_500));
       else killPid(service.embeddedBackEndPid());
     },
     async stop() {
-      await service.terminate();
+      for (const line of Object.values(lines).flat()) line.heal();
+      await Promise.all(services.map((each) => each.terminate()));
       await Promise.all(backEnds.map((backEnd) => backEnd.stop()));
+      await Promise.all(Object.values(lines).flatMap((group) => group.map((line) => line.stop())));
+      await held?.stop();
+      await receiver.stop();
       program.remove();
+      options.clear?.(dataDir);
     },
   };
 }
+
+async function startBackEnds(
+  { setUp, backEndCount = 2, serviceMs = 30, nextFaults, isLate = false }: StageOptions,
+  { dir, emulator }: { dir: string; emulator: string },
+): Promise<BackEnd[]> {
+  const count = setUp === 'fixed' ? backEndCount : 0;
+  const ports = await Promise.all(Array.from({ length: count }, freePort));
+  const backEnds = ports.map((port, index) =>
+    createBackEnd({
+      ...{ emulator, dir, port },
+      serviceMs: serviceMs + (120 * index) / (count - 1 || 1),
+      executionsFile: join(dir, `executions-${port}.jsonl`),
+      ...(nextFaults ? { nextFaults } : {}),
+    }),
+  );
+  if (!isLate) for (const backEnd of backEnds) backEnd.start();
+  return backEnds;
+}
+
+interface Surroundings {
+  readonly options: StageOptions;
+  readonly dir: string;
+  readonly dataDir: string;
+  readonly main: string;
+  readonly backEnds: readonly BackEnd[];
+  readonly receiver: Receiver;
+  readonly held: HeldDatabase | undefined;
+}
+
+/** Of a replica that another one has replaced. */
+const REPLACED = 75;
+
+async function startServices({ options, dir, dataDir, main, backEnds, receiver, held }: Surroundings) {
+  const { edges = [], replicas = 1 } = options;
+  const ports = await Promise.all(Array.from({ length: replicas }, freePort));
+  const lines = await openLines(edges, { servicePort: ports[0] ?? 0, backEnds, databaseSocket: held?.socket });
+  const badDatabase = lines.database[0];
+  const databaseUrl =
+    badDatabase === undefined ? held?.url : `postgres://comfleet@127.0.0.1:${badDatabase.port}/comfleet`;
+  const env = {
+    ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
+    COMFLEET_ALLOW_PRIVATE_HOSTS: receiver.host,
+    COMFLEET_BILLING: 'on',
+    ...options.env,
+  };
+  const args = comfyuiUrls(lines, backEnds).flatMap((url) => ['--comfyui', url]);
+  const services = ports.map((port, index) =>
+    createService({
+      ...{ main, dataDir, env, port, args },
+      logPath: logPathOf(dir, index),
+      goodExits: replicas > 1 ? [REPLACED] : [],
+    }),
+  );
+  for (const service of services) {
+    service.start();
+    // The first one makes what the others find.
+    if (replicas > 1) await service.whenReady();
+  }
+  const callable = lines.client.length > 0 ? lines.client.map(({ port }) => port) : ports;
+  return { services, lines, baseUrls: callable.map(urlOf) };
+}
+
+const urlOf = (port: number) => `http://127.0.0.1:${port}`;
+
+function comfyuiUrls({ instance }: Lines, backEnds: readonly BackEnd[]): string[] {
+  return instance.length > 0 ? instance.map(({ port }) => urlOf(port)) : backEnds.map(({ url }) => url);
+}
+
+const logPathOf = (dir: string, index: number) => join(dir, index === 0 ? 'service.log' : `service-${index + 1}.log`);
 
 export function killPid(pid: number | undefined): void {
   try {
@@ -92,19 +188,19 @@ export function killPid(pid: number | undefined): void {
   }
 }
 
-export async function prepareDeployment(api: { baseUrl: string; token: string }): Promise<Target> {
-  const create = async (path: string, body: unknown) => {
-    const answer = await callApi(api, path, { method: 'POST', body: JSON.stringify(body) });
-    if (answer.kind === 'none' || answer.status >= 300) throw new Error(`POST ${path}: ${JSON.stringify(answer)}`);
-    return answer.body;
-  };
-  const graph = {
-    '1': { class_type: 'EmptyImage', inputs: { width: 16, height: 16, batch_size: 1, color: 0 } },
-    '2': { class_type: 'SaveImage', inputs: { images: ['1', 0], filename_prefix: 'colour' } },
-  };
-  const { id } = await create('/workflows', { name: 'One colour' });
-  const { version } = await create(`/workflows/${id}/versions`, { workflow_api_json: graph });
-  const wish = { name: 'One colour', workflow_id: id, workflow_version: version, max_instances: 8 };
-  const deployment = await create('/deployments', wish);
-  return { ...api, deploymentId: String(deployment['id']) };
+/** Sets the stage, plays, and clears it away; its folder is kept when something was wrong. */
+export async function onStage<T extends { readonly violations: readonly unknown[] }>(
+  options: StageOptions,
+  play: (stage: Stage) => Promise<T>,
+): Promise<T & { readonly keptIn: string | undefined }> {
+  const stage = await setStage(options);
+  let isClean = false;
+  try {
+    const report = await play(stage);
+    isClean = report.violations.length === 0;
+    return { ...report, keptIn: isClean ? undefined : stage.dir };
+  } finally {
+    await stage.stop();
+    if (isClean) rmSync(stage.dir, { recursive: true, force: true });
+  }
 }

@@ -1,0 +1,38 @@
+// Every campaign by its name in the reliability goals, with how many strikes they ask for. Read by main.ts.
+import { R16 } from './backlog-campaign.ts';
+import type { Campaign } from './campaign.ts';
+import { R10, R10_FILES } from './disk-campaign.ts';
+import { R3, R4, R5, R6, R7, R17 } from './fault-campaigns.ts';
+import { mixed, R1, R2, R9 } from './kill-campaigns.ts';
+import { R8 } from './partition-campaign.ts';
+import { R14 } from './provider-campaign.ts';
+import { R13 } from './replica-campaign.ts';
+
+export interface Listed {
+  readonly campaign: Campaign;
+  /** Of strikes; for R2 of each step, for R8 of each edge and kind. */
+  readonly bar: number;
+}
+
+export const CAMPAIGNS = {
+  R1: { campaign: R1, bar: 200 },
+  R2: { campaign: R2, bar: 600 },
+  R3: { campaign: R3, bar: 500 },
+  R4: { campaign: R4, bar: 300 },
+  R5: { campaign: R5, bar: 40 },
+  R6: { campaign: R6, bar: 200 },
+  R7: { campaign: R7, bar: 100 },
+  R8: { campaign: R8, bar: 100 },
+  R9: { campaign: R9, bar: 50 },
+  R10: { campaign: R10, bar: 20 },
+  'R10-files': { campaign: R10_FILES, bar: 20 },
+  R13: { campaign: R13, bar: 100 },
+  R14: { campaign: R14, bar: 200 },
+  R16: { campaign: R16, bar: 100_000 },
+  R17: { campaign: R17, bar: 60 },
+  'mixed-embedded': { campaign: mixed('embedded'), bar: 50 },
+  'mixed-fixed': { campaign: mixed('fixed'), bar: 50 },
+} as const satisfies Record<string, Listed>;
+
+export type CampaignName = keyof typeof CAMPAIGNS;
+export const CAMPAIGN_NAMES = Object.keys(CAMPAIGNS) as CampaignName[];
