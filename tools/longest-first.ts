@@ -2,19 +2,24 @@
 // Used by vitest.config.ts.
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
+/** Those that compute and start processes take turns with those that wait. */
 const LONG = [
   'e2e/campaigns/crash.test.ts',
-  'packages/server/src/db/embedded.test.ts',
+  'packages/server/src/dispatch/take-in.test.ts',
+  'packages/server/test/simulator.test.ts',
   'e2e/campaigns/stop.test.ts',
+  'packages/server/test/scaling.test.ts',
+  'packages/server/src/db/embedded.test.ts',
+  'packages/server/test/every-code.test.ts',
   'e2e/readme.test.ts',
   'packages/server/test/replica-processes.test.ts',
-  'e2e/campaigns/faults.test.ts',
+  'packages/server/test/webhook-faults.test.ts',
   'packages/server/test/hostile-bodies.test.ts',
-  'packages/server/src/dispatch/take-in.test.ts',
-  'packages/server/test/scaling.test.ts',
-  'packages/server/test/simulator.test.ts',
-  'packages/server/test/every-code.test.ts',
+  'e2e/campaigns/faults.test.ts',
   'packages/server/test/tenancy.test.ts',
+  'tools/checks.test.ts',
+  'packages/server/test/failures.test.ts',
+  'packages/server/simulation/simulation.test.ts',
 ];
 
 export class LongestFirst extends BaseSequencer {
