@@ -63,6 +63,7 @@ async function begin({ db, clock, log, replicas }: AppBase, engine: AppEngine): 
   await fleet.start();
   const parts = { db, clock, log, live, fleet, writes, dispatcher, funds, simulator };
   await recoverRequests({ ...parts, maxAttempts: MAX_ATTEMPTS });
+  await dispatcher.relearnModels();
   await engine.billing.start((id) => fleet.get(id) !== undefined || fleet.asked().some((asked) => asked.id === id));
   await engine.endOfRefused();
   await engine.webhooks.start();

@@ -11,6 +11,7 @@ import { giveUpAll, leaveUnsent } from './leave-instance.ts';
 import { pump } from './loop.ts';
 import { endRequest, perform } from './perform.ts';
 import { forgetPools, joinPool } from './pools.ts';
+import { relearnModels } from './relearn-models.ts';
 import { enter, type Guest } from './slots.ts';
 import { etaOf, positionOf } from './standing.ts';
 
@@ -27,6 +28,8 @@ export interface Dispatcher extends RequestQueue {
   restoreWaiting(request: LiveRequest): void;
   /** After a restart: a request whose prompt may be on this instance. */
   resumeOn(request: LiveRequest, instance: Instance): void;
+  /** After a restart, once the requests are there: what instances have loaded, from what ran on them. */
+  relearnModels(): Promise<void>;
   /** For a prompt of the instance proxy: its turn on the instance, behind what is assigned there. */
   takeGuestPlace(instance: Instance, given: { guest: Guest; signal: AbortSignal }): Promise<GuestPlace | undefined>;
   workOn(instanceId: string): InstanceWork;
@@ -70,6 +73,7 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
       enter(slots, request.deploymentId);
       perform(board, { request, slots, isResumed: true });
     },
+    relearnModels: () => relearnModels(board),
     takeGuestPlace: (instance, given) => takeGuestPlace(board, instance, given),
     workOn: (instanceId) => workOn(board, instanceId),
     demand: createDemand(board),

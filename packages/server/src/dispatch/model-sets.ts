@@ -1,6 +1,7 @@
 // What is known of the models that runs need: which of them a version's graph loads, how long its runs take with and without
-// a load, how much each set is asked for. Told by accept.ts and perform.ts, asked by place-models.ts. In memory: a restart
-// learns anew, and until then such runs are placed like any other.
+// a load, how much each set is asked for. Told by accept.ts and perform.ts, asked by place-models.ts. In memory: after a
+// restart relearn-models.ts tells what the latest runs did, and how much is asked for is learned anew.
+import type { PreparedGraph } from '@comfleet/comfyui';
 import type { LiveRequest } from '../requests/live.ts';
 
 export interface ModelSets {
@@ -10,6 +11,7 @@ export interface ModelSets {
   of(versionId: string): string;
   /** A request came in: what it needs, and that it is asked for. */
   onArrival(request: LiveRequest): void;
+  learnVersion(versionId: string, models: string): void;
   learnRun(models: string, run: { runMs: number; wasLoaded: boolean }): void;
   /** 0 while it is not known. */
   loadMs(models: string): number;
@@ -35,6 +37,10 @@ interface Entry {
   weighedAt: number;
 }
 
+export function nameModels(prepared: Pick<PreparedGraph, 'models'>): string {
+  return [...prepared.models()].sort().join('\n');
+}
+
 export function createModelSets(now: () => number): ModelSets {
   const versions = new Map<string, string>();
   const entries = new Map<string, Entry>();
@@ -50,24 +56,26 @@ export function createModelSets(now: () => number): ModelSets {
     return made;
   }
 
+  function learnVersion(versionId: string, models: string) {
+    if (versions.size >= KEPT) versions.clear();
+    versions.set(versionId, models);
+    if (models !== '') entryOf(models);
+  }
+
   return {
     get isUsed() {
       return entries.size > 0;
     },
     of: (versionId) => versions.get(versionId) ?? '',
     onArrival({ versionId, payload }) {
-      let models = versions.get(versionId);
-      if (models === undefined) {
-        if (payload === undefined) return;
-        models = [...payload.prepared.models()].sort().join('\n');
-        if (versions.size >= KEPT) versions.clear();
-        versions.set(versionId, models);
-      }
+      if (!versions.has(versionId) && payload !== undefined) learnVersion(versionId, nameModels(payload.prepared));
+      const models = versions.get(versionId) ?? '';
       if (models === '') return;
       const entry = entryOf(models);
       entry.weight = entry.weight * fade(now() - entry.weighedAt) + 1;
       entry.weighedAt = now();
     },
+    learnVersion,
     learnRun(models, { runMs, wasLoaded }) {
       const entry = entryOf(models);
       const mean = wasLoaded ? entry.warm : entry.cold;
