@@ -43,6 +43,10 @@ export async function startKubernetesStandin(options: { pageLimit?: number } = {
   const server = createServer((request, response) => {
     answer(state, request, response).catch((error) => fail(response, { code: 500, message: String(error) }));
   });
+  let connections = 0;
+  server.on('connection', () => {
+    connections += 1;
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const endWatches = (end: (watch: OpenWatch) => void) => {
@@ -58,11 +62,14 @@ export async function startKubernetesStandin(options: { pageLimit?: number } = {
       return config;
     },
     calls: state.calls,
+    /** How many were opened. */
+    connections: () => connections,
     logs: state.logs,
     secrets: state.secrets,
     forbidden: state.forbidden,
     names: () => [...state.pods.keys()],
     pod: (name: string) => state.pods.get(name),
+    clearFaults: () => void state.faults.splice(0),
     fault: (fault: Fault) => void state.faults.push(fault),
     put: (pod: V1Pod) =>
       store(state, 'ADDED', { ...pod, metadata: { ...pod.metadata, name: pod.metadata?.name ?? '' } }),

@@ -14,6 +14,8 @@ export interface MemoryWorld {
   pendingWords: string | undefined;
   /** What each has written; undefined: a line with its id. */
   logLines: string[] | undefined;
+  /** False: what exists cannot be asked for, until list(). */
+  isListed: boolean;
   /** So many of the next remove() calls fail. */
   failingRemovals: number;
 }
@@ -21,11 +23,20 @@ export interface MemoryWorld {
 export interface MemoryProvider extends Provider {
   readonly world: MemoryWorld;
   die(id: string, cause: string): Promise<void>;
+  /** What exists can be asked for again. */
+  list(): void;
 }
 
 export function createWorld(): MemoryWorld {
   const empty = { alive: new Map(), pending: new Map(), calls: [] };
-  return { ...empty, refuseWith: undefined, pendingWords: undefined, logLines: undefined, failingRemovals: 0 };
+  return {
+    ...empty,
+    refuseWith: undefined,
+    pendingWords: undefined,
+    logLines: undefined,
+    isListed: true,
+    failingRemovals: 0,
+  };
 }
 
 export function createMemoryProvider(world: MemoryWorld = createWorld()): MemoryProvider {
@@ -47,15 +58,25 @@ export function createMemoryProvider(world: MemoryWorld = createWorld()): Memory
     return isKnown;
   }
 
+  function tellAll() {
+    for (const [id, { spec, fake }] of world.alive) {
+      events?.onStarted({ id, baseUrl: fake.url, folders: undefined, spec });
+    }
+    for (const id of world.pending.keys()) events?.onPending?.(id, 'still pending');
+  }
+
   return {
     kind: 'process',
     world,
     async start(given) {
       events = given;
-      for (const [id, { spec, fake }] of world.alive) {
-        events.onStarted({ id, baseUrl: fake.url, folders: undefined, spec });
-      }
-      for (const id of world.pending.keys()) events.onPending?.(id, 'still pending');
+      if (world.isListed) tellAll();
+    },
+    isListed: () => world.isListed,
+    list() {
+      world.isListed = true;
+      tellAll();
+      events?.onListed?.();
     },
     async stop() {
       events = undefined;

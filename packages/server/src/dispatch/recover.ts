@@ -4,7 +4,7 @@
 import type { Funds } from '../billing/funds.ts';
 import type { Database } from '../db/database.ts';
 import { persist } from '../db/persist.ts';
-import type { Fleet } from '../instances/fleet.ts';
+import type { Fleet, Instance } from '../instances/fleet.ts';
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
 import { type LiveRow, listLiveRequests } from '../requests/recover.sql.ts';
 import type { Simulator } from '../requests/simulation/simulator.ts';
@@ -12,7 +12,7 @@ import { tellStart } from '../requests/tell-start.ts';
 import type { RequestWrites } from '../requests/writes.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { crashPoint } from '../telemetry/crash-point.ts';
-import type { Log } from '../telemetry/log.ts';
+import { describeError, type Log } from '../telemetry/log.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { restoreRequest } from './restore-request.ts';
 
@@ -58,6 +58,30 @@ export async function recoverRequests(deps: Deps): Promise<void> {
 
 async function resumeLeased(deps: Deps, row: LiveRow, request: LiveRequest): Promise<void> {
   const instance = row.instance_id === null ? undefined : deps.fleet.get(row.instance_id);
+  const settling = row.instance_id === null ? undefined : deps.fleet.settling(row.instance_id);
+  // It may run there still: nothing is done before that is known.
+  if (settling) void resumeOnceKnown(deps, row, { request, settling });
+  else await resumeOrReturn(deps, row, { request, instance });
+}
+
+async function resumeOnceKnown(
+  deps: Deps,
+  row: LiveRow,
+  { request, settling }: { request: LiveRequest; settling: Promise<Instance | undefined> },
+): Promise<void> {
+  try {
+    await resumeOrReturn(deps, row, { request, instance: await settling });
+  } catch (error) {
+    deps.log.error({ requestId: row.id, ...describeError(error) }, 'a request of an earlier start could not go on');
+  }
+}
+
+interface Resumed {
+  readonly request: LiveRequest;
+  readonly instance: Instance | undefined;
+}
+
+async function resumeOrReturn(deps: Deps, row: LiveRow, { request, instance }: Resumed): Promise<void> {
   if (instance && row.prompt_id !== null) {
     deps.dispatcher.resumeOn(request, instance);
     return;

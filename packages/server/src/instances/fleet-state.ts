@@ -47,9 +47,22 @@ export interface FleetState {
   readonly health: Map<string, Health>;
   /** Versions that succeeded somewhere, the last so many. */
   readonly proven: RecentSet;
+  /** On record, and whether they still exist could not be asked for yet: who waits to know. */
+  readonly unsettled: Map<string, Settling>;
   /** Also of those that are gone, for their logs, until so many others were. */
   readonly providerOf: Map<string, Provider>;
   isStopping: boolean;
+}
+
+/** `known`: with the instance once it is found, with undefined when it is gone. */
+export interface Settling {
+  readonly known: Promise<Instance | undefined>;
+  settle(instance: Instance | undefined): void;
+}
+
+export function settle({ unsettled }: FleetState, id: string, instance: Instance | undefined): void {
+  unsettled.get(id)?.settle(instance);
+  unsettled.delete(id);
 }
 
 const PROVEN = 10_000;
@@ -84,6 +97,7 @@ export function createFleetState(deps: FleetDeps): FleetState {
     removals: new Map(),
     health: new Map(),
     proven: createRecentSet(PROVEN),
+    unsettled: new Map(),
     providerOf: new Map(),
     isStopping: false,
   };
@@ -129,6 +143,7 @@ export function addInstance(state: FleetState, provider: Provider, made: Provide
   state.instances.set(made.id, instance);
   state.health.set(made.id, HEALTHY);
   for (const listener of state.listeners) listener.onStarted?.(instance);
+  settle(state, made.id, instance);
   return instance;
 }
 
@@ -174,6 +189,7 @@ export function becomeGone(state: FleetState, id: string, end: { cause: string; 
   clearDue(state, id);
   for (const known of [state.removals, state.asked, state.instances, state.health]) known.delete(id);
   forgetOldest(state);
+  settle(state, id, undefined);
   const spec = begun?.spec ?? instance?.spec;
   const wasStarting = begun !== undefined || instance?.phase === 'starting';
   const { cause, kind } = explainEnd(end, removal, wasStarting);

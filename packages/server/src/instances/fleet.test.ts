@@ -246,6 +246,28 @@ describe('a fleet that starts again', () => {
     await until('it is on record', async () => (await lifeOf(missing.id))?.['gone_kind'] === 'not_started');
   });
 
+  it('counts nothing as gone before its provider could ask, and then what is not there', async () => {
+    await open();
+    const [kept, missing] = [specOf(), specOf()];
+    for (const spec of [kept, missing]) await fleet.create(spec);
+    await until('both are ready', () => fleet.ready().length === 2);
+    await fleet.stop();
+    await world.alive.get(missing.id)?.fake.stop();
+    world.alive.delete(missing.id);
+    world.isListed = false;
+    told = [];
+    await open();
+    expect(told).toEqual([]);
+    expect(fleet.asked().map(({ words }) => words)).toEqual(Array(2).fill(expect.stringContaining('cannot be asked')));
+    const settled = [fleet.settling(kept.id), fleet.settling(missing.id)];
+    provider.list();
+    expect(await Promise.all(settled)).toEqual([fleet.get(kept.id), undefined]);
+    expect(fleet.get(kept.id)).toBeDefined();
+    expect(fleet.settling(kept.id)).toBeUndefined();
+    expect(told[0]).toBe(`failed ${missing.id} (not_started): it was not there after a restart of the service`);
+    await until('it is ready', () => fleet.ready().length === 1);
+  });
+
   it('gives up on what it finds and that never answers', async () => {
     await open();
     const spec = specOf();

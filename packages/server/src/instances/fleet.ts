@@ -22,6 +22,11 @@ export type { AskedInstance, FleetListener, Instance, LocalFolders } from './ins
 
 export interface Fleet {
   get(id: string): Instance | undefined;
+  /**
+   * Of one that is on record and that its provider could not ask about yet: resolves with it once it is found, with
+   * undefined when it is gone. undefined: it is known what became of it.
+   */
+  settling(id: string): Promise<Instance | undefined> | undefined;
   /** Those that take requests; of one pool, or all. */
   ready(pool?: string): Instance[];
   all(): Instance[];
@@ -63,6 +68,7 @@ export function createFleet(deps: FleetDeps): Fleet {
   const { instances } = state;
   return {
     get: (id) => instances.get(id),
+    settling: (id) => state.unsettled.get(id)?.known,
     ready: (pool) => listReady(state, pool),
     all: () => [...instances.values()],
     asked: () => [...state.asked.values()],

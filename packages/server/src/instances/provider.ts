@@ -48,6 +48,8 @@ export interface ProviderEvents {
   onStarted(instance: ProvidedInstance): void;
   /** Why it is not up yet, in words for a person: `pulling the image`, `Unschedulable: 0/3 nodes have …`. */
   onPending?(instanceId: string, words: string): void;
+  /** All that existed when it was started has been told, by one whose start() had to go on without knowing. */
+  onListed?(): void;
   /** It is certainly gone: nothing that ran there goes on. `cause` is in words for a person. */
   onGone(instanceId: string, cause: string, kind?: GoneKind): void;
 }
@@ -56,6 +58,8 @@ export interface Provider {
   readonly kind: ProviderKind;
   /** Tells of the instances that exist already (of earlier starts too), then of what becomes of any of them. */
   start(events: ProviderEvents): Promise<void>;
+  /** False: what exists could not be asked for yet, and onListed follows. Absent: start() tells of all. */
+  isListed?(): boolean;
   /** Ends the watch. Instances that outlive this process (containers, Pods) are left alone: the next start finds them. */
   stop(): Promise<void>;
   /** Asks for an instance: resolves when it is asked for, long before it answers. Absent where they are somebody else's.

@@ -1,7 +1,16 @@
 // Asks a provider for an instance, and what becomes of it until it answers; also what an earlier start of the service left.
 // Called by fleet.ts.
 import { describeError } from '../telemetry/log.ts';
-import { addInstance, becomeGone, type FleetState, removeInstance, setDue } from './fleet-state.ts';
+import {
+  addInstance,
+  becomeGone,
+  type FleetState,
+  removeInstance,
+  type Settling,
+  setDue,
+  settle,
+} from './fleet-state.ts';
+import type { AskedInstance, Instance } from './instance.ts';
 import { beginLife } from './lifecycle.pure.ts';
 import type { InstanceSpec, ProvidedInstance, Provider, ProviderEvents } from './provider.ts';
 
@@ -66,17 +75,24 @@ export function eventsOf(state: FleetState, provider: Provider, told: Set<string
     onStarted(made) {
       told.add(made.id);
       if (made.spec && !state.asked.has(made.id)) removeOrphan(state, provider, made);
-      else addInstance(state, provider, made);
+      else addFound(state, provider, made);
     },
     onPending(id, words) {
       told.add(id);
       const asked = state.asked.get(id);
       if (asked) state.asked.set(id, { ...asked, words });
     },
+    onListed: () => settleAll(state, provider, told),
     onGone(id, cause, kind = 'ended') {
       becomeGone(state, id, { cause, kind });
     },
   };
+}
+
+function addFound(state: FleetState, provider: Provider, made: ProvidedInstance): void {
+  const wasUnsettled = state.unsettled.has(made.id);
+  addInstance(state, provider, made);
+  if (wasUnsettled) awaitReady(state, made.id, state.deps.now());
 }
 
 // Made for somebody and not on record: its call was heard after the start was given up.
@@ -102,8 +118,34 @@ export async function startProviders(state: FleetState): Promise<void> {
   for (const { id, spec, phase } of state.instances.values()) {
     if (spec !== undefined && phase === 'starting') awaitReady(state, id, deps.now());
   }
-  for (const id of [...asked.keys()]) {
-    if (told.has(id)) awaitReady(state, id, deps.now());
-    else becomeGone(state, id, { cause: 'it was not there after a restart of the service', kind: 'ended' });
+  for (const begun of [...asked.values()]) {
+    if (told.has(begun.id)) awaitReady(state, begun.id, deps.now());
+    else if (state.providerOf.get(begun.id)?.isListed?.() === false) leaveUnsettled(state, begun);
+    else missed(state, begun.id);
+  }
+}
+
+function missed(state: FleetState, id: string): void {
+  becomeGone(state, id, { cause: 'it was not there after a restart of the service', kind: 'ended' });
+}
+
+// It may well run, and so may what was given to it.
+function leaveUnsettled(state: FleetState, begun: AskedInstance): void {
+  let settle: Settling['settle'] = () => undefined;
+  const known = new Promise<Instance | undefined>((resolve) => {
+    settle = resolve;
+  });
+  state.unsettled.set(begun.id, { known, settle });
+  state.asked.set(begun.id, { ...begun, words: 'whether it is still there cannot be asked at the moment' });
+}
+
+/** The provider could ask at last: what it has not told of is gone. */
+function settleAll(state: FleetState, provider: Provider, told: ReadonlySet<string>): void {
+  for (const id of [...state.unsettled.keys()]) {
+    if (state.providerOf.get(id) !== provider) continue;
+    if (!told.has(id)) missed(state, id);
+    else if (state.asked.has(id)) awaitReady(state, id, state.deps.now());
+    // Without an address nothing can have been sent there.
+    settle(state, id, undefined);
   }
 }

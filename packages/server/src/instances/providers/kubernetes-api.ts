@@ -1,6 +1,9 @@
 // The calls to a cluster's API that instances need, through the official client: each with a time-out, and tried again
 // where the API server asks for it. Called by kubernetes.ts and its neighbours.
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { KubeConfig, V1Pod } from '@kubernetes/client-node';
 import { describeError } from '../../telemetry/log.ts';
 import { isPassing, pauseMs, readFailure } from './kubernetes-error.pure.ts';
@@ -149,12 +152,33 @@ function createClients(library: Library, config: KubeConfig) {
   };
   const configuration = library.createConfiguration({
     baseServer: new library.ServerConfiguration(cluster.server, {}),
-    authMethods: { default: config },
+    authMethods: { default: keepConnections(config) },
     promiseMiddleware: [timed],
   });
   return {
     core: new library.CoreV1Api(configuration),
     authorization: new library.AuthorizationV1Api(configuration),
+  };
+}
+
+/** The client of itself opens a TLS connection for each call. A proxy's agent is left as it is. */
+function keepConnections(config: KubeConfig): Pick<KubeConfig, 'getName' | 'applySecurityAuthentication'> {
+  let kept: { readonly agent: HttpAgent | HttpsAgent; readonly like: object } | undefined;
+  return {
+    getName: () => config.getName(),
+    async applySecurityAuthentication(context) {
+      await config.applySecurityAuthentication(context);
+      const made = context.getAgent();
+      if (made === undefined || (made.constructor !== HttpAgent && made.constructor !== HttpsAgent)) return;
+      const like = { ...(made as HttpsAgent).options };
+      // Certificates are renewed on the disk: what was read anew then has connections of its own.
+      if (kept === undefined || !isDeepStrictEqual(kept.like, like)) {
+        kept?.agent.destroy();
+        const options = { ...like, keepAlive: true };
+        kept = { like, agent: made.constructor === HttpAgent ? new HttpAgent(options) : new HttpsAgent(options) };
+      }
+      context.setAgent(kept.agent);
+    },
   };
 }
 

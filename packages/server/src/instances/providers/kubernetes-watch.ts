@@ -18,6 +18,8 @@ interface Deps {
   readonly selector: string;
   readonly log: Log;
   readonly listener: PodListener;
+  /** The first list has been told. */
+  readonly onFirstList: () => void;
   /** How long the server keeps a watch open: a dead connection is noticed by that. */
   readonly watchSeconds: number;
 }
@@ -26,12 +28,13 @@ export interface PodWatch {
   /** Resolves after the first list, or when that takes so long that the service should start without. */
   start(): Promise<void>;
   stop(): Promise<void>;
+  isListed(): boolean;
   /** The number of the latest list that has begun. */
   listing(): number;
 }
 
-/** What runs there is taken for lost by those who start without a list: better to wait for a control plane that restarts. */
-const FIRST_LIST_MS = 60_000;
+/** Without a list nothing is taken for gone, so the start need not wait for a control plane that restarts. */
+const FIRST_LIST_MS = 2_000;
 /** A watch that lived so long was a good one. */
 const GOOD_MS = 5_000;
 
@@ -39,12 +42,13 @@ interface State {
   readonly deps: Deps;
   readonly stopping: AbortController;
   listing: number;
+  isListed: boolean;
   /** Failures since something went well. */
   failures: number;
 }
 
 export function createPodWatch(deps: Deps): PodWatch {
-  const state: State = { deps, stopping: new AbortController(), listing: 0, failures: 0 };
+  const state: State = { deps, stopping: new AbortController(), listing: 0, isListed: false, failures: 0 };
   let loop: Promise<void> | undefined;
   return {
     async start() {
@@ -61,6 +65,7 @@ export function createPodWatch(deps: Deps): PodWatch {
       state.stopping.abort();
       await loop;
     },
+    isListed: () => state.isListed,
     listing: () => state.listing,
   };
 }
@@ -89,11 +94,16 @@ async function follow(state: State, listed: () => void): Promise<void> {
 }
 
 async function list(state: State): Promise<string> {
-  const { api, selector, listener } = state.deps;
+  const { api, selector, listener, onFirstList } = state.deps;
   state.listing += 1;
   const { listing } = state;
   const { pods, resourceVersion } = await api.listPods(selector);
-  if (!state.stopping.signal.aborted) listener.onListed(pods, listing);
+  if (!state.stopping.signal.aborted) {
+    listener.onListed(pods, listing);
+    const isFirst = !state.isListed;
+    state.isListed = true;
+    if (isFirst) onFirstList();
+  }
   return resourceVersion;
 }
 

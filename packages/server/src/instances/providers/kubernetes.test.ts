@@ -37,7 +37,15 @@ function specOf(id: string, sku = 'GPU'): InstanceSpec {
 }
 
 async function startProvider(fleetId = 'fleet-1') {
+  const opened = await openProvider(fleetId);
+  await opened.start();
+  return opened;
+}
+
+async function openProvider(fleetId: string) {
   const told: string[] = [];
+  /** What had been told by then. */
+  const listed: string[][] = [];
   const settings = readKubernetesSettings({ image: 'comfyui:1', namespace: cluster.namespace, port: 8000 }, '', []);
   if (settings === undefined) throw new Error('the settings of the test are bad');
   const provider = createKubernetesProvider({
@@ -49,12 +57,14 @@ async function startProvider(fleetId = 'fleet-1') {
     watchSeconds: 5,
   });
   stops.push(() => provider.stop());
-  await provider.start({
-    onStarted: ({ id, baseUrl, spec }) => told.push(`started ${id} ${baseUrl} ${spec?.pool}`),
-    onPending: (id, words) => told.push(`pending ${id} ${words}`),
-    onGone: (id, cause, kind) => told.push(`gone ${id} ${kind}: ${cause}`),
-  });
-  return { provider, told, ends: (id: string) => told.filter((line) => line.startsWith(`gone ${id}`)) };
+  const start = async () =>
+    await provider.start({
+      onStarted: ({ id, baseUrl, spec }) => told.push(`started ${id} ${baseUrl} ${spec?.pool}`),
+      onPending: (id, words) => told.push(`pending ${id} ${words}`),
+      onGone: (id, cause, kind) => told.push(`gone ${id} ${kind}: ${cause}`),
+      onListed: () => listed.push([...told]),
+    });
+  return { provider, start, told, listed, ends: (id: string) => told.filter((line) => line.startsWith(`gone ${id}`)) };
 }
 
 const create = (provider: Provider, id: string) => provider.create?.(specOf(id)) ?? Promise.reject(new Error('absent'));
@@ -224,6 +234,30 @@ test('a watch that is cut, and an API server that does not answer, are come back
   cluster.cutWatches();
   cluster.run(podName('a'), '10.0.0.7');
   await until('it is started', () => told.includes('started a http://10.0.0.7:8000 deployment:d-a'));
+});
+
+test('without an API server the start goes on soon, and says once all is told that it is', async () => {
+  const earlier = await startProvider();
+  await create(earlier.provider, 'a');
+  cluster.run(podName('a'), '10.0.0.7');
+  await earlier.provider.stop();
+  cluster.fault({ call: 'GET pods', status: 503, times: 15 });
+  const { provider, start, told, listed } = await openProvider('fleet-1');
+  await start();
+  expect([told, provider.isListed?.()]).toEqual([[], false]);
+  cluster.clearFaults();
+  await until('all is told', () => listed.length > 0);
+  expect(listed).toEqual([['started a http://10.0.0.7:8000 deployment:d-a']]);
+  expect(provider.isListed?.()).toBe(true);
+});
+
+test('calls one after another share a connection', async () => {
+  const { provider } = await startProvider();
+  await watching();
+  for (const id of ['a', 'b', 'c', 'd', 'e']) await create(provider, id);
+  for (const id of ['a', 'b', 'c', 'd', 'e']) await provider.remove?.(id);
+  // One is the watch's.
+  expect(cluster.connections()).toBeLessThanOrEqual(3);
 });
 
 test('a Pod that was made while a list was under way is not taken for gone', async () => {

@@ -59,6 +59,7 @@ export function createKubernetesProvider(deps: Deps): Provider {
       await Promise.all(listSites(state).map(({ watch }) => watch.stop()));
       state.sites.clear();
     },
+    isListed: () => isListed(state),
     create: (spec) => create(state, spec),
     async remove(id) {
       const sites = listSites(state);
@@ -116,12 +117,19 @@ function openSite(state: State, events: ProviderEvents, api: KubernetesApi): Sit
   });
   const selector = selectFleet(fleetId);
   const watchSeconds = deps.watchSeconds ?? WATCH_SECONDS;
-  const watch = createPodWatch({ api, selector, log, listener: pods, watchSeconds });
+  const onFirstList = () => {
+    if (isListed(state)) events.onListed?.();
+  };
+  const watch = createPodWatch({ api, selector, log, listener: pods, watchSeconds, onFirstList });
   return { api, pods, watch };
 }
 
 function listSites({ sites }: State): Site[] {
   return [...new Set(sites.values())];
+}
+
+function isListed(state: State): boolean {
+  return listSites(state).every(({ watch }) => watch.isListed());
 }
 
 async function create({ deps, sites, fleetId }: State, spec: InstanceSpec): Promise<void> {
