@@ -21,8 +21,8 @@ export interface DispatchDeps {
   readonly newId: () => string;
   /** Absent where all instances are simply there and serve everybody. */
   readonly poolOf?: (deployment: Deployment) => Pool;
-  /** When the first instance that starts for the deployment is expected to answer, from now; undefined: nobody knows. */
-  readonly readyInMs?: (deploymentId: string) => number | undefined;
+  /** When each instance that starts for the deployment is expected to answer, from now; none where nobody knows. */
+  readonly readyInMs?: (deploymentId: string) => readonly number[];
   readonly execution: Omit<ExecutionDeps, 'requeue'>;
 }
 

@@ -131,9 +131,19 @@ it('of the instances only those of its pool bear on its estimate', () => {
 it('an instance that starts counts from when it is expected to answer', () => {
   const request = make('a', 'd2');
   const given: Given = { pools: { d2: own('d2') }, max: { d2: 2 } };
-  const board = makeBoard([request], { ...given, readyInMs: () => 30_000 });
+  const board = makeBoard([request], { ...given, readyInMs: () => [30_000] });
   expect(etaOf(board, request)?.meanMs).toBeCloseTo(31_000, -2);
-  expect(etaOf(makeBoard([request], { ...given, readyInMs: () => undefined }), request)).toBeUndefined();
+  expect(etaOf(makeBoard([request], { ...given, readyInMs: () => [] }), request)).toBeUndefined();
+});
+
+it('all instances that start bear on it, as many as the deployment may use', () => {
+  const requests = Array.from({ length: 4 }, () => make('a', 'd2'));
+  const last = requests.at(-1) as LiveRequest;
+  const etaWith = (max: number, starts: readonly number[]) =>
+    etaOf(makeBoard(requests, { pools: { d2: own('d2') }, max: { d2: max }, readyInMs: () => starts }), last)?.meanMs;
+  expect(etaWith(4, [30_000])).toBeCloseTo(34_000, -2);
+  expect(etaWith(4, [30_000, 30_000, 30_000, 30_000])).toBeCloseTo(31_000, -2);
+  expect(etaWith(2, [30_000, 30_000, 30_000, 30_000])).toBeCloseTo(32_000, -2);
 });
 
 it('are none for a request that runs, and an estimate needs an instance', () => {

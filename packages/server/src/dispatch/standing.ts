@@ -35,8 +35,7 @@ export function etaOf(board: Board, request: LiveRequest): EtaMs | undefined {
   const ready = [...index.ready].filter((slots) => takesWork(index, slots));
   const busy = ready.map((slots) => busyOf(board, { slots, request, now }));
   const max = board.limits.get(request.deploymentId) ?? ready.length;
-  const starting = ready.length < max ? startingFor(board, request) : undefined;
-  if (starting) busy.push(starting);
+  busy.push(...startingFor(board, request).slice(0, Math.max(0, max - ready.length)));
   if (busy.length === 0) return undefined;
   const rank = request.phase === 'queued' ? (board.waiting.rank(request) ?? 1) : 1;
   const mine = request.phase === 'queued' ? [{ count: rank - 1, time: own }] : [];
@@ -53,9 +52,9 @@ export function etaOf(board: Board, request: LiveRequest): EtaMs | undefined {
 /** Starts take about as long as they took lately. */
 const START_SPREAD = 0.2;
 
-function startingFor(board: Board, { deploymentId, phase }: LiveRequest): Spread | undefined {
-  const meanMs = phase === 'queued' ? board.deps.readyInMs?.(deploymentId) : undefined;
-  return meanMs === undefined ? undefined : { meanMs, variance: (START_SPREAD * meanMs) ** 2 };
+function startingFor(board: Board, { deploymentId, phase }: LiveRequest): Spread[] {
+  const starts = (phase === 'queued' ? board.deps.readyInMs?.(deploymentId) : undefined) ?? [];
+  return starts.map((meanMs) => ({ meanMs, variance: (START_SPREAD * meanMs) ** 2 }));
 }
 
 const NOTHING: Spread = { meanMs: 0, variance: 0 };

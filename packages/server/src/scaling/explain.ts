@@ -14,8 +14,8 @@ export interface Explain {
   describe(deployment: Deployment): ScalingView | undefined;
   /** Of a request that waits; undefined: of a deployment whose instances are simply there. */
   whyWaiting(deploymentId: string, options?: { readonly isBrief: boolean }): string | undefined;
-  /** When the first instance that starts for it is expected to answer, from now; undefined: none, or nobody knows. */
-  readyInMs(deploymentId: string): number | undefined;
+  /** When each instance that starts for it is expected to answer, from now, the first one first; none where nobody knows. */
+  readyInMs(deploymentId: string): readonly number[];
   /** How many instances are wanted over all pools. */
   target(): number;
 }
@@ -65,11 +65,10 @@ export function createExplain(deps: Deps): Explain {
     },
     readyInMs(deploymentId) {
       const key = members.keyOf(deploymentId);
-      if (key === undefined) return undefined;
+      if (key === undefined) return [];
       const { starting, coldStartMs, now } = gatherFacts(deps, key, members.get(key));
-      if (coldStartMs === undefined || starting.length === 0) return undefined;
-      const first = Math.min(...starting.map(({ since }) => since));
-      return Math.max(0, first + coldStartMs - now);
+      if (coldStartMs === undefined) return [];
+      return starting.map(({ since }) => Math.max(0, since + coldStartMs - now)).sort((a, b) => a - b);
     },
     target: () => [...members.all()].reduce((sum, { last }) => sum + (last?.decision.target ?? 0), 0),
   };

@@ -264,7 +264,7 @@ it('knows from the record how long starts take', async () => {
   rig.setWaiting(deployment, 1);
   await rig.settle();
   rig.setNow(START + 1_000);
-  expect(rig.scaler.readyInMs(deployment.id)).toBe(40_000);
+  expect(rig.scaler.readyInMs(deployment.id)).toEqual([40_000]);
 });
 
 it('asks for no more than its hardware has room for, says so, and goes on when a place is left', async () => {
