@@ -7,6 +7,7 @@ import { type GoneKind, type InstanceSpec, type ProviderEvents, type Room, Start
 import type { DockerApi } from './docker-api.ts';
 import { explainStart, readFailure } from './docker-error.pure.ts';
 import { containerName, type Made, readLabels } from './docker-manifest.ts';
+import type { Networks } from './docker-network.ts';
 import { findRoom } from './docker-room.pure.ts';
 import type { DockerSettings } from './docker-settings.pure.ts';
 import { startContainer, startInstance } from './docker-start.ts';
@@ -15,7 +16,7 @@ import { type SeenContainer, viewContainer, withLastWords } from './docker-state
 interface Deps {
   readonly api: DockerApi;
   readonly fleetId: string;
-  readonly own: string | undefined;
+  readonly networks: Networks;
   readonly events: ProviderEvents;
   readonly log: Log;
   readonly environment: Readonly<Record<string, string | undefined>>;

@@ -13,31 +13,54 @@ export async function findOwnContainer(api: DockerApi): Promise<string | undefin
   return id === undefined ? undefined : (await api.readContainer(id))?.Id;
 }
 
-export function chooseReach(settings: DockerSettings, own: string | undefined): Reach {
+function chooseReach(settings: DockerSettings, own: string | undefined): Reach {
   const { port, network, publishOn, isInternal } = settings;
   const reach = settings.reach ?? (isInternal || own !== undefined ? 'container' : 'published');
   return { port, network, publishedAt: reach === 'published' ? publishOn : undefined };
 }
 
-interface Wish {
-  readonly reach: Reach;
+interface Deps {
+  readonly api: DockerApi;
   readonly fleetId: string;
+  /** The container that the service runs in, if it is one of this engine. */
   readonly own: string | undefined;
 }
 
-/** Rejects with what the engine says, or with words where the network is not as it should be. */
-export async function ensureNetwork(api: DockerApi, settings: DockerSettings, wish: Wish): Promise<SeenNetwork> {
-  const name = settings.network;
-  const found = (await api.readNetwork(name)) ?? (await makeNetwork(api, settings, wish));
-  if ((found.Internal ?? false) !== settings.isInternal) {
-    const is = found.Internal === true ? 'internal' : 'not internal';
-    throw new Error(`the network ${name} is there and ${is}: set "internal" so, or name another network`);
-  }
-  if (wish.reach.publishedAt === undefined && wish.own !== undefined) await api.joinNetwork(name, wish.own);
-  return found;
+export interface Networks {
+  /** Rejects with what the engine says, or with words where the network is not as it should be. */
+  ensure(settings: DockerSettings): Promise<Reach>;
 }
 
-async function makeNetwork(api: DockerApi, settings: DockerSettings, { reach, fleetId }: Wish): Promise<SeenNetwork> {
+export function createNetworks(deps: Deps): Networks {
+  // Engines before version 25 make two of the same name, and find neither by it then.
+  const making = new Map<string, Promise<SeenNetwork>>();
+  async function find(settings: DockerSettings, reach: Reach): Promise<SeenNetwork> {
+    const name = settings.network;
+    const found = making.get(name) ?? deps.api.readNetwork(name);
+    const there = await found;
+    if (there !== undefined) return there;
+    const made = making.get(name) ?? makeNetwork(deps, settings, reach).finally(() => making.delete(name));
+    making.set(name, made);
+    return await made;
+  }
+  return {
+    async ensure(settings) {
+      const reach = chooseReach(settings, deps.own);
+      const { Internal = false } = await find(settings, reach);
+      if (Internal !== settings.isInternal) {
+        const is = Internal ? 'internal' : 'not internal';
+        throw new Error(
+          `the network ${settings.network} is there and ${is}: set "internal" so, or name another network`,
+        );
+      }
+      if (reach.publishedAt === undefined && deps.own !== undefined)
+        await deps.api.joinNetwork(reach.network, deps.own);
+      return reach;
+    },
+  };
+}
+
+async function makeNetwork({ api, fleetId }: Deps, settings: DockerSettings, reach: Reach): Promise<SeenNetwork> {
   const { network: Name, isInternal: Internal } = settings;
   // Nobody has to speak to a neighbour but a service that is one.
   const isClosed = reach.publishedAt !== undefined;

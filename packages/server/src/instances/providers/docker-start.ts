@@ -7,14 +7,13 @@ import type { DockerApi } from './docker-api.ts';
 import { explainStart, isPortTaken, pauseMs, readFailure } from './docker-error.pure.ts';
 import { ensureImage } from './docker-image.ts';
 import { containerName, makeContainer, readLabels } from './docker-manifest.ts';
-import { chooseReach, ensureNetwork } from './docker-network.ts';
+import type { Networks } from './docker-network.ts';
 import type { DockerSettings } from './docker-settings.pure.ts';
 
 export interface StartDeps {
   readonly api: DockerApi;
   readonly fleetId: string;
-  /** The container that the service runs in, if it is one of this engine. */
-  readonly own: string | undefined;
+  readonly networks: Networks;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -31,13 +30,12 @@ const PORT_TRIES = 5;
 
 /** Rejects with words for a person. */
 export async function startInstance(deps: StartDeps, wish: StartWish): Promise<void> {
-  const { api, fleetId, own, environment } = deps;
+  const { api, fleetId, networks, environment } = deps;
   const { spec, settings, gpus, signal, onWords } = wish;
   await ensureImage(api, settings, { signal, environment, onWords });
   onWords('the container is being made');
   try {
-    const reach = chooseReach(settings, own);
-    await ensureNetwork(api, settings, { reach, fleetId, own });
+    const reach = await networks.ensure(settings);
     const body = makeContainer(spec, settings, { fleetId, reach, gpus, environment });
     await makeOnce(deps, spec, async () => await api.createContainer(containerName(spec.id), body, signal));
     await startContainer(api, spec.id, signal);

@@ -270,6 +270,7 @@ test.each(['cutWatches', 'closeWatches'] as const)(
     const { provider, told, untilTold, ends } = await startProvider();
     for (const id of ['stays', 'goes']) await create(provider, id);
     for (const id of ['stays', 'goes']) await untilTold(`started ${id}`);
+    expect(engine.calls.filter((call) => call === 'POST networks/create')).toHaveLength(1);
     engine.muteEvents(true);
     await engine.world.exit(containerName('goes'), { exitCode: 3 });
     engine.muteEvents(false);

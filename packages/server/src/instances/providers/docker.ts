@@ -6,7 +6,7 @@ import { createDockerApi, type DockerApi, type Library, loadLibrary } from './do
 import { checkEngines, findUnset } from './docker-check.ts';
 import { type ContainerRegistry, createContainerRegistry } from './docker-containers.ts';
 import { labelOfFleet } from './docker-manifest.ts';
-import { findOwnContainer } from './docker-network.ts';
+import { createNetworks, findOwnContainer } from './docker-network.ts';
 import type { DockerSettings } from './docker-settings.pure.ts';
 import { createEngineWatch, type EngineWatch } from './docker-watch.ts';
 import { serviceEnvironment } from './process-environment.ts';
@@ -117,7 +117,8 @@ interface SiteWish {
 async function openSite({ deps, environment }: State, { api, settings, events, fleetId }: SiteWish): Promise<Site> {
   const { log, watchMs = WATCH_MS } = deps;
   const own = await findOwnContainer(api).catch(() => undefined); // an engine that does not answer is told by the watch
-  const containers = createContainerRegistry({ api, fleetId, own, events, log, environment, settings });
+  const networks = createNetworks({ api, fleetId, own });
+  const containers = createContainerRegistry({ api, fleetId, networks, events, log, environment, settings });
   const { onListed, onEvent } = containers;
   const watch = createEngineWatch({ api, label: labelOfFleet(fleetId), log, onListed, onEvent, watchMs });
   return { api, containers, watch };
