@@ -7,7 +7,6 @@ import {
   fstatSync,
   lstatSync,
   openSync,
-  read,
   readdirSync,
   readlinkSync,
   readSync,
@@ -16,7 +15,8 @@ import {
   statSync,
 } from 'node:fs';
 import { join, sep } from 'node:path';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
+import { FileStream } from './file-stream.ts';
 import { SMALL_BYTES } from './storage.ts';
 
 export interface LocalFile {
@@ -38,7 +38,6 @@ export interface LocalOutput {
 }
 
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK; // a FIFO must not hang the process
-const CHUNK_BYTES = 256 * 1024;
 const MAX_LISTED = 10_000;
 const MAX_DEPTH = 16;
 
@@ -75,6 +74,10 @@ function openedPath(fd: number): string | undefined {
   }
 }
 
+function requireSame(fd: number, stat: Stats): void {
+  if (!isSame(stat, fstatSync(fd))) throw new Error('the file changed while it was read');
+}
+
 function isSame(a: Stats, b: Stats): boolean {
   return a.size === b.size && a.mtimeMs === b.mtimeMs && a.ino === b.ino;
 }
@@ -92,24 +95,6 @@ export function readSmall(fd: number, stat: Stats): LocalRead {
   }
   if (done !== stat.size || !isSame(stat, fstatSync(fd))) return { kind: 'refused', reason: 'growing' };
   return { kind: 'bytes', bytes: bytes.subarray(0, done) };
-}
-
-function readChunk(fd: number, bytes: Buffer, at: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(fd, bytes, 0, bytes.length, at, (error, count) => (error ? reject(error) : resolve(count)));
-  });
-}
-
-// No read is ever in flight while the consumer holds a chunk, so the descriptor can be closed on the stream's close.
-async function* readStill(fd: number, stat: Stats): AsyncGenerator<Buffer> {
-  for (let done = 0; ; ) {
-    const bytes = Buffer.allocUnsafe(CHUNK_BYTES);
-    const count = await readChunk(fd, bytes, done);
-    if (count === 0 && done === stat.size && isSame(stat, fstatSync(fd))) return;
-    done += count;
-    if (count === 0 || done > stat.size) throw new Error('the file changed while it was read');
-    yield bytes.subarray(0, count);
-  }
 }
 
 function openStill(root: string, path: string): number | LocalRead {
@@ -139,8 +124,7 @@ function readLocal(root: string, path: string, maxBytes: number): LocalRead {
     if (stat.size > maxBytes) return { kind: 'refused', reason: 'too_large' };
     if (stat.size <= SMALL_BYTES) return readSmall(fd, stat);
     isKept = true;
-    const stream = Readable.from(readStill(fd, stat), { objectMode: false });
-    stream.once('close', () => closeSync(fd));
+    const stream = new FileStream({ fd, start: 0, end: stat.size, check: () => requireSame(fd, stat) });
     return { kind: 'stream', stream, sizeBytes: stat.size };
   } finally {
     if (!isKept) closeSync(fd);

@@ -1,11 +1,10 @@
 // Storage in a folder of this machine: 256 pre-made sub-folders, one file per key, written in place and flushed once.
 // A put that fails or is cut off leaves at most a file without a row, which the next put of the key overwrites.
 
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   closeSync,
   constants,
-  createReadStream,
   fdatasync,
   fstatSync,
   lstatSync,
@@ -14,10 +13,11 @@ import {
   realpathSync,
   writeSync,
 } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { addAbortSignal, type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { crashPoint } from '../../telemetry/crash-point.ts';
+import { FileStream } from '../file-stream.ts';
 import { SNIFF_BYTES } from '../media-type.ts';
 import {
   type ByteRange,
@@ -30,12 +30,9 @@ import {
   StorageError,
   type Stored,
 } from '../storage.ts';
+import { pour, tooLarge } from './pour.ts';
 
 const FOLDERS = 256;
-const BATCH_BYTES = 512 * 1024;
-/** A file of hundreds of megabytes in as few reads as its reader's buffers allow. */
-const READ_BYTES = 1024 * 1024;
-const MAX_BATCH = 512; // under every system's IOV_MAX
 const WRITE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK; // a FIFO must not hang the process
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
@@ -51,10 +48,6 @@ function toStorageError(error: unknown): StorageError {
     kind: isFull ? 'full' : 'unavailable',
     cause: error,
   });
-}
-
-function tooLarge({ maxBytes }: PutOptions): StorageError {
-  return new StorageError(`larger than ${maxBytes} bytes`, { kind: 'too_large' });
 }
 
 async function orStorageError<T>(work: Promise<T>): Promise<T> {
@@ -93,58 +86,10 @@ async function putSmall(path: string, bytes: Buffer): Promise<Stored> {
   return { sizeBytes: bytes.length, sha256: hash('sha256', bytes, 'hex'), head: bytes.subarray(0, SNIFF_BYTES) };
 }
 
-async function* chunksOf(source: Readable | Buffer, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
-  if (Buffer.isBuffer(source)) {
-    for (let at = 0; at < source.length; at += 1 << 20) yield source.subarray(at, at + (1 << 20));
-    return;
-  }
-  if (signal) addAbortSignal(signal, source); // a source that hangs must not outlive the caller's patience
-  try {
-    for await (const chunk of source) yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
-  } catch (error) {
-    if (signal?.aborted) throw new StorageError('the put was given up', { kind: 'aborted', cause: error });
-    throw new StorageError('the bytes to be stored broke off', { kind: 'source', cause: error });
-  }
-}
-
-// writev may write a part; a full disk then shows at the next write.
-async function writeBatch(file: FileHandle, batch: Buffer[], batchBytes: number): Promise<void> {
-  const { bytesWritten } = await file.writev(batch);
-  if (bytesWritten === batchBytes) return;
-  const rest = Buffer.concat(batch).subarray(bytesWritten);
-  for (let done = 0; done < rest.length; ) done += (await file.write(rest, done)).bytesWritten;
-}
-
-// One pass: hash, count, write. Batches are awaited, so memory stays flat whatever the size; they are larger than the
-// pieces sources give, because each write is a hop to the thread pool.
-async function pour(file: FileHandle, source: Readable | Buffer, options: PutOptions): Promise<Stored> {
-  const digest = options.sha256 === undefined ? createHash('sha256') : undefined;
-  const head: Buffer[] = [];
-  let sizeBytes = 0;
-  let batch: Buffer[] = [];
-  let batchBytes = 0;
-  for await (const chunk of chunksOf(source, options.signal)) {
-    if (sizeBytes < SNIFF_BYTES) head.push(Buffer.from(chunk.subarray(0, SNIFF_BYTES - sizeBytes)));
-    sizeBytes += chunk.length;
-    if (sizeBytes > options.maxBytes) throw tooLarge(options);
-    digest?.update(chunk);
-    batch.push(chunk);
-    batchBytes += chunk.length;
-    if (batchBytes < BATCH_BYTES && batch.length < MAX_BATCH) continue;
-    await writeBatch(file, batch, batchBytes);
-    batch = [];
-    batchBytes = 0;
-  }
-  if (batchBytes > 0) await writeBatch(file, batch, batchBytes);
-  return { sizeBytes, sha256: digest?.digest('hex') ?? options.sha256 ?? '', head: Buffer.concat(head) };
-}
-
 async function putLarge(path: string, source: Readable | Buffer, options: PutOptions): Promise<Stored> {
   const file = await open(path, WRITE, 0o600);
   try {
-    const stored = await pour(file, source, options);
-    await file.datasync();
-    return stored;
+    return await pour(file, source, options);
   } finally {
     await file.close();
   }
@@ -185,10 +130,8 @@ function openDisk(path: string, range: ByteRange | undefined): Opened | undefine
     closeSync(fd);
     return undefined;
   }
-  return {
-    stream: createReadStream('', { fd, highWaterMark: READ_BYTES, ...(range ?? { start: 0 }) }),
-    sizeBytes: stat.size,
-  };
+  const [start, end] = range === undefined ? [0, stat.size] : [range.start, range.end + 1];
+  return { stream: new FileStream({ fd, start, end: Math.min(end, stat.size) }), sizeBytes: stat.size };
 }
 
 /** Only what is certainly missing counts as missing: a disk that does not answer must not look like one without the file. */
