@@ -102,6 +102,8 @@ it('nobody waits for company that is not to be expected, nor to spare what nobod
   expect(placed({ ...given, demand: { ...demand, flux: { everyMin: 10, replicas: 0 } } })).toBeDefined();
   expect(placed({ ...given, demand: { ...demand, sdxl: { everyMin: 10, replicas: 1 } } })).toBeDefined();
   expect(placed({ ...given, instances: 1 })).toBeDefined();
+  const ahead = lane('flux', { headCreatedAt: NOW + 5 });
+  expect(placed({ ...given, lanes: [ahead], instances: 1 })).toBeDefined();
 });
 
 it('whoever has waited longer than the age bound runs next on whatever is free', () => {

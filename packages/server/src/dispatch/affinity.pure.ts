@@ -137,7 +137,9 @@ function placeCold(lanes: readonly ModelLane[], pool: Pool, { now, backlogMs }: 
   let mostGained = 0;
   for (const lane of lanes) {
     const isNowhere = lane.warmBusyMs.length === 0;
-    if (isNowhere && isMissed && now - lane.headCreatedAt < companyMs(lane, pool)) continue;
+    // It may have come to a replica whose clock is ahead.
+    const waitedMs = Math.max(0, now - lane.headCreatedAt);
+    if (isNowhere && isMissed && waitedMs < companyMs(lane, pool)) continue;
     const gained = expectDelayMs(lane) - (isMissed ? PATIENCE_LOADS : 1) * lane.loadMs - backlogMs;
     if (gained <= mostGained) continue;
     best = lane;
