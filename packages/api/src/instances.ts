@@ -34,6 +34,9 @@ export const Instance = Type.Object({
       '`static`: a fixed URL. `process`: the embedded back end, or a command of this machine. `docker`, `kubernetes`.',
   }),
   hardware: Type.String({ description: 'The SKU that the deployment runs on.' }),
+  gpus: Type.Optional(
+    Type.Array(Type.Object({ name: Type.String(), vram_gib: Type.Number() }), { description: 'As the instance says.' }),
+  ),
   loaded_models: Type.Array(Type.String(), {
     description: "The models of the account's last graph there, heaviest first; a guess at what is in memory.",
   }),

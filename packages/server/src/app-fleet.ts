@@ -5,6 +5,7 @@ import { chooseProviders, createProviderCheck } from './app-providers.ts';
 import type { Meter } from './billing/meter.ts';
 import type { Deployment } from './deployments/directory.ts';
 import { DEFAULT_POOL, type Pool, poolOf, poolOfUrls } from './deployments/pool.pure.ts';
+import { describeGpus } from './instances/find-gpus.ts';
 import { createFleet, type Fleet, type Instance } from './instances/fleet.ts';
 import { createLives } from './instances/lives.ts';
 import type { InstanceSpec } from './instances/provider.ts';
@@ -40,6 +41,10 @@ export function createAppFleet(base: AppBase, meter: () => Meter): AppFleet {
     keepDays: config.requestRetentionDays,
     meter: { asked, gone: (id) => meter().instanceGone(id) },
   });
+  const memoryOf = ({ spec, gpus }: Pick<Instance, 'spec' | 'gpus'>) => {
+    const sku = hardware.skus.find((each) => each.sku === spec?.sku);
+    return describeGpus(gpus) ?? (sku && `${sku.sku} has ${sku.vramGb} GB of VRAM`);
+  };
   const providers = overrides.providers?.({ db, newId }) ?? chooseProviders(base);
   const hasProblem = createProviderCheck(providers, () => clock.now());
   const fleet = createFleet({
@@ -49,14 +54,12 @@ export function createAppFleet(base: AppBase, meter: () => Meter): AppFleet {
     lives,
     kindOf: (sku) => settings.get(sku)?.kind,
     startTimeoutMs: config.startTimeoutMs,
+    memoryOf,
     untilCertain: base.replicas && (() => base.replicas?.leader.untilCertain() ?? Promise.resolve()),
   });
   return {
     fleet,
-    memoryOf({ spec }) {
-      const sku = hardware.skus.find((each) => each.sku === spec?.sku);
-      return sku && `${sku.sku} has ${sku.vramGb} GB of VRAM`;
-    },
+    memoryOf,
     poolOf: ({ id, accountId, versionId, row }) => {
       const environment = row.environment_hash ?? undefined;
       const own = { id, accountId, sku: row.hardware, versionId, environment, sharesInstances: row.share_instances };

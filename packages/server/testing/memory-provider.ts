@@ -1,6 +1,12 @@
 // A provider whose instances are fakes in this process, moved by the test: they stay asked for until they are let go, are
 // refused, die. What it was asked for is kept. Instances outlive the provider object, as containers do: `world` is shared.
-import { type InstanceSpec, type Provider, type ProviderEvents, StartRefused } from '../src/instances/provider.ts';
+import {
+  type GoneKind,
+  type InstanceSpec,
+  type Provider,
+  type ProviderEvents,
+  StartRefused,
+} from '../src/instances/provider.ts';
 import { type FakeInstance, startFakeInstance } from './fake-instance.ts';
 
 export interface MemoryWorld {
@@ -22,7 +28,7 @@ export interface MemoryWorld {
 
 export interface MemoryProvider extends Provider {
   readonly world: MemoryWorld;
-  die(id: string, cause: string): Promise<void>;
+  die(id: string, cause: string, kind?: GoneKind): Promise<void>;
   /** What exists can be asked for again. */
   list(): void;
 }
@@ -97,8 +103,8 @@ export function createMemoryProvider(world: MemoryWorld = createWorld()): Memory
       }
       if (await end(id)) events?.onGone(id, 'it was removed', 'removed');
     },
-    async die(id, cause) {
-      if (await end(id)) events?.onGone(id, cause, 'ended');
+    async die(id, cause, kind = 'ended') {
+      if (await end(id)) events?.onGone(id, cause, kind);
     },
     logTail: async (id) => world.logLines ?? [`log of ${id}`],
     check: async () => (world.refuseWith === undefined ? [] : [world.refuseWith]),

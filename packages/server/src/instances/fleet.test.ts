@@ -11,6 +11,7 @@ import { until } from '../../testing/until.ts';
 import { sql } from '../db/sql.ts';
 import { createLog } from '../telemetry/log.ts';
 import { createFleet, type Fleet } from './fleet.ts';
+import type { FleetDeps } from './fleet-state.ts';
 import { createLives } from './lives.ts';
 import type { InstanceSpec } from './provider.ts';
 
@@ -28,7 +29,7 @@ let fleet: Fleet;
 let told: string[];
 let billed: string[];
 
-async function open(options: { startTimeoutMs?: number; untilCertain?: () => Promise<void> } = {}) {
+async function open(options: Pick<FleetDeps, 'startTimeoutMs' | 'untilCertain' | 'memoryOf'> = {}) {
   provider = createMemoryProvider(world);
   const meter = {
     asked: async ({ id }: InstanceSpec) => void billed.push(`asked ${id}`),
@@ -162,6 +163,15 @@ describe('a started instance', () => {
     await provider.die(spec.id, 'exit code 1');
     await until('it is told', () => told.some((line) => line === `gone ${spec.id}: exit code 1`));
     await until('it is on record', async () => (await lifeOf(spec.id))?.['gone_kind'] === 'ended');
+  });
+
+  it('that ran out of memory is gone with a word on how much there was', async () => {
+    await open({ memoryOf: ({ spec }) => `${spec?.sku} has 8 GB of VRAM` });
+    const spec = specOf();
+    await fleet.create(spec);
+    await until('it is ready', () => fleet.ready().length === 1);
+    await provider.die(spec.id, 'OOMKilled', 'out_of_memory');
+    await until('it is told', () => told.at(-1) === `gone ${spec.id}: OOMKilled (GPU has 8 GB of VRAM)`);
   });
 
   it('whose process is spoilt is replaced after one run', async () => {

@@ -2,17 +2,10 @@
 // the ready ones; scaling asks for more and takes them away. Made and started by app.ts.
 import { DEFAULT_POOL } from '../deployments/pool.pure.ts';
 import { describeError } from '../telemetry/log.ts';
-import {
-  becomeDraining,
-  becomeLost,
-  becomeReady,
-  createFleetState,
-  type FleetDeps,
-  type FleetState,
-  removeInstance,
-} from './fleet-state.ts';
+import { createFleetState, type FleetDeps, type FleetState } from './fleet-state.ts';
 import { HEALTHY, judgeHealth, type RunReport } from './health.pure.ts';
 import type { AskedInstance, FleetListener, Instance } from './instance.ts';
+import { becomeDraining, becomeLost, becomeReady, removeInstance } from './instance-steps.ts';
 import { createObjectInfoReader, type ReadObjectInfo } from './known-object-info.ts';
 import type { GoneInstance } from './lives.ts';
 import type { InstanceSpec, Room } from './provider.ts';

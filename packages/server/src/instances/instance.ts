@@ -1,6 +1,7 @@
 // What an instance is to the rest of the service, and what is told of it. Kept by fleet.ts; the steps of its life are those
 // of lifecycle.pure.ts.
 import type { InstanceConnection } from './connection.ts';
+import type { Gpu } from './find-gpus.ts';
 import type { Life } from './lifecycle.pure.ts';
 import type { GoneKind, InstanceSpec, ProviderKind } from './provider.ts';
 
@@ -16,6 +17,8 @@ export interface Instance {
   readonly spec: InstanceSpec | undefined;
   readonly askedAt: number;
   readonly connection: InstanceConnection;
+  /** Undefined until it has said so. */
+  gpus: readonly Gpu[] | undefined;
   /** Folders on this machine that its files appear in. */
   folders: LocalFolders | undefined;
   life: Life;

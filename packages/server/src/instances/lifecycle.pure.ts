@@ -1,5 +1,5 @@
 // An instance's life as a state machine: which step may follow which, when each was taken and why, and how long it was set
-// up, worked and stood idle. Pure; the steps are taken by fleet-state.ts, kept on record by lives.ts, told by view-instance.ts.
+// up, worked and stood idle. Pure; taken by instance-steps.ts, kept on record by lives.ts, told by list-instances.ts.
 //
 //   requested ──address──▶ starting ──answers──▶ ready ⇄ lost
 //       │                      │                   └──┬──┘ ──▶ draining: takes nothing more

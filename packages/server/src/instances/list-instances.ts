@@ -6,6 +6,7 @@ import type { Deployment } from '../deployments/directory.ts';
 import type { Pool } from '../deployments/pool.pure.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Versions } from '../workflows/versions.ts';
+import { type Gpu, toGib } from './find-gpus.ts';
 import type { AskedInstance, Fleet, Instance } from './fleet.ts';
 import { findLastVersion } from './instances.sql.ts';
 import { type Life, lastStep, measureLife } from './lifecycle.pure.ts';
@@ -119,9 +120,14 @@ async function view(deps: ListDeps, { account, deployment }: Asker, instance: In
     loaded_models: instance.phase === 'ready' ? await listLoaded(deps, deployment.id, instance) : [],
     ...(running?.accountId === account.id ? { current_request_id: running.requestId } : {}),
     ...(reason === undefined ? {} : { reason: tell(reason, { isOwn, account }) }),
+    ...(instance.gpus?.length ? { gpus: instance.gpus.map(viewGpu) } : {}),
     ...(isTold ? viewLife({ ...instance, idleSince }, account, deps.clock.now()) : {}),
     ...(logTail === undefined ? {} : { log_tail: logTail }),
   };
+}
+
+function viewGpu({ name, vramBytes }: Gpu) {
+  return { name, vram_gib: toGib(vramBytes) };
 }
 
 interface Lived {

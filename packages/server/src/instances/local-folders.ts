@@ -1,6 +1,6 @@
 // The output folder of a ComfyUI on this machine: reading its files spares it a request each. What it says is a claim; a
 // file is only read from the folder named after the attempt, which nobody else could have made there
-// (execution/fetch-file.ts). Asked by fleet-state.ts for instances at fixed URLs.
+// (execution/fetch-file.ts). Asked by instance-steps.ts for instances at fixed URLs.
 import { describeError, type Log } from '../telemetry/log.ts';
 import type { Instance } from './instance.ts';
 

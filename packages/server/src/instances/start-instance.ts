@@ -1,16 +1,9 @@
 // Asks a provider for an instance, and what becomes of it until it answers; also what an earlier start of the service left.
 // Called by fleet.ts.
 import { describeError } from '../telemetry/log.ts';
-import {
-  addInstance,
-  becomeGone,
-  type FleetState,
-  removeInstance,
-  type Settling,
-  setDue,
-  settle,
-} from './fleet-state.ts';
+import { type FleetState, type Settling, setDue, settle } from './fleet-state.ts';
 import type { AskedInstance, Instance } from './instance.ts';
+import { addInstance, becomeGone, removeInstance } from './instance-steps.ts';
 import { beginLife } from './lifecycle.pure.ts';
 import type { InstanceSpec, ProvidedInstance, Provider, ProviderEvents } from './provider.ts';
 

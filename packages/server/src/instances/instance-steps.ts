@@ -1,0 +1,193 @@
+// The steps of an instance's life (lifecycle.pure.ts): each is taken once, told to those who listen, and put on record. Called
+// by fleet.ts and start-instance.ts, by connections and by providers.
+import { DEFAULT_POOL } from '../deployments/pool.pure.ts';
+import { describeError } from '../telemetry/log.ts';
+import { metrics } from '../telemetry/metrics.ts';
+import { createConnection } from './connection.ts';
+import { findGpus } from './find-gpus.ts';
+import { clearDue, type FleetState, forgetOldest, type Removal, setDue, settle } from './fleet-state.ts';
+import { HEALTHY } from './health.pure.ts';
+import type { Instance } from './instance.ts';
+import { beginLife, type Life, type LifeStep, takeStep } from './lifecycle.pure.ts';
+import { findFolders } from './local-folders.ts';
+import type { GoneKind, ProvidedInstance, Provider } from './provider.ts';
+
+export function addInstance(state: FleetState, provider: Provider, made: ProvidedInstance): Instance {
+  const { deps } = state;
+  const { spec } = made;
+  const asked = state.asked.get(made.id);
+  state.asked.delete(made.id);
+  state.providerOf.set(made.id, provider);
+  const connection = createConnection({
+    baseUrl: made.baseUrl,
+    now: deps.now,
+    log: deps.log,
+    isAwaited: spec !== undefined,
+    onReady() {
+      // Another process may stand behind the same address now: what it holds is not known.
+      instance.uploaded.clear();
+      if (provider.kind === 'static') void findFolders(deps.log, instance);
+      void findGpus(deps.log, instance);
+      becomeReady(state, instance);
+    },
+    onLost: (cause) => becomeLost(state, instance, cause),
+  });
+  const now = deps.now();
+  const life = asked && takeStep(asked.life, { phase: 'starting', at: now, reason: whyAgain(asked.life) });
+  const instance: Instance = {
+    id: made.id,
+    provider: provider.kind,
+    pool: spec?.pool ?? made.pool ?? DEFAULT_POOL,
+    spec,
+    askedAt: asked?.askedAt ?? now,
+    connection,
+    gpus: undefined,
+    folders: made.folders && { ...made.folders, isOwn: true },
+    life: life ?? beginLife('starting', now),
+    phase: 'starting',
+    since: now,
+    reason: undefined,
+    busySince: undefined,
+    busyMs: asked?.busyMs ?? 0,
+    uploaded: new Map(),
+  };
+  state.instances.set(made.id, instance);
+  state.health.set(made.id, HEALTHY);
+  for (const listener of state.listeners) listener.onStarted?.(instance);
+  settle(state, made.id, instance);
+  return instance;
+}
+
+function whyAgain({ steps }: Life): string | undefined {
+  return steps.length > 1 ? 'the service was restarted and found it again' : undefined;
+}
+
+export function becomeReady(state: FleetState, instance: Instance): void {
+  if (instance.phase === 'starting') metrics.instanceStarted(state.deps.now() - instance.askedAt);
+  clearDue(state, instance.id);
+  // What drains answers again, and still takes nothing more.
+  if (!enter(state, instance, { phase: 'ready', at: state.deps.now() })) return;
+  for (const listener of state.listeners) listener.onReady(instance);
+  for (const wake of state.waitingForReady) wake();
+}
+
+/** A started one that is silent for so long is replaced; whoever looks after a fixed URL may bring it back. */
+const LOST_MS = 30_000;
+
+export function becomeLost(state: FleetState, instance: Instance, reason: string): void {
+  if (instance.phase === 'gone') return;
+  enter(state, instance, { phase: 'lost', at: state.deps.now(), reason });
+  for (const listener of state.listeners) listener.onLost(instance);
+  if (instance.spec === undefined || state.isStopping) return;
+  const seconds = LOST_MS / 1_000;
+  setDue(state, instance.id, {
+    ms: LOST_MS,
+    act: () => removeInstance(state, instance.id, { because: `it has not answered for ${seconds} s: ${reason}` }),
+  });
+}
+
+export function becomeDraining(state: FleetState, instance: Instance, because: string): void {
+  if (!enter(state, instance, { phase: 'draining', at: state.deps.now(), reason: because })) return;
+  for (const listener of state.listeners) listener.onDraining?.(instance);
+}
+
+/** It is certainly gone, whatever it was. */
+export function becomeGone(state: FleetState, id: string, end: { cause: string; kind: GoneKind }): void {
+  const begun = state.asked.get(id);
+  const instance = state.instances.get(id);
+  const removal = state.removals.get(id);
+  clearTimeout(removal?.timer);
+  clearDue(state, id);
+  for (const known of [state.removals, state.asked, state.instances, state.health]) known.delete(id);
+  forgetOldest(state);
+  settle(state, id, undefined);
+  const spec = begun?.spec ?? instance?.spec;
+  const wasStarting = begun !== undefined || instance?.phase === 'starting';
+  const { cause, kind } = withMemory(state, explainEnd(end, removal, wasStarting), { spec, gpus: instance?.gpus });
+  const step = { phase: 'gone', at: state.deps.now(), reason: cause } as const;
+  const known = instance ?? begun;
+  const life = known && takeStep(known.life, step);
+  if (spec && life) {
+    const logTail = state.providerOf.get(id)?.logTail?.(id);
+    state.deps.lives?.gone(id, { kind, cause, life, busyMs: busyMsOf(instance ?? begun, step.at), logTail });
+  }
+  if (instance) leave(state, instance, cause);
+  if (spec && wasStarting) for (const listener of state.listeners) listener.onStartFailed?.(spec, cause, kind);
+}
+
+function withMemory({ deps }: FleetState, end: { cause: string; kind: GoneKind }, of: Pick<Instance, 'spec' | 'gpus'>) {
+  const memory = end.kind === 'out_of_memory' ? deps.memoryOf?.(of) : undefined;
+  return memory === undefined ? end : { ...end, cause: `${end.cause} (${memory})` };
+}
+
+/** What was wished, if it was; one that ended before it answered has failed to start. */
+function explainEnd(end: { cause: string; kind: GoneKind }, removal: Removal | undefined, wasStarting: boolean) {
+  const { cause, kind } =
+    removal === undefined ? end : (removal.failure ?? { cause: removal.because, kind: 'removed' as const });
+  return { cause, kind: wasStarting && kind === 'ended' ? ('not_started' as const) : kind };
+}
+
+function leave(state: FleetState, instance: Instance, cause: string): void {
+  enter(state, instance, { phase: 'gone', at: state.deps.now(), reason: cause });
+  for (const listener of state.listeners) listener.onGone(instance);
+  const { log } = state.deps;
+  instance.connection.close().catch((error) => log.debug(describeError(error), 'closing a gone instance'));
+}
+
+const REMOVE_AGAIN_MS = 500;
+const REMOVE_AGAIN_AT_MOST_MS = 10_000;
+
+/** Asks the provider until it is gone: a call that fails must not leave an instance behind. */
+export function removeInstance(
+  state: FleetState,
+  id: string,
+  wish: { because: string; failure?: Removal['failure'] },
+): void {
+  const known = state.removals.get(id);
+  const provider = state.providerOf.get(id);
+  if (provider?.remove === undefined || (!state.asked.has(id) && !state.instances.has(id))) return;
+  clearTimeout(known?.timer);
+  clearDue(state, id);
+  const again = () => removeInstance(state, id, wish);
+  const pauseMs = known === undefined ? REMOVE_AGAIN_MS : Math.min(known.pauseMs * 2, REMOVE_AGAIN_AT_MOST_MS);
+  const removal: Removal = {
+    because: known?.because ?? wish.because,
+    failure: known?.failure ?? wish.failure,
+    pauseMs,
+    timer: setTimeout(again, pauseMs).unref(),
+  };
+  state.removals.set(id, removal);
+  const instance = state.instances.get(id);
+  if (instance && instance.phase !== 'starting') becomeDraining(state, instance, removal.because);
+  endInstance(state, provider, id).catch((error) => {
+    state.deps.log.warn({ instanceId: id, ...describeError(error) }, 'an instance could not be removed; trying again');
+  });
+}
+
+// Timers of a process that slept are overdue when it wakes, and another may own the instance by then.
+async function endInstance({ deps }: FleetState, provider: Provider, id: string): Promise<void> {
+  await deps.untilCertain?.();
+  await provider.remove?.(id);
+}
+
+/** False: it may not follow (lifecycle.pure.ts), and nothing changed. */
+function enter({ deps }: FleetState, instance: Instance, step: LifeStep): boolean {
+  const life = takeStep(instance.life, step);
+  if (life === undefined || step.phase === 'requested') return false;
+  instance.life = life;
+  instance.phase = step.phase;
+  instance.reason = step.reason;
+  instance.since = step.at;
+  // Of its end more is recorded than the step (becomeGone).
+  if (instance.spec && step.phase !== 'gone')
+    deps.lives?.stepped(instance.id, { life, busyMs: busyMsOf(instance, step.at) });
+  const fields = { instanceId: instance.id, url: instance.connection.baseUrl, reason: step.reason };
+  if (step.phase === 'ready' || step.phase === 'draining') deps.log.info(fields, `instance ${step.phase}`);
+  else deps.log.warn(fields, `instance ${step.phase}`);
+  return true;
+}
+
+function busyMsOf(of: { busyMs: number; busySince?: number | undefined } | undefined, now: number): number {
+  if (of === undefined) return 0;
+  return Math.round(of.busyMs + (of.busySince === undefined ? 0 : Math.max(0, now - of.busySince)));
+}
