@@ -26,6 +26,23 @@ test('a call that gives up while it waits for a connection surely did not arrive
   expect(fake.heard.filter(({ url }) => url === '/late')).toEqual([]);
 });
 
+test('prompts whose answers are late keep nobody from asking what became of them', async () => {
+  const held: (() => void)[] = [];
+  const fake = await startFakeComfyui({
+    answer: ({ method }, response) =>
+      method === 'POST' ? void held.push(() => sendJson(response, {})) : sendJson(response, {}),
+  });
+  const http = createHttp({ baseUrl: fake.url });
+  open.push(http, fake);
+  const late = Array.from({ length: 7 }, () => http.send({ method: 'POST', path: '/prompt', body: 'x' }));
+  await until(() => held.length === 6);
+  expect(await http.send({ method: 'GET', path: '/queue' })).toMatchObject({ status: 200 });
+  for (const answer of held.splice(0)) answer();
+  await until(() => held.length === 1);
+  for (const answer of held) answer();
+  await Promise.all(late);
+});
+
 test('a call that is given up after it was sent may have arrived', async () => {
   const fake = await startFakeComfyui({ answer: () => {} });
   const http = createHttp({ baseUrl: fake.url });

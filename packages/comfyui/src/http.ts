@@ -65,7 +65,10 @@ export function parseBaseUrl(baseUrl: string): URL {
   return url;
 }
 
-/** Short calls and long transfers have a pool each, so that twelve downloads never delay the next POST. */
+/**
+ * Short calls, prompts and long transfers have a pool each: twelve downloads never delay the next POST, and prompts whose
+ * answers are late never keep anybody from asking what became of them.
+ */
 export function createHttp(options: HttpOptions): Http {
   const url = parseBaseUrl(options.baseUrl);
   const basePath = url.pathname.replace(/\/+$/, '');
@@ -80,6 +83,7 @@ export function createHttp(options: HttpOptions): Http {
     });
   const shared = options.dispatcher;
   const calls = shared ?? makePool(6);
+  const prompts = shared ?? makePool(6);
   const transfers = shared ?? makePool(12);
 
   const toDispatch = (request: HttpRequest): Dispatcher.DispatchOptions => ({
@@ -102,7 +106,8 @@ export function createHttp(options: HttpOptions): Http {
     send(request) {
       const isTransfer =
         request.body !== undefined && typeof request.body === 'object' && !Buffer.isBuffer(request.body);
-      return receive(isTransfer ? transfers : calls, toDispatch(request), {
+      const pool = isTransfer ? transfers : request.path === '/prompt' && request.method === 'POST' ? prompts : calls;
+      return receive(pool, toDispatch(request), {
         what: `${request.method} ${request.path}`,
         maxBytes: request.maxBytes ?? MAX_ANSWER_BYTES,
         totalMs: request.totalMs ?? timeouts.totalMs,
@@ -122,7 +127,7 @@ export function createHttp(options: HttpOptions): Http {
     },
     async close() {
       if (shared) return;
-      await Promise.all([calls.destroy(), transfers.destroy()]);
+      await Promise.all([calls.destroy(), prompts.destroy(), transfers.destroy()]);
     },
   };
 }

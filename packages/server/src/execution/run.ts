@@ -71,7 +71,8 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
     return { kind: 'not_sent', reason: instance.connection.lastCause() ?? 'the instance is not connected' };
   }
   const watch = startWatch(deps, attempt, place);
-  const outcome = await postPrompt(deps, attempt, { clientId, graphJson, extraDataJson: payload.extraData });
+  const prompt = { clientId, graphJson, extraDataJson: payload.extraData };
+  const outcome = await postPrompt(deps, attempt, { ...prompt, isGivenUp: watch.isOver });
   switch (outcome.kind) {
     case 'queued':
       if (outcome.nodeErrors.size > 0) return await refuseHalfGraph(deps, attempt, { watch, ...outcome });
@@ -100,18 +101,27 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
   return await follow(deps, attempt, { watch, place });
 }
 
+interface Prompt {
+  readonly clientId: string;
+  readonly graphJson: string;
+  readonly extraDataJson: string | undefined;
+  readonly isGivenUp: () => boolean;
+}
+
 async function postPrompt(
   { sendGuard }: ExecutionDeps,
   { instance, promptId }: Attempt,
-  { extraDataJson, ...prompt }: { clientId: string; graphJson: string; extraDataJson: string | undefined },
+  { extraDataJson, isGivenUp, ...prompt }: Prompt,
 ) {
   crashPoint('before-post');
   const extra = extraDataJson === undefined ? {} : { extraDataJson };
   const submission = { promptId, ...prompt, ...extra };
   const { client } = instance.connection;
+  // It may wait long for a connection. By then it may run elsewhere.
+  const mayBegin = () => !isGivenUp();
   const outcome = await (sendGuard === undefined
-    ? client.submit(submission)
-    : sendGuard.pass((mayBegin) => client.submit({ ...submission, mayBegin })));
+    ? client.submit({ ...submission, mayBegin })
+    : sendGuard.pass((isCertain) => client.submit({ ...submission, mayBegin: () => mayBegin() && isCertain() })));
   crashPoint('after-post');
   return outcome;
 }

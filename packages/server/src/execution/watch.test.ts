@@ -102,3 +102,11 @@ test('a frozen instance is noticed within 30 s, a dead worker within 10 s', () =
   expect(WATCH_TIMES.silenceMs + WATCH_TIMES.unreachableMs).toBeLessThan(30_000);
   expect(WATCH_TIMES.workerDeadMs + 1_000).toBeLessThanOrEqual(10_000);
 });
+
+test('a watch says that it is over, so that a prompt which still waits for its connection is not sent', async () => {
+  const { watch } = createInstance();
+  expect(watch.isOver()).toBe(false);
+  watch.giveUp('it went away');
+  expect(await watch.ended).toMatchObject({ kind: 'lost' });
+  expect(watch.isOver()).toBe(true);
+});

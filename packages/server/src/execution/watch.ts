@@ -55,6 +55,7 @@ export interface WatchDeps {
 
 export interface Watch {
   readonly ended: Promise<RunEnd>;
+  isOver(): boolean;
   /** Frames were missed, or the POST's fate is unknown: ask the instance from now on. */
   ask(): void;
   /** The instance is certainly gone. */
@@ -139,6 +140,7 @@ export function watchPrompt(deps: WatchDeps): Watch {
 
   return {
     ended,
+    isOver: () => seen.stopping.signal.aborted,
     ask: () => ask(true),
     giveUp: (reason) => end({ kind: 'lost', reason, isAbsent: false }),
     stop: () => end({ kind: 'interrupted' }),
