@@ -38,6 +38,7 @@ export function createBackEnd(options: BackEndOptions): BackEnd {
   let isBeingKilled = false;
 
   function start(): void {
+    isStopped = false;
     const args = [emulator, '--port', String(port), '--base-dir', join(dir, `back-end-${port}`)];
     const all = [...args, ...emulatorOptions({ ...options, faults: nextFaults() })];
     const started = startChild({ args: all, cwd: dir, logPath: join(dir, `back-end-${port}.log`) });

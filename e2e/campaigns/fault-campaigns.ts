@@ -11,9 +11,6 @@ import type { Random } from './random.ts';
 import type { StageOptions } from './stage.ts';
 
 const EIGHT: StageOptions = { setUp: 'fixed', backEndCount: 8, serviceMs: 20 };
-/** Eight instances with one request ahead of each, and those that are on their way. An instance that is silent for
- * seconds keeps what it was given for that long: the order is judged only where none is. */
-const ORDER_SLACK = 24;
 const CRASH_AT = ['received', 'queued', 'start', 'node', 'save', 'end'] as const;
 const LIES = ['noOutputs', 'missingFiles', 'finishTwice', 'otherPrompt', 'progressAfterEnd'] as const;
 const CHANGES_EVERY_MS: readonly [number, number] = [300, 900];
@@ -57,7 +54,7 @@ export const R3: Campaign = {
   stage: () => EIGHT,
   callers: 60,
   pollMs: 400,
-  circumstances: { isEachRunOnce: true, orderSlack: ORDER_SLACK },
+  circumstances: { isEachRunOnce: true },
   play: (scene) =>
     strikeDensely(scene, (random) => {
       const isLate = random.next() < 0.2;

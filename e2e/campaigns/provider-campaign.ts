@@ -14,7 +14,7 @@ import { groupBy } from './group-by.pure.ts';
 import type { Fleet } from './history.pure.ts';
 import { listInstanceProcesses } from './instance-processes.ts';
 import { SAVED_GRAPH } from './pictures.ts';
-import type { Stage } from './stage.ts';
+import { killPid, type Stage } from './stage.ts';
 
 const MOST = 4;
 const START_TIMEOUT_SECONDS = 5;
@@ -61,6 +61,7 @@ export const R14: Campaign = {
       await sleep(700);
       // A warm-up ends the pause after failed starts: there is always something to fail.
       for (const target of targets) await warmUp(target);
+      killOne(scene);
       overMaximum.push(...countInstances(stage));
       if (Math.floor(count() / KILLS_EVERY) <= told) continue;
       told = Math.floor(count() / KILLS_EVERY);
@@ -74,6 +75,12 @@ export const R14: Campaign = {
     return { strikes: countModes(stage), circumstances: { complaints, closing } };
   },
 };
+
+/** Those that turned out well end as well. */
+function killOne({ stage, random }: Scene): void {
+  const [first, ...others] = listInstanceProcesses(stage.dir);
+  if (first !== undefined) killPid(random.pick([first, ...others]).pid);
+}
 
 async function warmUp(target: Target): Promise<void> {
   await callApi(target, `/deployments/${target.deploymentId}/instances`, { method: 'POST', body: '{"count":3}' });

@@ -62,8 +62,6 @@ export interface StageOptions {
   /** Called with the data directory before anything is there. */
   readonly prepare?: (dataDir: string) => void;
   readonly clear?: (dataDir: string) => void;
-  /** Back ends are started by the campaign. */
-  readonly isLate?: boolean;
 }
 
 export async function setStage(options: StageOptions): Promise<Stage> {
@@ -112,7 +110,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
 }
 
 async function startBackEnds(
-  { setUp, backEndCount = 2, serviceMs = 30, nextFaults, isLate = false }: StageOptions,
+  { setUp, backEndCount = 2, serviceMs = 30, nextFaults }: StageOptions,
   { dir, emulator }: { dir: string; emulator: string },
 ): Promise<BackEnd[]> {
   const count = setUp === 'fixed' ? backEndCount : 0;
@@ -125,7 +123,7 @@ async function startBackEnds(
       ...(nextFaults ? { nextFaults } : {}),
     }),
   );
-  if (!isLate) for (const backEnd of backEnds) backEnd.start();
+  for (const backEnd of backEnds) backEnd.start();
   return backEnds;
 }
 
