@@ -142,9 +142,9 @@ export function createEngine(base: AppBase) {
     hasReady: scaling.hasReady,
     whyWaiting: scaling.whyWaiting,
   });
-  const { retentionDays, requestRetentionDays } = config;
+  const { retentionDays, requestRetentionDays, inputCacheBytes } = config;
   const keptDays = { retentionDays, requestRetentionDays: Math.max(retentionDays, requestRetentionDays) };
-  const retention = createRetention({ db, clock, storage, inputCache, log, ...keptDays });
+  const retention = createRetention({ db, clock, storage, inputCache, inputCacheBytes, log, ...keptDays });
   const fundsSweep = funds && createFundsSweep({ live, funds, log, stop: stopRequest, disableAll });
   const endOfRefused = async () => {
     dispatcher.refreshLimits();

@@ -30,7 +30,7 @@ async function sweepAt(now: number) {
   const inputCache = createInputCache({ storage, now: clock.now });
   const log = { ...silentLog, debug: () => undefined };
   const kept = { retentionDays: 7, requestRetentionDays: 30 };
-  await createRetention({ db: app().db, clock, storage, inputCache, log, ...kept }).sweep();
+  await createRetention({ db: app().db, clock, storage, inputCache, inputCacheBytes: 1e9, log, ...kept }).sweep();
 }
 
 it('of 30 days, with the files after 7 and the idempotency keys after one', async () => {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { type Storage, StorageError } from './storage.ts';
 
+export const PROBE_PREFIX = 'probe-';
 const WAY_OUT = 'check that its place exists, is reachable, and that this process may write, read and remove there';
 const ROOM = 'make room where the files are kept';
 
@@ -26,7 +27,7 @@ async function readProblem(storage: Storage, key: string, written: Buffer): Prom
 
 // One sentence a problem; none when all is well.
 export async function checkStorage(storage: Storage): Promise<string[]> {
-  const key = `probe-${randomUUID()}`; // replicas that start together must not remove each other's
+  const key = `${PROBE_PREFIX}${randomUUID()}`; // replicas that start together must not remove each other's
   const bytes = Buffer.from(key);
   try {
     await storage.put(key, bytes, { maxBytes: bytes.length });

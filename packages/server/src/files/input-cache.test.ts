@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -27,7 +27,7 @@ const LIMIT = { maxBytes: 1_000 };
 async function keys(): Promise<string[]> {
   const found: string[] = [];
   for await (const { key } of storage.list('')) found.push(key);
-  return found;
+  return found.toSorted();
 }
 
 it('the same bytes are kept once, however they came, and named by what they are', async () => {
@@ -73,13 +73,46 @@ it('too many bytes leave nothing behind', async () => {
   expect(await keys()).toEqual([]);
 });
 
+const NO_LIMIT = { olderThanMs: 60_000, maxBytes: Infinity, listInUse: async () => new Set<string>() };
+
 it('a sweep removes what is old, spools of crashed puts too, and nothing of others', async () => {
   const kept = await cache.keep(GIF, LIMIT);
   await storage.put('in-spool-crashed', Buffer.from('half'), LIMIT);
   await storage.put('out-1', Buffer.from('an output'), LIMIT);
-  expect(await cache.sweep(60_000)).toBe(0);
+  expect(await cache.sweep(NO_LIMIT)).toBe(0);
   nowMs += 3_600_000;
-  expect(await cache.sweep(60_000)).toBe(2);
+  expect(await cache.sweep(NO_LIMIT)).toBe(2);
   expect(await keys()).toEqual(['out-1']);
   expect(await cache.open(kept.sha256)).toBeUndefined();
 });
+
+it('over its size the least recently used go, after a restart too; never one that a request needs or that was just used', async () => {
+  const hashes: string[] = [];
+  for (const text of ['first', 'secnd', 'third', 'forth'])
+    hashes.push((await cache.keep(Buffer.from(text), LIMIT)).sha256);
+  const [first = '', second = '', third = '', fourth = ''] = hashes;
+  const DAY = 86_400_000;
+  const limits = { olderThanMs: 7 * DAY, maxBytes: 10, listInUse: async () => new Set([second]) };
+  expect(await cache.sweep(limits)).toBe(0); // all of them were used a moment ago
+  nowMs += 3_600_000;
+  (await cache.open(first))?.stream.destroy();
+  nowMs += 3_600_000;
+  cache = createInputCache({ storage, now: () => nowMs }); // knows only what the storage tells
+  await cache.keep(Buffer.from('forth'), LIMIT);
+  await setTimes(first, -4_000);
+  await setTimes(second, -9_000);
+  await setTimes(third, -8_000);
+  await setTimes(fourth, 0);
+  nowMs = Date.now() + 30 * 60_000;
+  expect(await cache.sweep(limits)).toBe(2);
+  expect(await keys()).toEqual([second, fourth].map((hash) => `in-${hash}`).toSorted());
+  nowMs += 8 * DAY;
+  expect(await cache.sweep(limits)).toBe(1);
+  expect(await keys()).toEqual([`in-${second}`]);
+});
+
+async function setTimes(hash: string, ms: number): Promise<void> {
+  const file = readdirSync(dir, { recursive: true, encoding: 'utf8' }).find((path) => path.endsWith(`in-${hash}`));
+  const at = new Date(Date.now() + ms);
+  utimesSync(join(dir, file ?? ''), at, at);
+}

@@ -48,6 +48,7 @@ export interface Storage {
   removeUnfinished(olderThanMs: number): Promise<number>; // what puts that were cut off left behind
   has(key: string): Promise<boolean>;
   list(prefix: string): AsyncIterable<Listed>; // for the sweeps that remove what no row names
+  touch?(key: string): Promise<void>; // it was used now; without this, uses count from the last put
   sign?(key: string, as: SignedAs): Promise<string>; // a URL by which anybody reads the bytes for a while
   close(): void;
 }

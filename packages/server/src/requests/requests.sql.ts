@@ -159,6 +159,15 @@ export async function listAttempts(db: Queryable, requestId: string): Promise<At
     where request_id = ${requestId} order by epoch`);
 }
 
+/** Hashes of the kept media that requests which have not ended still need. A text that looks like one counts as one. */
+export async function listMediaInUse(db: Queryable): Promise<Set<string>> {
+  const rows = await db.query<{ sha256: string }>(sql`
+    select distinct m[1] as sha256 from requests r join request_payloads p on p.request_id = r.id
+      cross join lateral regexp_matches(p.body, '"sha256":"([0-9a-f]{64})"', 'g') m
+    where r.finished_at is null`);
+  return new Set(rows.map((row) => row.sha256));
+}
+
 /** Of these storage keys, the ones that a file of these requests has. */
 export async function listKnownStorageKeys(db: Queryable, requestIds: readonly string[]): Promise<Set<string>> {
   const rows = await db.query<{ storage_key: string }>(sql`

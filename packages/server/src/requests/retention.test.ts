@@ -11,6 +11,7 @@ import { createDiskStore } from '../files/stores/disk.ts';
 import { createRetention } from './retention.ts';
 
 const DAY_MS = 86_400_000;
+const MAX = { maxBytes: 1_000 };
 const database = useTestDatabase('migrated');
 const dir = mkdtempSync(join(tmpdir(), 'comfleet-retention-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -23,6 +24,7 @@ async function sweepAt(now: number): Promise<void> {
     clock: { now: () => now },
     storage,
     inputCache,
+    inputCacheBytes: 100,
     log: { ...silentLog, debug: () => undefined },
     retentionDays: 7,
     requestRetentionDays: 30,
@@ -65,4 +67,26 @@ it('events of instances past their time go, edits stay', async () => {
   };
   expect(await kindsAfter(29)).toEqual(['instance.lost', 'token.created']);
   expect(await kindsAfter(31)).toEqual(['token.created']);
+});
+
+it('an input that a waiting request needs stays, whatever its age, until the request has ended', async () => {
+  const db = database.db();
+  const storage = createDiskStore({ dir });
+  const cache = createInputCache({ storage, now: Date.now });
+  const [needed, idle] = [await cache.keep(Buffer.alloc(90, 1), MAX), await cache.keep(Buffer.alloc(90, 2), MAX)];
+  const requestId = '01a21025-ec44-7172-ab08-737654000adb';
+  const body = JSON.stringify({ overrides: {}, media: [['1.image', { kind: 'stored', sha256: needed.sha256 }]] });
+  await db.query(sql`
+    insert into requests (id, account_id, deployment_id, version_id, state, created_at)
+    values (${requestId}, ${requestId}, ${requestId}, ${requestId}, 'queued', now())`);
+  await db.query(sql`insert into request_payloads (request_id, body) values (${requestId}, ${body})`);
+  const listAfter = async (days: number) => {
+    await sweepAt(Date.now() + days * DAY_MS);
+    return await Promise.all([needed, idle].map(({ sha256 }) => storage.has(`in-${sha256}`)));
+  };
+  expect(await listAfter(0)).toEqual([true, true]);
+  expect(await listAfter(1)).toEqual([true, false]); // over the size, and only one may go
+  expect(await listAfter(9)).toEqual([true, false]);
+  await db.query(sql`update requests set state = 'cancelled', finished_at = now() where id = ${requestId}`);
+  expect(await listAfter(9)).toEqual([false, false]);
 });

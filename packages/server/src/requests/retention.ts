@@ -1,13 +1,14 @@
 // Removes result files, ended requests and events of instances past their retention, idempotency keys past their day, and
-// inputs nobody used for a day. Slow and in bulk: deleting files while others are written costs the file system dearly. Started by app.ts.
+// inputs nobody used for a day or that are too many. Slow and in bulk: deleting files while others are written costs the file system dearly. Started by app.ts.
 import { IDEMPOTENCY_HOURS } from '@comfleet/api';
 import type { Database } from '../db/database.ts';
 import { deleteOldInstanceEvents } from '../events/events.sql.ts';
+import { PROBE_PREFIX } from '../files/check-storage.ts';
 import type { InputCache } from '../files/input-cache.ts';
 import type { Storage } from '../files/storage.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
-import { listKnownStorageKeys } from './requests.sql.ts';
+import { listKnownStorageKeys, listMediaInUse } from './requests.sql.ts';
 import { deleteOldFiles, deleteOldKeys, deleteOldRequests } from './retention.sql.ts';
 
 interface Deps {
@@ -15,6 +16,7 @@ interface Deps {
   readonly clock: Clock;
   readonly storage: Storage;
   readonly inputCache: InputCache;
+  readonly inputCacheBytes: number;
   readonly log: Log;
   /** Of result files, and of everything else that is kept of an ended request. */
   readonly retentionDays: number;
@@ -31,13 +33,13 @@ const UUID_CHARACTERS = 36;
 /** How many went. The rows go first: a file whose row is gone is nobody's. */
 async function removeFiles(deps: Deps, before: number): Promise<number> {
   const gone = await deleteOldFiles(deps.db, { before, limit: BATCH });
-  for (const { storage_key } of gone) if (storage_key !== null) await deps.storage.remove(storage_key);
+  await deps.storage.removeAll(gone.flatMap(({ storage_key }) => storage_key ?? []));
   return gone.length;
 }
 
 async function removeRequests(deps: Deps, before: number): Promise<number> {
   const { count, keys } = await deleteOldRequests(deps.db, { before, limit: BATCH });
-  for (const key of keys) await deps.storage.remove(key);
+  await deps.storage.removeAll(keys);
   return count;
 }
 
@@ -56,7 +58,7 @@ async function removeOrphans(deps: Deps): Promise<void> {
       deps.db,
       batch.map(({ requestId }) => requestId),
     );
-    for (const { key } of batch) if (!known.has(key)) await deps.storage.remove(key);
+    await deps.storage.removeAll(batch.flatMap(({ key }) => (known.has(key) ? [] : [key])));
     batch = [];
   };
   for await (const { key, modifiedAtMs } of deps.storage.list(OUTPUT_PREFIX)) {
@@ -65,6 +67,14 @@ async function removeOrphans(deps: Deps): Promise<void> {
     if (batch.length === BATCH) await flush();
   }
   if (batch.length > 0) await flush();
+}
+
+/** What checks and uploads that were killed left behind. */
+async function removeLeftOvers({ storage, clock }: Deps): Promise<void> {
+  for await (const { key, modifiedAtMs } of storage.list(PROBE_PREFIX)) {
+    if (clock.now() - modifiedAtMs > DAY_MS) await storage.remove(key);
+  }
+  await storage.removeUnfinished(DAY_MS);
 }
 
 export function createRetention(deps: Deps) {
@@ -83,7 +93,12 @@ export function createRetention(deps: Deps) {
       await repeat(() => deleteOldInstanceEvents(deps.db, { before: requestsBefore, limit: BATCH }));
       await repeat(() => deleteOldKeys(deps.db, { before: keysBefore, limit: BATCH }));
       await removeOrphans(deps);
-      await deps.inputCache.sweep(Math.max(DAY_MS, deps.retentionDays * DAY_MS));
+      await removeLeftOvers(deps);
+      await deps.inputCache.sweep({
+        olderThanMs: Math.max(DAY_MS, deps.retentionDays * DAY_MS),
+        maxBytes: deps.inputCacheBytes,
+        listInUse: () => listMediaInUse(deps.db),
+      });
     } catch (error) {
       deps.log.warn(describeError(error), 'a retention sweep failed; the next one tries again');
     } finally {

@@ -13,7 +13,7 @@ import {
   realpathSync,
   writeSync,
 } from 'node:fs';
-import { lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, open, readdir, rename, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { crashPoint } from '../../telemetry/crash-point.ts';
@@ -187,6 +187,10 @@ export function createDiskStore({ dir }: { dir: string }): Storage {
     removeUnfinished: async () => 0, // nothing but the file itself, which the sweeps find
     has: (key) => orStorageError(isThere(pathOf(key))),
     list: (prefix) => listDisk(root, prefix),
+    async touch(key) {
+      const now = new Date();
+      await utimes(pathOf(key), now, now).catch(() => undefined); // gone meanwhile: whoever opens it is told
+    },
     close: () => undefined,
   };
 }
