@@ -1,5 +1,5 @@
 // The instances that exist now, and whether they answer. Providers make them; connections watch them; dispatch asks for
-// the ready ones; scaling asks for more and takes them away. Made and started by app.ts.
+// the ready ones; scaling asks for more and takes them away. Made by app-fleet.ts, started by brain.ts.
 import { DEFAULT_POOL } from '../deployments/pool.pure.ts';
 import { describeError } from '../telemetry/log.ts';
 import { createFleetState, type FleetDeps, type FleetState } from './fleet-state.ts';

@@ -1,4 +1,4 @@
-// Statements about the lives of started instances. Each may be repeated.
+// Statements about the lives of started instances. Each may be repeated. Called by lives.ts; cold starts by app-scaler.ts.
 import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
 

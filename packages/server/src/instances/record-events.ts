@@ -1,4 +1,4 @@
-// Tells the timeline what becomes of instances. Made and stopped by app.ts; off every request's path: the fleet calls,
+// Tells the timeline what becomes of instances. Made by app-engine.ts; off every request's path: the fleet calls,
 // and the writing happens behind it, one after the other so that the order stays.
 import type { Database } from '../db/database.ts';
 import { persist } from '../db/persist.ts';

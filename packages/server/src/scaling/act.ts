@@ -1,5 +1,5 @@
 // Does what was decided for a pool: asks the fleet for instances, takes them out of use, removes those with nothing left
-// to do, and tells the timeline why. Called by loop.ts.
+// to do, and tells the timeline why. Called by judge.ts.
 import type { Clock } from '../telemetry/clock.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';

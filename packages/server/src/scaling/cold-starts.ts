@@ -1,4 +1,4 @@
-// How long an instance of a pool takes from being asked for until it answers, as it was lately. Told by loop.ts; asked for
+// How long an instance of a pool takes from being asked for until it answers, as it was lately. Told by scaler.ts; asked for
 // decisions and for what waiting requests are told.
 
 const UNKNOWN_MS = 60_000;

@@ -1,5 +1,5 @@
 // What decideScale is asked, made from what is known of a pool: the deployments that use it, its instances, what waits.
-// Pure; called by pools.ts. A pool that several deployments share has the sum of their wishes.
+// Pure; called by judge.ts. A pool that several deployments share has the sum of their wishes.
 import type { ScaledInstance, ScaleLimits, ScaleState } from './decide.pure.ts';
 
 /** A deployment that uses the pool. */

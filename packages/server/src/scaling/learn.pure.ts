@@ -1,5 +1,5 @@
 // What the comings and goings of a pool's idle instances teach (keep-warm.pure.ts): those beyond the one used last are
-// surplus, and how long until one of them is needed again is what is learned. Pure; called by pools.ts at each decision.
+// surplus, and how long until one of them is needed again is what is learned. Pure; called by judge.ts at each decision.
 import type { ScaleDecision, ScaledInstance } from './decide.pure.ts';
 import { type KeepWarmMemory, learnReuse, learnStart, learnStop } from './keep-warm.pure.ts';
 

@@ -1,5 +1,5 @@
 // Which deployments use which scaled pool, and what is remembered of each pool between decisions. In memory only: after a
-// restart it is rebuilt from the fleet and from what waits. Kept by loop.ts.
+// restart it is rebuilt from the fleet and from what waits. Made in scaler.ts; kept by it, loop.ts and judge.ts.
 import type { Deployment } from '../deployments/directory.ts';
 import type { Pool } from '../deployments/pool.pure.ts';
 import type { FailedStarts, ScaleDecision } from './decide.pure.ts';

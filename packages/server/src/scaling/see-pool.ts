@@ -1,5 +1,5 @@
-// What there is of a pool now: its deployments with what waits for them, its instances with what they do. Read by loop.ts
-// before each decision, and for what is told (explain.ts).
+// What there is of a pool now: its deployments with what waits for them, its instances with what they do. Read by judge.ts
+// before each decision; also what scaling uses of the fleet and of dispatch.
 import type { GoneKind, InstanceSpec, Room } from '../instances/provider.ts';
 import type { MemberDemand, SeenInstance } from './gather.pure.ts';
 import type { PoolRecord, Start } from './members.ts';
