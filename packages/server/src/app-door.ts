@@ -3,6 +3,7 @@
 import { createAuthenticator } from './accounts/authenticate.ts';
 import type { AppBase, AppEngine } from './app-engine.ts';
 import { openMetrics } from './app-metrics.ts';
+import { createInstanceFinder } from './app-providers.ts';
 import { registerRoutes } from './app-routes.ts';
 import type { Brain } from './brain.ts';
 import type { Database } from './db/database.ts';
@@ -68,7 +69,7 @@ export function createAppDoor(base: AppBase, engine: AppEngine, { brain, notRead
   });
   registerRoutes(routes, { ...base, ...engine, brain, events, proxy, authenticator, notReady });
   const sources = { live, fleet, db, scaleTarget: scaling.scaler.target, isBrain: brain.isWorking };
-  const metrics = openMetrics({ config, http, notReady, ...sources });
+  const metrics = openMetrics({ config, http, notReady, isInstance: createInstanceFinder(base), ...sources });
   return { http, events, proxy, metrics };
 }
 

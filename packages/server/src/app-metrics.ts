@@ -18,6 +18,8 @@ interface Deps {
   readonly scaleTarget: () => number;
   readonly isBrain: () => boolean;
   readonly notReady: () => string | undefined;
+  /** Whether an address is that of an instance, which the admin port is not for. */
+  readonly isInstance: ((address: string) => Promise<boolean>) | undefined;
 }
 
 export interface AppMetrics {
@@ -28,7 +30,7 @@ export interface AppMetrics {
 
 const PRIORITY_WORD: Record<number, string> = { [-1]: 'low', 0: 'normal', 1: 'high' };
 
-export function openMetrics({ config, http, notReady, ...sources }: Deps): AppMetrics {
+export function openMetrics({ config, http, notReady, isInstance, ...sources }: Deps): AppMetrics {
   const { metricsToken, adminPort, host } = config;
   if (metricsToken === undefined && adminPort === undefined) {
     return { start: async () => undefined, stop: async () => undefined };
@@ -39,14 +41,22 @@ export function openMetrics({ config, http, notReady, ...sources }: Deps): AppMe
   let admin: AdminServer | undefined;
   return {
     async start() {
-      if (adminPort !== undefined) admin = await startAdminServer({ host, port: adminPort, read, notReady });
+      const isRefused = isInstance && { isRefused: isInstance };
+      if (adminPort !== undefined)
+        admin = await startAdminServer({ host, port: adminPort, read, notReady, ...isRefused });
       return admin?.url;
     },
     stop: async () => await admin?.stop(),
   };
 }
 
-function describe({ live, fleet, db, scaleTarget, isBrain }: Omit<Deps, 'config' | 'http' | 'notReady'>): Sources {
+function describe({
+  live,
+  fleet,
+  db,
+  scaleTarget,
+  isBrain,
+}: Omit<Deps, 'config' | 'http' | 'notReady' | 'isInstance'>): Sources {
   const count = (isCounted: (phase: string) => boolean) => {
     const counts: Record<string, number> = { low: 0, normal: 0, high: 0 };
     for (const { phase, priority } of live.all()) {

@@ -5,6 +5,7 @@ import { takeFleetId } from './instances/instances.sql.ts';
 import type { Provider, ProviderKind } from './instances/provider.ts';
 import type { SkuSettings } from './instances/provider-settings.ts';
 import { createDockerProvider } from './instances/providers/docker.ts';
+import { createNeighbours } from './instances/providers/docker-neighbours.ts';
 import { createEmbeddedProvider } from './instances/providers/embedded.ts';
 import { createKubernetesProvider } from './instances/providers/kubernetes.ts';
 import { createProcessProvider } from './instances/providers/process.ts';
@@ -41,6 +42,13 @@ function chooseScaled({ config, db, newId, clock, log }: ProviderBase): Provider
     providers.push(createKubernetesProvider({ settings: pods, fleetId, now: () => clock.now(), log }));
   }
   return providers;
+}
+
+/** Whether an address is that of an instance; undefined where none can reach what listens here by one of its own. */
+export function createInstanceFinder({ config, clock, log }: Pick<ProviderBase, 'config' | 'clock' | 'log'>) {
+  const settings = pick(config.providers, (each) => (each.kind === 'docker' ? each.docker : undefined));
+  if (settings.size === 0) return undefined;
+  return createNeighbours({ settings: settings.values(), log, now: () => clock.now() });
 }
 
 function pick<T>(settings: ReadonlyMap<string, SkuSettings>, read: (each: SkuSettings) => T | undefined) {

@@ -4,10 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import Docker from 'dockerode';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { startAdminServer } from '../src/http/metrics-door.ts';
 import type { InstanceSpec } from '../src/instances/provider.ts';
 import { createDockerProvider } from '../src/instances/providers/docker.ts';
 import { optionsOf } from '../src/instances/providers/docker-api.ts';
 import { containerName } from '../src/instances/providers/docker-manifest.ts';
+import { createNeighbours } from '../src/instances/providers/docker-neighbours.ts';
 import { readDockerSettings } from '../src/instances/providers/docker-settings.pure.ts';
 import { createLogTo } from '../src/telemetry/log.ts';
 import { describeProvider } from '../testing/provider-conformance.ts';
@@ -124,6 +126,14 @@ describe.runIf(host)('a real engine', () => {
     const port = typeof address === 'object' && address !== null ? address.port : 0;
     expect(await ask(a, reachScript(neighbour?.Gateway ?? '', port))).toMatch(/silence|EHOSTUNREACH|ECONNREFUSED/);
     onLoopback.close();
+    const isRefused = createNeighbours({ settings: [settingsOf({})], log, now: Date.now });
+    const read = async () => ({ text: 'metrics', contentType: 'text/plain' });
+    const admin = await startAdminServer({ host: '0.0.0.0', port: 0, read, notReady: () => undefined, isRefused });
+    const { port: adminPort } = new URL(admin.url);
+    expect((await fetch(`http://127.0.0.1:${adminPort}/metrics`)).status).toBe(200);
+    const fetched = (url: string) => `fetch('${url}').then(({ status }) => status, ({ cause }) => cause.code)`;
+    expect(await ask(a, fetched(`http://${neighbour?.Gateway}:${adminPort}/metrics`))).toBe('UND_ERR_SOCKET');
+    await admin.stop();
   });
 
   it('reaches an instance in a network that has no way out', async () => {

@@ -1,7 +1,7 @@
 // Who may read /metrics: anybody on the admin port, which also tells health, and on the port of the API whoever has
 // COMFLEET_METRICS_TOKEN. Without either setting nothing is counted. Wired by app.ts.
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { ApiError } from '@comfleet/api';
 import type { FastifyInstance } from 'fastify';
 import { type MetricsText, metrics } from '../telemetry/metrics.ts';
@@ -34,6 +34,8 @@ interface AdminDeps {
   readonly port: number;
   readonly read: MetricsText;
   readonly notReady: () => string | undefined;
+  /** Whether it is for nobody at that address. */
+  readonly isRefused?: (address: string) => Promise<boolean>;
 }
 
 export interface AdminServer {
@@ -41,7 +43,7 @@ export interface AdminServer {
   stop(): Promise<void>;
 }
 
-export async function startAdminServer({ host, port, read, notReady }: AdminDeps): Promise<AdminServer> {
+export async function startAdminServer({ host, port, read, notReady, isRefused }: AdminDeps): Promise<AdminServer> {
   const answer = async (path: string, response: ServerResponse) => {
     if (path === '/metrics') {
       const { text, contentType } = await read();
@@ -53,8 +55,12 @@ export async function startAdminServer({ host, port, read, notReady }: AdminDeps
     const body = JSON.stringify({ status: isKnown ? (missing ?? 'ok') : 'here are /metrics, /healthz and /readyz' });
     return response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(body);
   };
+  const admit = async ({ url = '', socket }: IncomingMessage, response: ServerResponse) => {
+    if ((await isRefused?.(socket.remoteAddress ?? '')) === true) response.destroy();
+    else await answer(url.split('?')[0] ?? '', response);
+  };
   const server = createServer((request, response) => {
-    answer((request.url ?? '').split('?')[0] ?? '', response).catch(() => response.destroy());
+    admit(request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

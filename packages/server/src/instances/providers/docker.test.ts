@@ -9,6 +9,7 @@ import type { InstanceSpec, Provider } from '../provider.ts';
 import { createDockerProvider } from './docker.ts';
 import { CLIENT_PACKAGE } from './docker-api.ts';
 import { containerName } from './docker-manifest.ts';
+import { createNeighbours } from './docker-neighbours.ts';
 import { readDockerSettings } from './docker-settings.pure.ts';
 
 let engine: DockerStandin;
@@ -326,6 +327,20 @@ test('an engine that is not there is told by start, create and check, without ke
     message: expect.stringContaining(words),
   });
   expect((await provider.check?.())?.join()).toContain(words);
+});
+
+test('addresses of instances are known from their networks, also when the engine is gone later', async () => {
+  const { provider, untilTold } = await startProvider();
+  await create(provider, 'a');
+  await untilTold('started a');
+  let now = 0;
+  const isInstance = createNeighbours({ settings: [settingsOf({})], log, now: () => now });
+  const asked = ['172.30.0.2', '::ffff:172.30.7.9', '172.30.0.1', '172.31.0.2', '127.0.0.1', '::1', 'fd00::1'];
+  const judged = [true, true, false, false, false, false, false];
+  expect(await Promise.all(asked.map(isInstance))).toEqual(judged);
+  engine.fault({ call: 'GET networks', status: 500, times: 9 });
+  now = 60_000;
+  expect(await Promise.all(asked.map(isInstance))).toEqual(judged);
 });
 
 test('hardware that no "docker" is said of is refused by name', async () => {
