@@ -4,7 +4,9 @@ import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { readConfig } from '../src/config.ts';
-import { CLIENT_PACKAGE } from '../src/instances/providers/kubernetes-api.ts';
+import { readProviders } from '../src/hardware-providers.ts';
+import { CLIENT_PACKAGE as DOCKER_CLIENT } from '../src/instances/providers/docker-api.ts';
+import { CLIENT_PACKAGE as KUBERNETES_CLIENT } from '../src/instances/providers/kubernetes-api.ts';
 import { NEEDED } from '../src/instances/providers/kubernetes-check.ts';
 import { SETTINGS } from '../src/settings.ts';
 
@@ -84,12 +86,29 @@ it('compose sets what is a setting, and starts with no secret but one that was m
   expect(environment.COMFLEET_ADMIN_TOKEN).toMatch(/^\$\{COMFLEET_ADMIN_TOKEN:\?/);
 });
 
-it('the image holds the version of the Kubernetes client that was tested', () => {
-  expect(text('Dockerfile')).toContain(`npm install --omit=dev --no-audit --no-fund ${CLIENT_PACKAGE}`);
+it.each([DOCKER_CLIENT, KUBERNETES_CLIENT])('the image holds the version that was tested: %s', (client) => {
+  const [install] = /npm install --omit=dev .*/.exec(text('Dockerfile')) ?? [];
+  expect(install?.split(' ')).toContain(client);
   const { devDependencies, peerDependencies } = JSON.parse(
     readFileSync(join(root, 'packages/server/package.json'), 'utf8'),
   );
-  const [, version = ''] = CLIENT_PACKAGE.split('client-node@');
-  expect(devDependencies['@kubernetes/client-node']).toBe(version);
-  expect(peerDependencies['@kubernetes/client-node']).toBe(`^${version}`);
+  const [, name = '', version = ''] = /^(.+)@([^@]+)$/.exec(client) ?? [];
+  expect(devDependencies[name]).toBe(version);
+  expect(peerDependencies[name]).toBe(`^${version}`);
 });
+
+it.each(Object.entries(dockerExamples()))('%s names hardware that is read without a problem', (_path, example) => {
+  const problems: string[] = [];
+  const providers = readProviders(example.hardware, problems);
+  expect(problems).toEqual([]);
+  expect([...providers.values()].map(({ kind }) => kind)).toContain('docker');
+});
+
+/** Of docs/hardware.md, each block of JSON that speaks of Docker. */
+function dockerExamples(): Record<string, { hardware: unknown }> {
+  const blocks = readFileSync(join(root, 'docs/hardware.md'), 'utf8').split('```json\n').slice(1);
+  const found = blocks.map((block) => block.split('```')[0] ?? '').filter((block) => block.includes('"docker"'));
+  return Object.fromEntries(
+    found.map((block, index) => [`example ${index + 1} of docs/hardware.md`, JSON.parse(block)]),
+  );
+}

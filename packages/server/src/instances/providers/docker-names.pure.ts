@@ -3,7 +3,7 @@
 
 /** The oldest that knows GPUs, and the newest whose description all calls were checked against. */
 const OLDEST = '1.41';
-const NEWEST = '1.52';
+const NEWEST = '1.55';
 
 interface EngineVersion {
   readonly ApiVersion?: string;
