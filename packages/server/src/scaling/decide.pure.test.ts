@@ -92,6 +92,12 @@ it('of several idle ones those that nothing needs go earlier, the one used last 
   expect(drained({ instances, memory })).toEqual(['old']);
 });
 
+it('while nothing is known of gaps, those that more others were used after go sooner', () => {
+  // Starts take a minute: the one before the last stays for that, the third for half of it.
+  const idle = ['third', 'second', 'last'].map((id, index) => instance(id, { idleSince: NOW - 30_003 + index }));
+  expect(drained({ instances: idle, coldStartMs: 60_000, limits: { keepWarmMs: 60_000 } })).toEqual(['third']);
+});
+
 it('asked again at the moment it named, it does what it waited for', () => {
   fc.assert(
     fc.property(

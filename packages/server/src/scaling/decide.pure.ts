@@ -3,7 +3,7 @@
 //
 // Asked for whenever something changed (a request came, a run ended, an instance became ready or went), and at `checkAt`.
 // It adds capacity at once and takes it away one idle period later, so it never answers one change with two.
-import { chooseSurplusMs, type KeepWarmMemory } from './keep-warm.pure.ts';
+import { chooseSurplusMs, guessSurplusMs, isLearned, type KeepWarmMemory } from './keep-warm.pure.ts';
 import { replaceOutdated } from './roll-over.pure.ts';
 
 export interface ScaleLimits {
@@ -189,19 +189,29 @@ function dropIdle(state: ScaleState, { current, surplus, now }: Surplus) {
     .filter((each) => each.phase === 'ready' && each.running === 0)
     .sort((a, b) => a.idleSince - b.idleSince);
   const { keepWarmMs } = state.limits;
-  const surplusMs = idle.length > 1 ? chooseSurplusMs(state.memory, state.coldStartMs, keepWarmMs) : keepWarmMs;
+  const surplusMs = createSurplusTimes(state);
   const drain: Drain[] = [];
   let checkAt: number | undefined;
   for (const [index, { id, idleSince }] of idle.entries()) {
     if (drain.length === surplus) break;
     const isLast = index === idle.length - 1;
-    const keptMs = isLast ? keepWarmMs : surplusMs;
+    const keptMs = isLast ? keepWarmMs : surplusMs(idle.length - 1 - index);
     // The same sum as checkAt's: a difference could round to just below, and the question would be asked again for ever.
     const until = idleSince + keptMs;
     if (now >= until) drain.push({ id, because: describeDrop(now - idleSince, isLast) });
     else checkAt = Math.min(checkAt ?? Number.POSITIVE_INFINITY, until);
   }
   return { drain, checkAt };
+}
+
+/** By how many that are idle were used after it. Asked for many in a row: once something is known, all are alike. */
+function createSurplusTimes({ memory, coldStartMs, limits }: ScaleState): (rank: number) => number {
+  let known: number | undefined;
+  return (rank) => {
+    if (!isLearned(memory)) return guessSurplusMs(rank, { coldStartMs, keepWarmMs: limits.keepWarmMs });
+    known ??= chooseSurplusMs(memory, coldStartMs, limits.keepWarmMs);
+    return known;
+  };
 }
 
 function describeDrop(idleMs: number, isLast: boolean): string {

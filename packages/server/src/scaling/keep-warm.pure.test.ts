@@ -1,12 +1,26 @@
 import { expect, it } from 'vitest';
-import { chooseSurplusMs, learnReuse, learnStart, learnStop, NOTHING_LEARNED } from './keep-warm.pure.ts';
+import {
+  chooseSurplusMs,
+  guessSurplusMs,
+  isLearned,
+  learnReuse,
+  learnStart,
+  learnStop,
+  NOTHING_LEARNED,
+} from './keep-warm.pure.ts';
 
 const MINUTE = 60_000;
 const afterGaps = (...gapsMs: number[]) => gapsMs.reduce(learnReuse, NOTHING_LEARNED);
 
 it('while nothing is known a surplus instance is kept for as long as a start takes, within keep-warm', () => {
-  expect(chooseSurplusMs(NOTHING_LEARNED, 20_000, MINUTE)).toBe(20_000);
-  expect(chooseSurplusMs(NOTHING_LEARNED, 90_000, MINUTE)).toBe(MINUTE);
+  expect(isLearned(NOTHING_LEARNED)).toBe(false);
+  expect(guessSurplusMs(1, { coldStartMs: 20_000, keepWarmMs: MINUTE })).toBe(20_000);
+  expect(guessSurplusMs(1, { coldStartMs: 90_000, keepWarmMs: MINUTE })).toBe(MINUTE);
+});
+
+it('the more were used after it, the shorter it is kept while nothing is known', () => {
+  expect(guessSurplusMs(4, { coldStartMs: 20_000, keepWarmMs: MINUTE })).toBe(5_000);
+  expect(isLearned(afterGaps(1, 2, 3, 4, 5, 6))).toBe(true);
 });
 
 it('short gaps keep it for a little longer than they are', () => {

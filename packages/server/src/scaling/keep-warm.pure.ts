@@ -11,7 +11,7 @@
 const BOUNDS = [1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1_200].map((seconds) => seconds * 1_000);
 /** Each gap seen takes this share of the weight of those before it. */
 const FADE = 0.99;
-/** Below this weight nothing is known, and the rule that never costs more than twice the best is kept: rent as long as buying costs. */
+/** Below this weight nothing is known. */
 const LEAST_WEIGHT = 5;
 /** A start is billed, and the one whose request needs it waits for it: sparing one is worth so many times its price. */
 const START_WORTH = 5;
@@ -51,13 +51,28 @@ export function learnStart(memory: KeepWarmMemory, now: number): KeepWarmMemory 
   return learnReuse(rest, Math.min(FORGET_MS, now - last));
 }
 
+export function isLearned(memory: KeepWarmMemory): boolean {
+  return weigh(memory) >= LEAST_WEIGHT;
+}
+
+function weigh({ gapWeights }: KeepWarmMemory): number {
+  return gapWeights.reduce((sum, weight) => sum + weight, 0);
+}
+
 /**
- * How long to keep a surplus instance: the length for which idle time plus the starts that it does not spare cost least.
+ * While nothing is known: as long as a start takes, which never costs more than twice the best (rent as long as buying
+ * costs). The second, third … of several is needed again only if all used after it are busy: a half, a third … of that.
+ */
+export function guessSurplusMs(rank: number, of: { coldStartMs: number; keepWarmMs: number }): number {
+  return Math.min(of.keepWarmMs, of.coldStartMs / Math.max(1, rank));
+}
+
+/**
+ * How long to keep a surplus instance once something is known: the length for which idle time plus the starts that it does not spare cost least.
  * E.g. gaps of 5 s (9 of 10) and of an hour, a start worth 300 s: 5 s costs 9×5 + 5 + 300 = 350, none 10×300 = 3,000.
  */
 export function chooseSurplusMs(memory: KeepWarmMemory, coldStartMs: number, keepWarmMs: number): number {
-  const total = memory.gapWeights.reduce((sum, weight) => sum + weight, 0);
-  if (total < LEAST_WEIGHT) return Math.min(keepWarmMs, coldStartMs);
+  const total = weigh(memory);
   let best = 0;
   let bestCost = total * START_WORTH * coldStartMs;
   let idleCost = 0;
