@@ -4,6 +4,8 @@ import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { readConfig } from '../src/config.ts';
+import { readStorageUrl } from '../src/files/storage-url.ts';
+import { CLIENT_PACKAGES as S3_CLIENTS } from '../src/files/stores/s3-client.ts';
 import { readProviders } from '../src/hardware-providers.ts';
 import { CLIENT_PACKAGE as DOCKER_CLIENT } from '../src/instances/providers/docker-api.ts';
 import { CLIENT_PACKAGE as KUBERNETES_CLIENT } from '../src/instances/providers/kubernetes-api.ts';
@@ -86,16 +88,28 @@ it('compose sets what is a setting, and starts with no secret but one that was m
   expect(environment.COMFLEET_ADMIN_TOKEN).toMatch(/^\$\{COMFLEET_ADMIN_TOKEN:\?/);
 });
 
-it.each([DOCKER_CLIENT, KUBERNETES_CLIENT])('the image holds the version that was tested: %s', (client) => {
-  const [install] = /npm install --omit=dev .*/.exec(text('Dockerfile')) ?? [];
-  expect(install?.split(' ')).toContain(client);
-  const { devDependencies, peerDependencies } = JSON.parse(
-    readFileSync(join(root, 'packages/server/package.json'), 'utf8'),
-  );
-  const [, name = '', version = ''] = /^(.+)@([^@]+)$/.exec(client) ?? [];
-  expect(devDependencies[name]).toBe(version);
-  expect(peerDependencies[name]).toBe(`^${version}`);
+it('compose with a bucket names it in the way that is read, and no key is in the file', () => {
+  const { environment } = parse(text('compose.s3.yaml')).services.comfleet;
+  const [, url = ''] = /^\$\{STORAGE_URL:-(.+)\}$/.exec(environment.STORAGE_URL) ?? [];
+  expect(readStorageUrl(url, '/')).toMatchObject({ kind: 's3', bucket: 'comfleet', pathStyle: true });
+  for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) {
+    expect(environment[name]).toMatch(new RegExp(`^\\$\\{${name}:\\?`));
+  }
 });
+
+it.each([DOCKER_CLIENT, KUBERNETES_CLIENT, ...S3_CLIENTS.split(' ')])(
+  'the image holds the version that was tested: %s',
+  (client) => {
+    const [install] = /npm install --omit=dev .*/.exec(text('Dockerfile')) ?? [];
+    expect(install?.split(' ')).toContain(client);
+    const { devDependencies, peerDependencies } = JSON.parse(
+      readFileSync(join(root, 'packages/server/package.json'), 'utf8'),
+    );
+    const [, name = '', version = ''] = /^(.+)@([^@]+)$/.exec(client) ?? [];
+    expect(devDependencies[name]).toBe(version);
+    expect(peerDependencies[name]).toBe(`^${version}`);
+  },
+);
 
 it.each(Object.entries(dockerExamples()))('%s names hardware that is read without a problem', (_path, example) => {
   const problems: string[] = [];
