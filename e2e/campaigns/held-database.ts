@@ -12,6 +12,8 @@ export interface HeldDatabase {
   readonly socket: string;
   readonly url: string;
   pid(): number | undefined;
+  /** Of the account that its maker made. */
+  token(): string;
   stop(): Promise<void>;
 }
 
@@ -30,6 +32,7 @@ export async function holdDatabase(main: string, dir: string): Promise<HeldDatab
     socket: join(host, '.s.PGSQL.5432'),
     url: `postgres://comfleet@localhost:5432/comfleet?host=${encodeURIComponent(host)}`,
     pid: maker.databasePid,
+    token: maker.token,
     async stop() {
       const pid = maker.databasePid();
       if (pid === undefined) return;

@@ -88,7 +88,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     ...{ dir, dataDir, service, services, main, emulator, backEnds, lines, receiver, baseUrls },
     database: held?.config ?? databaseConfig(dataDir),
     databasePid: held?.pid ?? service.databasePid,
-    token: service.token,
+    token: held?.token ?? service.token,
     executionFiles: [embeddedFile, ...backEnds.map(({ executionsFile }) => executionsFile)],
     logFiles: () => services.map((_, index) => logPathOf(dir, index)),
     async killBackEnd(random) {
