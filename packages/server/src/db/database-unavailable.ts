@@ -8,7 +8,7 @@ export class DatabaseUnavailable extends Error {
 
   constructor(ambiguous: boolean, { cause }: { cause: unknown }) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    super(`the database cannot be reached: ${reason}`, { cause });
+    super(`the database ${isFull(cause) ? 'has no room left' : 'cannot be reached'}: ${reason}`, { cause });
     this.ambiguous = ambiguous;
   }
 }
@@ -16,8 +16,9 @@ export class DatabaseUnavailable extends Error {
 export const isDatabaseUnavailable = (error: unknown): error is DatabaseUnavailable =>
   error instanceof DatabaseUnavailable;
 
-// 57P01–57P05: shut down or starting; 08…: connection exceptions; 53300: no connection is free.
-const SERVER_CODES = /^(57P0[1-5]|08...|53300)$/;
+// 57P01–57P05: shut down or starting; 08…: connection exceptions; 53300: no connection is free; 53100: its disk is full,
+// which passes like the others: new work is refused meanwhile, and what ran waits to be written.
+const SERVER_CODES = /^(57P0[1-5]|08...|53[13]00)$/;
 const SYSTEM_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -42,4 +43,9 @@ export function isConnectionLoss(error: unknown): boolean {
   if (SERVER_CODES.test(code) || SYSTEM_CODES.has(code)) return true;
   if (error instanceof AggregateError) return error.errors.every(isConnectionLoss);
   return code === '' && PG_MESSAGES.test(error.message);
+}
+
+/** The disk of the database is full: the server took the statement back whole, and answers others. */
+export function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '53100';
 }
