@@ -223,3 +223,18 @@ test('a server that freezes before a commit does not hold the transaction either
   await until('the database is ready again', () => db.ready());
   await db.stop();
 });
+
+test('a full disk takes nothing in, is told apart from a mistake, and costs no connection', async () => {
+  await withDatabase(async (db) => {
+    const full = sql`do $$ begin raise exception 'could not extend file' using errcode = 'disk_full'; end $$`;
+    const inTransaction = db.transaction(async (tx) => {
+      await tx.query(sql`insert into kept values (-53100)`);
+      await tx.query(full);
+    });
+    for (const failed of [failure(db.query(full)), failure(inTransaction)]) {
+      const { ambiguous, message } = await failed;
+      expect([ambiguous, message]).toEqual([false, 'the database has no room left: could not extend file']);
+    }
+    expect([db.ready(), await idsBelow(-50_000)]).toEqual([true, []]);
+  });
+});

@@ -1,7 +1,7 @@
 // The only file that turns an error into a body. Used by http/server.ts for everything that a route throws.
 import { ApiError, errorBody } from '@comfleet/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
+import { isDatabaseUnavailable, isFull } from '../db/database-unavailable.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { noteErrorCode } from './trace-server.ts';
@@ -52,9 +52,8 @@ function standardHeaders(error: ApiError): Record<string, string> {
 function toApiError(error: unknown, bodyLimitBytes: number): ApiError {
   if (error instanceof ApiError) return error;
   if (isDatabaseUnavailable(error)) {
-    return new ApiError(503001, 'The database cannot be reached at the moment; nothing was accepted.', {
-      cause: error,
-    });
+    const why = isFull(error.cause) ? 'has no room left on its disk' : 'cannot be reached at the moment';
+    return new ApiError(503001, `The database ${why}; nothing was accepted.`, { cause: error });
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
