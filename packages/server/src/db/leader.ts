@@ -271,13 +271,14 @@ class Watch implements Leader {
   }
 
   async #connect(): Promise<pg.Client> {
-    const client: pg.Client = await openClient(this.#deps, {
+    let client: pg.Client | undefined; // while it opens, a loss fails the opening
+    client = await openClient(this.#deps, {
       onNotice: () => {
         this.#isDue = true;
         this.#soon(0);
       },
       onLost: () => {
-        if (this.#client !== client) return;
+        if (client === undefined || this.#client !== client) return;
         this.#forget();
         this.#hadOutage = true;
         this.#soon(RECONNECT_MS);
@@ -285,7 +286,6 @@ class Watch implements Leader {
     });
     return client;
   }
-
   async #disconnect(): Promise<void> {
     const client = this.#client;
     this.#forget();
