@@ -123,3 +123,44 @@ test('drain waits for what was added, and not at all when idle', async () => {
   await drained;
   expect(order).toEqual(['item 10', 'item 20', 'drained']);
 });
+
+test('items with patience wait for others to share their statement, and go when one without comes', async () => {
+  const { batcher, flushes } = controlled({ lanes: 1 });
+  void batcher.add(1, 60_000);
+  void batcher.add(2, 60_000);
+  await nextTurn();
+  expect(flushes).toEqual([]);
+  void batcher.add(3);
+  await nextTurn();
+  expect(flushes.map(({ items }) => items)).toEqual([[1, 2, 3]]);
+});
+
+test('patience ends by itself, with enough of them, and when the batcher is drained', async () => {
+  const late = controlled({ lanes: 1 });
+  void late.batcher.add(1, 5);
+  await until('its time is over', () => late.flushes.length === 1);
+  const many = controlled({ lanes: 1 });
+  for (let item = 0; item < 32; item += 1) void many.batcher.add(item, 60_000);
+  await nextTurn();
+  expect(many.flushes).toHaveLength(1);
+  const drained = controlled({ lanes: 1 });
+  void drained.batcher.add(1, 60_000);
+  const end = drained.batcher.drain();
+  await until('it goes', () => drained.flushes.length === 1);
+  drained.flushes[0]?.answer();
+  await end;
+});
+
+test('what collected behind a busy lane keeps its patience', async () => {
+  const { batcher, flushes } = controlled({ lanes: 1 });
+  const first = batcher.add(1);
+  await nextTurn();
+  void batcher.add(2, 60_000);
+  flushes[0]?.answer();
+  await first;
+  await nextTurn();
+  expect(flushes).toHaveLength(1);
+  void batcher.add(3);
+  await until('both go', () => flushes.length === 2);
+  expect(flushes[1]?.items).toEqual([2, 3]);
+});

@@ -1,8 +1,10 @@
 // Group commit: writes of one turn of the event loop share a statement, and while every lane is busy the next group
-// collects. No timer, so an idle write waits for nothing. One batcher per kind of write, made by the use case's owner.
+// collects. An idle write waits for nothing; one that nobody waits for may say how long others have to join it. One batcher
+// per kind of write, made by the use case's owner.
 
 export interface Batcher<Item, Result> {
-  add(item: Item): Promise<Result>;
+  /** `patienceMs`: how long it may wait for others to share its statement; one without patience takes all with it. */
+  add(item: Item, patienceMs?: number): Promise<Result>;
   /** Resolves when everything added so far is answered. */
   drain(): Promise<void>;
   /** Items waiting for a lane, for metrics and for refusing work. */
@@ -32,21 +34,38 @@ interface Waiting<Item, Result> {
 }
 
 const DEFAULT_MAX_ITEMS = 500;
+/** So many share a statement well: patience ends. */
+const ENOUGH_ITEMS = 32;
 
 export function createBatcher<Item, Result>(deps: BatcherDeps<Item, Result>): Batcher<Item, Result> {
   let queue: Waiting<Item, Result>[] = [];
   let busyLanes = 0;
   let scheduled = false;
+  let timer: NodeJS.Timeout | undefined;
+  /** When those that wait have to go at the latest. */
+  let dueAt = Number.POSITIVE_INFINITY;
   let idleCalls: (() => void)[] = [];
 
   const schedule = (): void => {
     if (scheduled || busyLanes >= deps.lanes || queue.length === 0) return;
+    const leftMs = queue.length >= ENOUGH_ITEMS ? 0 : dueAt - performance.now();
+    if (leftMs > 0) {
+      timer ??= setTimeout(goNow, leftMs);
+      return;
+    }
     scheduled = true;
     setImmediate(start);
   };
 
+  const goNow = (): void => {
+    dueAt = 0;
+    schedule();
+  };
+
   const start = (): void => {
     scheduled = false;
+    clearTimeout(timer);
+    timer = undefined;
     while (busyLanes < deps.lanes && queue.length > 0) {
       const size = groupSize(deps, queue);
       const group = queue.slice(0, size);
@@ -54,6 +73,7 @@ export function createBatcher<Item, Result>(deps: BatcherDeps<Item, Result>): Ba
       busyLanes += 1;
       void runGroup(deps, group).then(finishLane);
     }
+    dueAt = queue.length === 0 ? Number.POSITIVE_INFINITY : 0;
   };
 
   const finishLane = (): void => {
@@ -66,13 +86,17 @@ export function createBatcher<Item, Result>(deps: BatcherDeps<Item, Result>): Ba
   };
 
   return {
-    add: (item) =>
+    add: (item, patienceMs = 0) =>
       new Promise((resolve, reject) => {
         queue.push({ item, resolve, reject });
+        dueAt = patienceMs === 0 ? 0 : Math.min(dueAt, performance.now() + patienceMs);
         schedule();
       }),
-    drain: () =>
-      queue.length === 0 && busyLanes === 0 ? Promise.resolve() : new Promise((resolve) => idleCalls.push(resolve)),
+    drain() {
+      if (queue.length === 0 && busyLanes === 0) return Promise.resolve();
+      goNow();
+      return new Promise((resolve) => idleCalls.push(resolve));
+    },
     get waiting() {
       return queue.length;
     },

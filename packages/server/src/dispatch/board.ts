@@ -23,7 +23,7 @@ export interface DispatchDeps {
   readonly poolOf?: (deployment: Deployment) => Pool;
   /** When each instance that starts for the deployment is expected to answer, from now; none where nobody knows. */
   readonly readyInMs?: (deploymentId: string) => readonly number[];
-  readonly execution: Omit<ExecutionDeps, 'requeue'>;
+  readonly execution: Omit<ExecutionDeps, 'requeue' | 'hasBacklog'>;
 }
 
 export interface Board {

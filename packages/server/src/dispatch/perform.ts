@@ -21,7 +21,11 @@ const executions = new WeakMap<Board, ExecutionDeps>();
 function executionOf(board: Board): ExecutionDeps {
   const known = executions.get(board);
   if (known) return known;
-  const made: ExecutionDeps = { ...board.deps.execution, requeue: (returned) => requeue(board, returned) };
+  const made: ExecutionDeps = {
+    ...board.deps.execution,
+    requeue: (returned) => requeue(board, returned),
+    hasBacklog: (deploymentId) => board.waiting.lane(deploymentId) !== undefined,
+  };
   executions.set(board, made);
   return made;
 }

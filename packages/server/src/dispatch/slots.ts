@@ -68,11 +68,15 @@ export function createSlots(instance: Instance, watch: SlotsWatch): Slots {
   };
 }
 
+/** What is given ahead of short runs is over in about this time: nobody waits longer there than it takes to be moved. */
+const AHEAD_MS = 100;
+const MAX_AHEAD = 16;
+
 // One ahead hides its preparation behind the current run. Where runs are so short that a lease costs as much, more are
 // leased in one statement; they are ours until they are sent, so a cancel still takes them back.
-export function capacity(slots: Slots): number {
-  if (slots.meanRunMs < SHORT_RUN_MS) return 9;
-  return slots.meanRunMs < 1_000 ? 3 : 2;
+export function capacity({ meanRunMs }: Slots): number {
+  if (meanRunMs >= SHORT_RUN_MS) return meanRunMs < 1_000 ? 3 : 2;
+  return 1 + Math.min(MAX_AHEAD, Math.max(3, Math.ceil(AHEAD_MS / meanRunMs)));
 }
 
 /** How many to give now: in groups where runs are short, so that their leases share a statement. */

@@ -47,6 +47,8 @@ export interface ExecutionDeps {
   readonly sendGuard?: SendGuard | undefined;
   /** The attempt was lost: the request waits again, at the head of its queue. */
   readonly requeue: (request: LiveRequest) => void;
+  /** Others of the deployment wait behind what its instances were given. */
+  readonly hasBacklog: (deploymentId: string) => boolean;
 }
 
 export interface Attempt {

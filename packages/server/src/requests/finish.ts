@@ -28,7 +28,12 @@ interface Deps {
   readonly recent: RecentlyEnded;
   readonly writes: RequestWrites;
   readonly log: Log;
+  /** Others of the deployment wait behind what its instances were given. */
+  readonly hasBacklog?: (deploymentId: string) => boolean;
 }
+
+/** Who ends in front of a backlog has waited longer in it, and ends with others: a statement each costs half as much again. */
+const BACKLOG_PATIENCE_MS = 15;
 
 /** False when a later epoch owns the request: then nothing was written and memory was left alone (I5). */
 export async function finishRequest(deps: Deps, request: LiveRequest, ending: Ending): Promise<boolean> {
@@ -52,7 +57,7 @@ export async function finishRequest(deps: Deps, request: LiveRequest, ending: En
     files: ending.kind === 'succeeded' ? ending.files : [],
     hasWebhook: request.hasWebhook,
   };
-  const written = await deps.writes.finish(ended);
+  const written = await deps.writes.finish(ended, deps.hasBacklog?.(request.deploymentId) ? BACKLOG_PATIENCE_MS : 0);
   if (!written) {
     deps.log.warn({ requestId: request.id, epoch }, 'an ended attempt was fenced off by a later one');
     return false;

@@ -21,8 +21,8 @@ export interface RequestWrites {
   returnLease(lost: LostLease): Promise<boolean>;
   /** After this, no row of a refused submit can be mistaken for an accepted one. At once when there was none. */
   forgetRefused(): Promise<void>;
-  /** False when a later epoch owns the request: nothing was written. */
-  finish(ended: FinishedRequest): Promise<boolean>;
+  /** False when a later epoch owns the request: nothing was written. `patienceMs`: how long it may wait for others. */
+  finish(ended: FinishedRequest, patienceMs?: number): Promise<boolean>;
   /** Attempts are another replica's from now on: what is added of them is never written, nor answered. */
   endAttempts(): Promise<void>;
   stop(): Promise<void>;
@@ -122,8 +122,8 @@ function gateAttempts({ leases, returns, finishes }: AttemptWrites) {
   let isClosed = false;
   const pass =
     <Item>({ add }: Batcher<Item, boolean>) =>
-    (item: Item): Promise<boolean> =>
-      isClosed ? new Promise<never>(() => undefined) : add(item);
+    (item: Item, patienceMs?: number): Promise<boolean> =>
+      isClosed ? new Promise<never>(() => undefined) : add(item, patienceMs);
   return {
     lease: pass(leases),
     returnLease: pass(returns),
