@@ -236,6 +236,15 @@ describe('what is told of instances that are gone', () => {
     expect(logTail.join('\n').length).toBeLessThanOrEqual(8_000);
     expect(logTail[0]).toMatch(/^line \d+$/);
   });
+
+  it('is on record whatever its last words were: also when they were cut in the middle of a character', async () => {
+    await open();
+    const spec = ofPool('deployment:words');
+    world.refuseWith = 'its last words: \0 \u{1f600} \ud83d';
+    await fleet.create(spec);
+    await fleet.stop();
+    expect(await fleet.listGone(spec)).toMatchObject([{ reason: 'its last words:   \u{1f600} \ufffd' }]);
+  });
 });
 
 describe('a fleet that starts again', () => {

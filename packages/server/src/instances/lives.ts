@@ -124,9 +124,9 @@ async function readInTime(logTail: Promise<string[]> | undefined): Promise<strin
   return cut.length === text.length ? cut : cut.slice(cut.indexOf('\n') + 1);
 }
 
-/** PostgreSQL's texts hold no NUL. */
+/** PostgreSQL's texts hold no NUL, and its JSON no half of a surrogate pair, which a cut in the wrong place leaves. */
 function storable(text: string): string {
-  return text.replaceAll('\0', ' ');
+  return text.replaceAll('\0', ' ').replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
 function toRow({ life, busyMs }: LifeSoFar) {
