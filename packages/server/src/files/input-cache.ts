@@ -33,6 +33,7 @@ export interface SweepLimits {
 }
 
 const PREFIX = 'in-';
+const OURS = /^in-(?:[0-9a-f]{64}$|spool-)/;
 const RENEW_MS = 10 * 60_000; // bytes seen again within this time are not written again
 const MAX_REMEMBERED = 10_000;
 /** What was used so lately is left alone: the row of its request may still be on its way. */
@@ -138,6 +139,7 @@ interface SweepDeps {
 async function sweepInputs({ storage, now, usedAt }: SweepDeps, limits: SweepLimits): Promise<string[]> {
   const entries: SweepEntry[] = [];
   for await (const { key, sizeBytes, modifiedAtMs } of storage.list(PREFIX)) {
+    if (!OURS.test(key)) continue; // somebody else's, in a bucket without a prefix
     const sha256 = key.slice(PREFIX.length);
     entries.push({ key, sha256, sizeBytes, usedAtMs: Math.max(modifiedAtMs, usedAt(sha256)) });
   }

@@ -57,6 +57,15 @@ it('files past their time go, and bytes that no row names; all else stays', asyn
   expect(await listAfter(Date.now() + 2 * DAY_MS)).toEqual([true, false, false]);
 });
 
+it('what others keep in the same place stays, and holds up no sweep', async () => {
+  const storage = createDiskStore({ dir });
+  const [others, inputs] = [['out-takes', 'in-box'], ['in-spool-crashed']];
+  for (const key of [...others, ...inputs]) await storage.put(key, Buffer.from(key), { maxBytes: 100 });
+  await sweepAt(Date.now() + 9 * DAY_MS);
+  const listThere = async (keys: readonly string[]) => await Promise.all(keys.map((key) => storage.has(key)));
+  expect([await listThere(others), await listThere(inputs)]).toEqual([[true, true], [false]]);
+});
+
 it('events of instances past their time go, edits stay', async () => {
   const db = database.db();
   for (const kind of ['instance.lost', 'token.created'])

@@ -8,6 +8,7 @@ import type { InputCache } from '../files/input-cache.ts';
 import type { Storage } from '../files/storage.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
+import { isUuid } from '../telemetry/new-id.ts';
 import { listKnownStorageKeys, listMediaInUse } from './requests.sql.ts';
 import { deleteOldFiles, deleteOldKeys, deleteOldRequests } from './retention.sql.ts';
 
@@ -62,8 +63,10 @@ async function removeOrphans(deps: Deps): Promise<void> {
     batch = [];
   };
   for await (const { key, modifiedAtMs } of deps.storage.list(OUTPUT_PREFIX)) {
-    if (deps.clock.now() - modifiedAtMs < DAY_MS) continue;
-    batch.push({ key, requestId: key.slice(OUTPUT_PREFIX.length, OUTPUT_PREFIX.length + UUID_CHARACTERS) });
+    const requestId = key.slice(OUTPUT_PREFIX.length, OUTPUT_PREFIX.length + UUID_CHARACTERS);
+    // One that is not named so is somebody else's, in a bucket without a prefix.
+    if (deps.clock.now() - modifiedAtMs < DAY_MS || !isUuid(requestId)) continue;
+    batch.push({ key, requestId });
     if (batch.length === BATCH) await flush();
   }
   if (batch.length > 0) await flush();

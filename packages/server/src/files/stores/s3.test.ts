@@ -186,12 +186,22 @@ describe('s3', () => {
     await storage.removeAll([...keys, 'never-there']);
     await storage.removeAll([]);
     expect(server.asked).toEqual(['delete']);
-    server.store.startUpload(`${prefix}cut-off`, {});
+    server.store.startUpload(`${prefix}out-cut-off`, {});
     const others = server.store.startUpload('elsewhere/cut-off', {});
     expect(await storage.removeUnfinished(60_000)).toBe(0);
     expect(await storage.removeUnfinished(0)).toBe(1);
     expect([...server.store.uploads.keys()]).toEqual([others]);
     server.store.abortUpload(others);
+  });
+
+  it('unfinished uploads of others in a bucket without a prefix are theirs', async () => {
+    const whole = await open({ prefix: '' });
+    const others = ['nightly-backup', 'elsewhere/out-1', 'Out'].map((key) => server.store.startUpload(key, {}));
+    server.store.startUpload('in-cut-off', {});
+    expect(await whole.removeUnfinished(0)).toBe(1);
+    expect([...server.store.uploads.keys()]).toEqual(others);
+    for (const upload of others) server.store.abortUpload(upload);
+    whole.close();
   });
 
   it('words for a wrong bucket, key, region and address', async () => {

@@ -29,6 +29,8 @@ import { type Reply, readOn, type Wanted } from './s3-download.ts';
 import { tooLarge, type UploadCalls, upload } from './s3-upload.ts';
 
 const DELETES_A_CALL = 1000;
+/** What comfleet's keys begin with. */
+const OUR_UPLOADS = /^(?:in|out|probe)-/;
 
 interface Deps {
   readonly library: S3Library;
@@ -223,7 +225,7 @@ async function removeUnfinished(deps: Deps, olderThanMs: number): Promise<number
   const pages = paginateUploads(deps);
   let removed = 0;
   for await (const { Key, UploadId, Initiated } of pages) {
-    if (Key === undefined || UploadId === undefined) continue;
+    if (Key === undefined || UploadId === undefined || !isOurs(Key.slice(settings.prefix.length))) continue;
     if (Date.now() - (Initiated?.getTime() ?? 0) < olderThanMs) continue;
     await client.send(new library.AbortMultipartUploadCommand({ Bucket: settings.bucket, Key, UploadId }));
     removed += 1;
@@ -266,6 +268,9 @@ async function* list(deps: Deps, prefix: string): AsyncGenerator<Listed> {
     throw toS3Error(error, settings);
   }
 }
+
+/** Without a prefix those of others are listed as well. */
+const isOurs = (key: string) => isKey(key) && OUR_UPLOADS.test(key);
 
 /** Others may keep things in the same bucket. */
 function isKey(key: string): boolean {
