@@ -5,7 +5,7 @@ import { createSendGuard, type SendGuard } from './send-guard.ts';
 import type { RunEnd, Watch } from './watch.ts';
 
 /** What is said to an instance that runs this prompt when ours is to be stopped. */
-function stopOurs(running: string, sendGuard?: SendGuard) {
+function stopOurs(running: string | (() => string), sendGuard?: SendGuard) {
   const said: string[] = [];
   let end: (end: RunEnd) => void = () => undefined;
   const ended = new Promise<RunEnd>((resolve) => {
@@ -14,7 +14,7 @@ function stopOurs(running: string, sendGuard?: SendGuard) {
   const over = () => end({ kind: 'interrupted' });
   const client = {
     deletePending: async () => void said.push('delete'),
-    queue: async () => ({ running: [running], pending: [] }),
+    queue: async () => ({ running: [typeof running === 'string' ? running : running()], pending: [] }),
     async interrupt() {
       said.push('interrupt');
       over();
@@ -45,4 +45,16 @@ test('nothing is said by one who may have been replaced, until it is certain tha
   isCertain = true;
   becomeCertain();
   expect(await done).toEqual(['delete', 'interrupt']);
+});
+
+test('what runs is looked at after a wait for certainty, not before it', async () => {
+  let passes = 0;
+  let running = 'ours';
+  // The third word, after the one that waits for the first and the delete, has to wait: another prompt begins meanwhile.
+  const untilCertain = async () => {
+    passes += 1;
+    if (passes === 3) running = 'theirs';
+  };
+  const { done } = stopOurs(() => running, createSendGuard({ isCertain: () => true, untilCertain }));
+  expect(await done).not.toContain('interrupt');
 });

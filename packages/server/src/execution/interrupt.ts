@@ -40,7 +40,10 @@ async function interrupt({ instance, promptId }: Attempt, guard: SendGuard | und
   const say = async (call: (begin: { mayBegin?: () => boolean }) => Promise<void>) =>
     guard === undefined ? await call({}) : await guard.pass((mayBegin) => call({ mayBegin }));
   await say((begin) => client.deletePending(promptId, begin));
-  // Asked first: a ComfyUI before 0.3.57 interrupts whatever runs, be it somebody else's.
-  const { running } = await client.queue();
-  if (running.includes(promptId)) await say((begin) => client.interrupt(promptId, begin));
+  // Asked first: a ComfyUI before 0.3.57 interrupts whatever runs, be it somebody else's. After any wait for the guard, which
+  // may be long enough for another's to begin.
+  await say(async (begin) => {
+    const { running } = await client.queue();
+    if (running.includes(promptId)) await client.interrupt(promptId, begin);
+  });
 }
