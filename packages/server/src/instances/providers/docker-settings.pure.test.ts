@@ -88,6 +88,13 @@ test.each([
     'docker.mounts[0].source: "/var/run/docker.sock": expected a folder',
   ],
   [{ image: 'a:1', mounts: [{ source: '/', target: '/s' }] }, 'docker.mounts[0].source: "/": expected a folder'],
+  [{ image: 'a:1', mounts: [{ source: '//', target: '/s' }] }, 'docker.mounts[0].source: "//": expected a folder'],
+  [{ image: 'a:1', mounts: [{ source: '/./', target: '/s' }] }, 'docker.mounts[0].source: "/./": expected a folder'],
+  [{ image: 'a:1', mounts: [{ source: '/run', target: '/s' }] }, 'docker.mounts[0].source: "/run": expected a folder'],
+  [
+    { image: 'a:1', mounts: [{ source: '/var//run/', target: '/s' }] },
+    'docker.mounts[0].source: "/var//run/": expected a folder',
+  ],
   [{ image: 'a:1', internal: true, reach: 'published' }, 'docker.reach: "published": an internal network publishes no'],
   [{ image: 'a:1', host: 'tcp://10.0.0.5:2376' }, 'docker.publish_on: is missing: the address of tcp://10.0.0.5:2376'],
   [{ image: 'a:1', host: 'ssh://me@host' }, 'docker.host: "ssh://me@host": expected "unix:///var/run/docker.sock"'],

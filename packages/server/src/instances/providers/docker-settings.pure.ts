@@ -73,7 +73,13 @@ const LOOPBACK = '127.0.0.1';
 const OUR_PREFIX = 'dev.comfleet.';
 /** What the service alone should know. */
 const SECRET = /^(COMFLEET_|DATABASE_URL$|PG|POSTGRES|DOCKER_|AWS_)/;
-const SOCKET = /(^|\/)docker\.sock$/;
+/** Whoever has an engine's socket, or a folder with it, has the machine; read-only or not. */
+const SOCKET = /\/(docker|podman|containerd)\.sock$|^(\/var)?(\/run(\/(docker|podman|containerd))?)?$/;
+
+function opensMachine(path: string): boolean {
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  return SOCKET.test(parts.map((part) => `/${part}`).join(''));
+}
 
 const fits = (pattern: RegExp) => (text: string) => pattern.test(text);
 
@@ -95,9 +101,9 @@ const OPEN_NAME: FieldRule = {
 };
 const GPU: FieldRule = { fits: fits(/^[A-Za-z0-9=./:-]{1,100}$/), expected: 'a number or UUID such as "0"' };
 const SOURCE: FieldRule = {
-  fits: (text) => (isPath(text) && text !== '/' && !SOCKET.test(text)) || /^[A-Za-z0-9][\w.-]*$/.test(text),
+  fits: (text) => (isPath(text) && !opensMachine(text)) || /^[A-Za-z0-9][\w.-]*$/.test(text),
   expected:
-    'a folder of the machine such as "/srv/models", or the name of a volume; neither "/" nor the engine\'s socket',
+    'a folder of the machine such as "/srv/models", or the name of a volume; neither "/" nor what holds the engine\'s socket',
 };
 const NETWORK: FieldRule = {
   fits: (text) => /^[A-Za-z0-9][\w.-]*$/.test(text) && !['host', 'none', 'bridge', 'default'].includes(text),
