@@ -308,4 +308,18 @@ describe('a fleet that starts again', () => {
     await until('it is gone', () => world.alive.size === 0);
     expect(fleet.get(spec.id)).toBeUndefined();
   });
+
+  it('removes nothing of another brain that may have taken over meanwhile', async () => {
+    let becomeCertain: () => void = () => undefined;
+    const certain = new Promise<void>((resolve) => {
+      becomeCertain = resolve;
+    });
+    await open({ untilCertain: () => certain });
+    const spec = specOf();
+    await provider.create?.(spec);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(world.calls).toEqual([`create ${spec.id}`]);
+    becomeCertain();
+    await until('it is gone', () => world.alive.size === 0);
+  });
 });

@@ -91,10 +91,13 @@ function addFound(state: FleetState, provider: Provider, made: ProvidedInstance)
 // Made for somebody and not on record: its call was heard after the start was given up.
 function removeOrphan({ deps, instances }: FleetState, provider: Provider, { id }: ProvidedInstance): void {
   if (instances.has(id)) return;
-  deps.log.warn({ instanceId: id }, 'an instance that nobody knows is removed');
-  provider
-    .remove?.(id)
-    .catch((error) => deps.log.warn({ instanceId: id, ...describeError(error) }, 'removing it failed'));
+  const remove = async () => {
+    // Another brain's, perhaps, that took over while this process slept.
+    await deps.untilCertain?.();
+    deps.log.warn({ instanceId: id }, 'an instance that nobody knows is removed');
+    await provider.remove?.(id);
+  };
+  remove().catch((error) => deps.log.warn({ instanceId: id, ...describeError(error) }, 'removing it failed'));
 }
 
 /** Starts the providers; what is on record and told by none of them is gone. */
