@@ -28,6 +28,7 @@ beforeEach(() => {
 });
 
 const DOWN = { status: 503, code: 'ServiceUnavailable' };
+const FULL = { status: 507, code: 'XMinioStorageFull' };
 const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==';
 
 const graph = (color: number): JsonObject => ({
@@ -54,7 +55,7 @@ it('a result is in the bucket before it is told, and is read whole and in part',
   expect(Buffer.from(await (await fetch(urlOf(result))).arrayBuffer()).equals(bytes)).toBe(true);
 });
 
-it.each([{ how: DOWN }, { how: 'lose' }, { how: 'wrong-etag' }, { how: 'reset' }] as const)(
+it.each([{ how: DOWN }, { how: FULL }, { how: 'lose' }, { how: 'wrong-etag' }, { how: 'reset' }] as const)(
   'a storage that fails (%j) when the run is over is asked again until the bytes are there',
   async ({ how }) => {
     server.faults.push({ operation: 'put', how, times: 2 });
@@ -75,11 +76,13 @@ it('a storage that stays away fails the request by name, and the next one succee
   expect(await app().run(deploymentId)).toMatchObject({ status: 'succeeded' });
 });
 
-it('an input is refused with 503001 while the storage is away', async () => {
+it('an input is refused with 503001 while the storage is full or away', async () => {
   const deploymentId = await app().createDeployment(PHOTO);
   const body = { overrides: { '1': { inputs: { image: `data:image/png;base64,${PIXEL}` } } } };
-  server.faults.push({ operation: 'put', how: DOWN, times: 99 });
-  const reply = await app().call(`/deployments/${deploymentId}/inference`, { method: 'POST', body });
+  server.faults.push({ operation: 'put', how: FULL, times: 1 }, { operation: 'put', how: DOWN, times: 99 });
+  const path = `/deployments/${deploymentId}/inference`;
+  expect(expectError(await app().call(path, { method: 'POST', body }), 503001).message).toContain('no room left');
+  const reply = await app().call(path, { method: 'POST', body });
   expect(expectError(reply, 503001).message).toContain('file storage');
   server.faults.length = 0;
   expect(await app().run(deploymentId, body)).toMatchObject({ status: 'succeeded' });

@@ -3,13 +3,16 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createEmulator } from '@comfleet/emulator';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { S3_CREDENTIALS, startS3Server } from '../../testing/s3-server.ts';
 import { silentLog, useTestDatabase } from '../../testing/test-database.ts';
+import { readConfig } from '../config.ts';
 import { createDatabase } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
 import { sql } from '../db/sql.ts';
 import { checkDataDir } from './check-data-dir.ts';
 import { checkDatabase } from './check-database.ts';
+import { checkStart, FILE_STORAGE } from './check-start.ts';
 import type { Finding } from './finding.ts';
 import { judgeSettings } from './judge-settings.pure.ts';
 import { runDoctor } from './run-doctor.ts';
@@ -139,4 +142,30 @@ describe('all of it', () => {
       text: expect.stringMatching(/PORT.*\n.*COMFLEET_BILLING/),
     });
   });
+});
+
+test('a storage that cannot be used stops the start in words, and leaves no key in them', async () => {
+  const data = mkdtempSync(join(tmpdir(), 'comfleet-doctor-'));
+  const server = await startS3Server();
+  const says = async (bucket: string, endpoint = server.url) => {
+    const read = readConfig({ STORAGE_URL: `s3://${bucket}?endpoint=${endpoint}` }, { dataDir: data }, data);
+    if (read.kind === 'bad') return read.problems;
+    const findings = await checkStart(read.config, 0);
+    return findings.flatMap(({ verdict, what, says }) => (what === FILE_STORAGE ? [`${verdict}: ${says}`] : []));
+  };
+  const { accessKeyId, secretAccessKey } = S3_CREDENTIALS;
+  vi.stubEnv('AWS_ACCESS_KEY_ID', accessKeyId);
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', secretAccessKey);
+  expect(await says('pictures')).toEqual([
+    expect.stringMatching(/^ok: a file can be written.*bucket pictures at http/),
+  ]);
+  expect(server.store.objects.size).toBe(0);
+  expect(await says('nowhere')).toEqual([expect.stringMatching(/^fail: .*there is no bucket "nowhere" at http/)]);
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'a-stranger');
+  const refused = await says('pictures');
+  expect(refused).toEqual([expect.stringMatching(/^fail: .*credentials are not accepted.*AWS_ACCESS_KEY_ID/)]);
+  expect(refused.join()).not.toContain(secretAccessKey);
+  await server.close();
+  vi.unstubAllEnvs();
+  rmSync(data, { recursive: true });
 });
