@@ -11,6 +11,8 @@ interface Deps {
   readonly log: Log;
   /** The names of all containers that there are, also those that have ended. */
   readonly onListed: (names: readonly string[]) => Promise<void>;
+  /** After the first of these lists. */
+  readonly onSeen: () => void;
   /** Something happened to it. */
   readonly onEvent: (name: string) => void;
   /** How long one connection is listened to: a dead one is noticed by that. */
@@ -25,7 +27,7 @@ export interface EngineWatch {
   blindness(): string | undefined;
 }
 
-/** What runs there is taken for lost by those who start without a list: better to wait for an engine that restarts. */
+/** What runs there is not gone on with before a list: better to wait for an engine that restarts. */
 const FIRST_LIST_MS = 60_000;
 /** Some that only look like Docker's engine send nothing at all before the first event. */
 const SILENT_OPEN_MS = 3_000;
@@ -102,8 +104,10 @@ async function listenOnce(state: State, signal: AbortSignal, settled: () => void
   await Promise.race([isOpen, events, pause(SILENT_OPEN_MS, tooLate.signal)]);
   tooLate.abort();
   await state.deps.onListed(await api.listContainers(label));
+  const isFirst = state.blindness !== undefined;
   state.blindness = undefined;
   state.failures = 0;
+  if (isFirst) state.deps.onSeen();
   settled();
   await events;
 }

@@ -1,5 +1,9 @@
 // Against a stand-in for a Docker engine, which speaks the real HTTP API through the real client library; its containers are
 // emulators in this process. What a real engine does differently is in test/real-docker.test.ts.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type DockerStandin, startDockerStandin } from '../../../testing/docker-api.ts';
 import { describeProvider } from '../../../testing/provider-conformance.ts';
@@ -48,6 +52,7 @@ async function startProvider(
   { fleetId = 'fleet-1', environment = {}, watchMs = 60_000 }: Wish = {},
 ) {
   const told: string[] = [];
+  let isStarted = false;
   const provider = createDockerProvider({
     settings: new Map([['GPU', settingsOf(more)]]),
     fleetId: async () => fleetId,
@@ -59,8 +64,10 @@ async function startProvider(
   await provider.start({
     onStarted: ({ id, baseUrl, spec }) => told.push(`started ${id} ${baseUrl} ${spec?.pool}`),
     onPending: (id, words) => told.push(`pending ${id} ${words}`),
+    onListed: () => isStarted && told.push('listed'), // only what comes after the start is news
     onGone: (id, cause, kind) => told.push(`gone ${id} ${kind}: ${cause}`),
   });
+  isStarted = true;
   const untilTold = (text: string) =>
     until(`${text} among ${told.join('; ')}`, () => told.find((line) => line.startsWith(text)));
   return { provider, told, untilTold, ends: (id: string) => told.filter((line) => line.startsWith(`gone ${id}`)) };
@@ -327,6 +334,26 @@ test('an engine that is not there is told by start, create and check, without ke
     message: expect.stringContaining(words),
   });
   expect((await provider.check?.())?.join()).toContain(words);
+});
+
+test('what an engine runs that comes back after the start is not taken for gone, and told before it counts as listed', async () => {
+  const before = await startProvider();
+  await create(before.provider, 'a');
+  await before.untilTold('started a');
+  await before.provider.stop();
+  const path = join(mkdtempSync(join(tmpdir(), 'comfleet-docker-')), 'docker.sock');
+  const { provider, told, untilTold } = await startProvider({ host: `unix://${path}` });
+  expect([provider.isListed?.(), told]).toEqual([false, []]);
+  const relay = createServer((from) => {
+    const to = connect(Number(new URL(engine.host).port), '127.0.0.1');
+    for (const socket of [from, to]) socket.on('error', () => undefined);
+    from.pipe(to).pipe(from);
+  }).listen(path);
+  await untilTold('listed');
+  expect([provider.isListed?.(), told]).toEqual([true, [expect.stringMatching(/^started a /), 'listed']]);
+  await provider.stop();
+  relay.close();
+  rmSync(dirname(path), { recursive: true });
 });
 
 test('addresses of instances are known from their networks, also when the engine is gone later', async () => {

@@ -52,9 +52,10 @@ export function createDockerProvider(deps: Deps): Provider {
       const apis = await connect(state);
       const fleetId = await deps.fleetId();
       const made = new Map<DockerApi, Site>();
+      const onSeen = () => isListed(state) && events.onListed?.();
       for (const api of new Set(apis.values())) {
         const settings = new Map([...deps.settings].filter(([sku]) => apis.get(sku) === api));
-        made.set(api, await openSite(state, { api, settings, events, fleetId }));
+        made.set(api, await openSite(state, { api, settings, events, fleetId, onSeen }));
       }
       for (const [sku, api] of apis) {
         const site = made.get(api);
@@ -62,6 +63,7 @@ export function createDockerProvider(deps: Deps): Provider {
       }
       await Promise.all(listSites(state).map(({ watch }) => watch.start()));
     },
+    isListed: () => isListed(state),
     async stop() {
       await Promise.all(listSites(state).flatMap(({ containers, watch }) => [containers.stop(), watch.stop()]));
       state.sites.clear();
@@ -112,16 +114,24 @@ interface SiteWish {
   readonly settings: ReadonlyMap<string, DockerSettings>;
   readonly events: ProviderEvents;
   readonly fleetId: string;
+  /** What exists at its engine is told of. */
+  readonly onSeen: () => void;
 }
 
-async function openSite({ deps, environment }: State, { api, settings, events, fleetId }: SiteWish): Promise<Site> {
+async function openSite({ deps, environment }: State, wish: SiteWish): Promise<Site> {
+  const { api, settings, events, fleetId, onSeen } = wish;
   const { log, watchMs = WATCH_MS } = deps;
   const own = await findOwnContainer(api).catch(() => undefined); // an engine that does not answer is told by the watch
   const networks = createNetworks({ api, fleetId, own });
   const containers = createContainerRegistry({ api, fleetId, networks, events, log, environment, settings });
   const { onListed, onEvent } = containers;
-  const watch = createEngineWatch({ api, label: labelOfFleet(fleetId), log, onListed, onEvent, watchMs });
+  const watch = createEngineWatch({ api, label: labelOfFleet(fleetId), log, onListed, onSeen, onEvent, watchMs });
   return { api, containers, watch };
+}
+
+/** Until then what an engine runs may be running still: given to another, it would run twice. */
+function isListed(state: State): boolean {
+  return listSites(state).every(({ watch }) => watch.blindness() === undefined);
 }
 
 function listSites({ sites }: State): Site[] {
