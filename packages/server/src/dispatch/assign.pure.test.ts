@@ -56,3 +56,16 @@ it('a deployment that is on as many other instances as it may be has to wait', (
   expect(chosen(lanes)).toEqual({ deploymentId: 'free', because: 'only one waiting' });
   expect(chosen([lane('full', { otherInstances: 1 })])).toBeUndefined();
 });
+
+it('priority holds inside an account also while another has used as little, in whatever order they are looked at', () => {
+  const urgent = lane('urgent', { headPriority: 9, headCreatedAt: 3 });
+  const plain = lane('plain', { headCreatedAt: 1 });
+  const theirs = lane('theirs', { accountId: 'a2', headCreatedAt: 2 });
+  for (const lanes of [
+    [urgent, theirs, plain],
+    [plain, theirs, urgent],
+    [theirs, urgent, plain],
+    [plain, urgent, theirs],
+  ])
+    expect(chosen(lanes)).toEqual({ deploymentId: 'urgent', because: 'priority' });
+});

@@ -29,22 +29,49 @@ export function chooseNext(lanes: readonly LaneView[], usage: AccountUsage): Cho
   const [first, ...others] = eligible;
   if (first === undefined) return undefined;
   if (others.length === 0) return { deploymentId: first.deploymentId, because: 'only one waiting' };
-  let best = first;
-  let because: Choice['because'] = 'first come';
-  for (const lane of others) {
-    const order = compare(lane, best, usage);
-    if (order.value < 0) best = lane;
-    because = order.because;
-  }
-  return { deploymentId: best.deploymentId, because };
+  // The account before the lane: compared pairwise, lanes of three would have no order that is the same from all sides.
+  const next = leastUsed(groupByAccount(eligible), usage);
+  const lane = next.lanes.reduce(sooner);
+  const deploymentId = lane.deploymentId;
+  if (next.isLeastUsed) return { deploymentId, because: 'least used account' };
+  const isUrgent = next.lanes.some(({ headPriority }) => headPriority < lane.headPriority);
+  return { deploymentId, because: isUrgent ? 'priority' : 'first come' };
 }
 
-function compare(a: LaneView, b: LaneView, usage: AccountUsage): { value: number; because: Choice['because'] } {
-  if (a.accountId !== b.accountId) {
-    const used = usage.usedMs(a.accountId) - usage.usedMs(b.accountId);
-    if (used !== 0) return { value: used, because: 'least used account' };
-  } else if (a.headPriority !== b.headPriority) {
-    return { value: b.headPriority - a.headPriority, because: 'priority' };
+function groupByAccount(lanes: readonly LaneView[]): LaneView[][] {
+  const accounts = new Map<string, LaneView[]>();
+  for (const lane of lanes) {
+    const own = accounts.get(lane.accountId);
+    if (own) own.push(lane);
+    else accounts.set(lane.accountId, [lane]);
   }
-  return { value: a.headCreatedAt - b.headCreatedAt, because: 'first come' };
+  return [...accounts.values()];
+}
+
+interface NextAccount {
+  readonly lanes: readonly LaneView[];
+  /** Alone so: false when it was taken for waiting longest among equals. */
+  readonly isLeastUsed: boolean;
+}
+
+function leastUsed(accounts: readonly LaneView[][], usage: AccountUsage): NextAccount {
+  let next: LaneView[] = [];
+  let least = Number.POSITIVE_INFINITY;
+  let since = Number.POSITIVE_INFINITY;
+  let equals = 0;
+  for (const lanes of accounts) {
+    const used = usage.usedMs(lanes[0]?.accountId ?? '');
+    const waitsSince = lanes.reduce((oldest, { headCreatedAt }) => Math.min(oldest, headCreatedAt), Infinity);
+    equals = used < least ? 1 : equals + (used === least ? 1 : 0);
+    if (used > least || (used === least && waitsSince >= since)) continue;
+    next = lanes;
+    least = used;
+    since = waitsSince;
+  }
+  return { lanes: next, isLeastUsed: accounts.length > 1 && equals === 1 };
+}
+
+function sooner(a: LaneView, b: LaneView): LaneView {
+  const order = b.headPriority - a.headPriority || a.headCreatedAt - b.headCreatedAt;
+  return order <= 0 ? a : b;
 }
