@@ -75,8 +75,29 @@ export const uuidArray = (values: readonly (string | null)[]): Buffer =>
   fixedArray({ oid: OID.uuid, bytes: 16, write: writeUuid }, values);
 
 function writeUuid(value: string, into: Buffer, offset: number): void {
-  const hex = value.replaceAll('-', '');
-  if (hex.length !== 32 || into.write(hex, offset, 'hex') !== 16) throw new TypeError(`not a UUID: ${value}`);
+  let digits = 0;
+  let byte = 0;
+  for (let index = 0; index < value.length; index += 1) {
+    const code = value.charCodeAt(index);
+    if (code === DASH) continue;
+    const digit = HEX_DIGITS[code] ?? NO_DIGIT;
+    if (digit === NO_DIGIT || digits === UUID_DIGITS) throw new TypeError(`not a UUID: ${value}`);
+    byte = (byte << 4) | digit;
+    digits += 1;
+    if (digits % 2 === 1) continue;
+    into[offset + digits / 2 - 1] = byte;
+    byte = 0;
+  }
+  if (digits !== UUID_DIGITS) throw new TypeError(`not a UUID: ${value}`);
+}
+
+const UUID_DIGITS = 32;
+const DASH = 0x2d;
+const NO_DIGIT = 0xff;
+const HEX_DIGITS = new Uint8Array(128).fill(NO_DIGIT);
+for (const [value, digit] of [...'0123456789abcdef'].entries()) {
+  HEX_DIGITS[digit.charCodeAt(0)] = value;
+  HEX_DIGITS[digit.toUpperCase().charCodeAt(0)] = value;
 }
 
 export const int4Array = (values: readonly (number | null)[]): Buffer =>

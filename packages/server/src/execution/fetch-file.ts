@@ -101,7 +101,7 @@ function viewSource(instance: Instance, { filename, subfolder, type }: OutputNam
   return {
     async open(_maxBytes, signal) {
       try {
-        const viewed = await instance.connection.client.view({ filename, subfolder, type, signal });
+        const viewed = await instance.connection.client.view({ filename, subfolder, type, signal: signal() });
         return { kind: 'stream', stream: viewed.stream, sizeBytes: viewed.sizeBytes };
       } catch (error) {
         if (error instanceof ComfyError && error.kind === 'status' && error.status === 404) return { kind: 'missing' };

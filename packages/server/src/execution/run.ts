@@ -218,19 +218,17 @@ async function waitForEndOrStop(attempt: Attempt, { watch, place }: Sent, limitM
   if (request.stop) return request.stop;
   let timer: NodeJS.Timeout | undefined;
   let isOver = false;
-  const stopped = new Promise<Stop>((resolve) => {
+  const first = await new Promise<Stop>((resolve) => {
+    void watch.ended.then(() => resolve('over'));
     request.onStop = () => resolve(request.stop ?? 'over');
     place.onFront(() => {
       // setTimeout counts in 32 bits; a longer limit is no limit.
       if (!isOver && limitMs < 2 ** 31) timer = setTimeout(() => resolve('timeout'), limitMs);
     });
   });
-  try {
-    return await Promise.race([watch.ended.then((): Stop => 'over'), stopped]);
-  } finally {
-    isOver = true;
-    clearTimeout(timer);
-  }
+  isOver = true;
+  clearTimeout(timer);
+  return first;
 }
 
 function wishCause(wish: StopWish): Cause {

@@ -1,6 +1,6 @@
 // Stores one output: small ones go into the finish row, larger ones stream to the storage, hashed in the same pass.
 // Called by collect.ts. A broken transfer is tried again; what is stored is whole or it is not there (I7).
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LocalRead } from '../files/local-output.ts';
@@ -13,7 +13,8 @@ import { crashPoint } from '../telemetry/crash-point.ts';
 export interface FileSource {
   open(
     maxBytes: number,
-    signal: AbortSignal,
+    /** For what takes time: aborted when that is over. */
+    signal: () => AbortSignal,
   ): Promise<LocalRead | { kind: 'stream'; stream: Readable; sizeBytes: number | undefined }>;
 }
 
@@ -47,20 +48,41 @@ interface StoreInput {
 }
 
 export async function storeOutput(store: OutputStore, input: StoreInput): Promise<StoreResult> {
-  const giveUp = new AbortController();
-  const timer = setTimeout(() => giveUp.abort(), store.transferMs);
+  const limit = createTimeLimit(store.transferMs);
   try {
-    return await tryToStore(store, input, giveUp.signal);
+    return await tryToStore(store, input, limit);
   } finally {
-    clearTimeout(timer);
+    limit.end();
   }
 }
 
-async function tryToStore(store: OutputStore, input: StoreInput, signal: AbortSignal): Promise<StoreResult> {
+type TimeLimit = ReturnType<typeof createTimeLimit>;
+
+/** Its signal and timer are made when somebody asks for them: a file at hand is read before that. */
+function createTimeLimit(ms: number) {
+  const until = performance.now() + ms;
+  let timer: NodeJS.Timeout | undefined;
+  let controller: AbortController | undefined;
+  function begin(): AbortController {
+    const made = new AbortController();
+    timer = setTimeout(() => made.abort(), until - performance.now());
+    return made;
+  }
+  return {
+    isOver: () => performance.now() >= until,
+    signal(): AbortSignal {
+      controller ??= begin();
+      return controller.signal;
+    },
+    end: () => clearTimeout(timer),
+  };
+}
+
+async function tryToStore(store: OutputStore, input: StoreInput, limit: TimeLimit): Promise<StoreResult> {
   const patientUntil = performance.now() + store.patienceMs;
   let reason = '';
-  for (let tries = 1, pauseMs = PAUSE_MS; !signal.aborted; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
-    const result = await tryOnce(store, input, signal);
+  for (let tries = 1, pauseMs = PAUSE_MS; !limit.isOver(); pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+    const result = await tryOnce(store, input, limit.signal);
     if (result.kind !== 'again') return result;
     reason = result.reason;
     // A storage that is away is no fault of the file's.
@@ -72,7 +94,7 @@ async function tryToStore(store: OutputStore, input: StoreInput, signal: AbortSi
 
 type Again = { kind: 'again'; reason: string; isStorage: boolean };
 
-async function tryOnce(store: OutputStore, input: StoreInput, signal: AbortSignal): Promise<StoreResult | Again> {
+async function tryOnce(store: OutputStore, input: StoreInput, signal: () => AbortSignal): Promise<StoreResult | Again> {
   const { filename } = input;
   try {
     const opened = await input.source.open(store.maxFileBytes, signal);
@@ -93,7 +115,7 @@ type Opened = { kind: 'bytes'; bytes: Buffer } | { kind: 'stream'; stream: Reada
 async function storeOpened(store: OutputStore, input: StoreInput, opened: Opened): Promise<StoredContent> {
   const bytes = opened.kind === 'bytes' ? opened.bytes : await readSmall(opened);
   if (bytes !== undefined && bytes.length <= INLINE_BYTES) {
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const sha256 = hash('sha256', bytes, 'hex');
     const contentType = await outputContentType(input.filename, bytes);
     return { sizeBytes: bytes.length, sha256, contentType, storageKey: undefined, content: bytes };
   }
@@ -108,9 +130,18 @@ async function storeOpened(store: OutputStore, input: StoreInput, opened: Opened
 
 async function readSmall(opened: Extract<Opened, { kind: 'stream' }>): Promise<Buffer | undefined> {
   if (opened.sizeBytes === undefined || opened.sizeBytes > INLINE_BYTES) return undefined;
-  const chunks: Buffer[] = [];
-  for await (const chunk of opened.stream) chunks.push(chunk as Buffer);
-  const bytes = Buffer.concat(chunks);
+  const bytes = await gather(opened.stream);
   if (bytes.length !== opened.sizeBytes) throw new Error(`${bytes.length} bytes came instead of ${opened.sizeBytes}`);
   return bytes;
+}
+
+/** By its events: an iterator over a stream costs a small file more than its bytes. */
+function gather(stream: Readable): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.once('end', () => resolve(Buffer.concat(chunks)));
+    stream.once('error', reject);
+    stream.once('close', () => reject(new Error('the transfer ended early')));
+  });
 }

@@ -67,9 +67,10 @@ export interface Watch {
 interface Seen {
   readonly outputs: Map<string, JsonValue>;
   readonly cached: Set<string>;
-  readonly stopping: AbortController;
+  isOver: boolean;
+  /** While the instance is asked: most runs end without. */
+  asking: AbortController | undefined;
   hasAllFrames: boolean;
-  isAsking: boolean;
   /** In awake time, as `lastHeardAt` is: what this process did not hear while it stood still is nobody's silence. */
   startedAt: number | undefined;
   hasRunNode: boolean;
@@ -83,9 +84,9 @@ export function watchPrompt(deps: WatchDeps): Watch {
   const seen: Seen = {
     outputs: new Map(),
     cached: new Set(),
-    stopping: new AbortController(),
+    isOver: false,
+    asking: undefined,
     hasAllFrames: true,
-    isAsking: false,
     startedAt: undefined,
     hasRunNode: false,
     currentNode: '',
@@ -97,9 +98,10 @@ export function watchPrompt(deps: WatchDeps): Watch {
   });
 
   function end(result: RunEnd | undefined) {
-    if (result === undefined || seen.stopping.signal.aborted) return;
-    // A reason of our own: the default one is an error with a stack, for every run.
-    seen.stopping.abort(OVER);
+    if (result === undefined || seen.isOver) return;
+    seen.isOver = true;
+    // A reason of our own: the default one is an error with a stack.
+    seen.asking?.abort(OVER);
     stopListening();
     clearInterval(silenceTimer);
     deps.onOver();
@@ -108,10 +110,10 @@ export function watchPrompt(deps: WatchDeps): Watch {
 
   function ask(isBlind: boolean) {
     if (isBlind) seen.hasAllFrames = false;
-    if (seen.isAsking || seen.stopping.signal.aborted) return;
-    seen.isAsking = true;
-    void askOnce(deps, seen).then((result) => {
-      seen.isAsking = false;
+    if (seen.asking !== undefined || seen.isOver) return;
+    seen.asking = new AbortController();
+    void askOnce(deps, seen, seen.asking.signal).then((result) => {
+      seen.asking = undefined;
       end(result);
     });
   }
@@ -140,7 +142,7 @@ export function watchPrompt(deps: WatchDeps): Watch {
 
   return {
     ended,
-    isOver: () => seen.stopping.signal.aborted,
+    isOver: () => seen.isOver,
     ask: () => ask(true),
     giveUp: (reason) => end({ kind: 'lost', reason, isAbsent: false }),
     stop: () => end({ kind: 'interrupted' }),
@@ -199,9 +201,8 @@ function judgeWorker(times: WatchTimes, seen: Seen): RunEnd | undefined {
   return { kind: 'lost', reason, isAbsent: false, isWorkerDead: true };
 }
 
-async function askOnce(deps: WatchDeps, seen: Seen): Promise<RunEnd | undefined> {
+async function askOnce(deps: WatchDeps, seen: Seen, signal: AbortSignal): Promise<RunEnd | undefined> {
   const { connection, promptId, times } = deps;
-  const { signal } = seen.stopping;
   const answer = await askInstance({ connection, promptId, times, signal, framesFlow: () => seen.hasAllFrames });
   if (answer.kind === 'alive') return undefined;
   if (answer.kind === 'lost') return answer;
