@@ -7,10 +7,15 @@ import { ownContainerId } from './docker-names.pure.ts';
 import type { DockerSettings } from './docker-settings.pure.ts';
 import type { Reach } from './docker-state.pure.ts';
 
-/** The container of this engine that this process runs in; undefined outside of one, or in one of another engine. */
-export async function findOwnContainer(api: DockerApi): Promise<string | undefined> {
-  const id = ownContainerId(await readFile('/proc/self/mountinfo', 'utf8').catch(() => ''));
-  return id === undefined ? undefined : (await api.readContainer(id))?.Id;
+/** The container of this engine that this process runs in; undefined where it is outside, as in the network of the machine. */
+export async function findOwnContainer(
+  api: DockerApi,
+  mountInfo = '/proc/self/mountinfo',
+): Promise<string | undefined> {
+  const id = ownContainerId(await readFile(mountInfo, 'utf8').catch(() => ''));
+  const own = id === undefined ? undefined : await api.readContainer(id);
+  // That of the machine can join no other; and what is published on it is reached.
+  return own?.HostConfig?.NetworkMode === 'host' ? undefined : own?.Id;
 }
 
 function chooseReach(settings: DockerSettings, own: string | undefined): Reach {

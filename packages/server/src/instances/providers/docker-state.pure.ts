@@ -5,6 +5,7 @@ import type { GoneKind } from '../provider.ts';
 /** What is read of a container, as the API writes it. */
 export interface SeenContainer {
   readonly Id: string;
+  readonly HostConfig?: { readonly NetworkMode?: string | undefined };
   readonly Config?: { readonly Labels?: Readonly<Record<string, string>> | null };
   readonly State?: {
     readonly Status?: string;

@@ -1,6 +1,6 @@
 // Against a stand-in for a Docker engine, which speaks the real HTTP API through the real client library; its containers are
 // emulators in this process. What a real engine does differently is in test/real-docker.test.ts.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -45,11 +45,12 @@ interface Wish {
   readonly fleetId?: string;
   readonly environment?: Record<string, string>;
   readonly watchMs?: number;
+  readonly mountInfo?: string;
 }
 
 async function startProvider(
   more: object = {},
-  { fleetId = 'fleet-1', environment = {}, watchMs = 60_000 }: Wish = {},
+  { fleetId = 'fleet-1', environment = {}, watchMs = 60_000, ...place }: Wish = {},
 ) {
   const told: string[] = [];
   let isStarted = false;
@@ -59,6 +60,7 @@ async function startProvider(
     log,
     environment,
     watchMs,
+    ...place,
   });
   stops.push(() => provider.stop());
   await provider.start({
@@ -121,6 +123,24 @@ test('an internal network has no way out, and its instances are reached at their
   expect(engine.world.network('closed')?.body).toMatchObject({ Internal: true });
   expect(stored('a')?.body.HostConfig?.PortBindings).toBeUndefined();
 });
+
+test.each(['bridge', 'host'])(
+  'a service in a container joins the network of its instances, unless it is in that of the %s',
+  async (mode) => {
+    engine.world.addNetwork({ Name: mode });
+    const own = engine.world.add('service', { Image: 'emulator:1', HostConfig: { NetworkMode: mode } });
+    const mountInfo = join(own.dir, 'mountinfo');
+    writeFileSync(
+      mountInfo,
+      `812 801 254:1 /var/lib/docker/containers/${own.id}/hosts /etc/hosts rw - ext4 /dev/vda1 rw`,
+    );
+    const { provider, untilTold } = await startProvider({}, { mountInfo });
+    await create(provider, 'a');
+    const baseUrl = mode === 'host' ? 'http://127.0.0.1:' : 'http://172.30.0.2:8188';
+    expect(await untilTold('started a')).toContain(baseUrl);
+    expect([...own.networks]).toEqual(mode === 'host' ? ['host'] : ['bridge', 'comfleet']);
+  },
+);
 
 test('a network that is there already is used, unless it is open where it should be internal', async () => {
   engine.world.addNetwork({ Name: 'comfleet', Internal: false });

@@ -21,6 +21,8 @@ interface Deps {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly loadLibrary?: () => Promise<Library>;
   readonly watchMs?: number;
+  /** Where it is written which container this process runs in. */
+  readonly mountInfo?: string;
 }
 
 /** One engine. */
@@ -121,7 +123,7 @@ interface SiteWish {
 async function openSite({ deps, environment }: State, wish: SiteWish): Promise<Site> {
   const { api, settings, events, fleetId, onSeen } = wish;
   const { log, watchMs = WATCH_MS } = deps;
-  const own = await findOwnContainer(api).catch(() => undefined); // an engine that does not answer is told by the watch
+  const own = await findOwnContainer(api, deps.mountInfo).catch(() => undefined); // an engine that does not answer is told by the watch
   const networks = createNetworks({ api, fleetId, own });
   const containers = createContainerRegistry({ api, fleetId, networks, events, log, environment, settings });
   const { onListed, onEvent } = containers;
