@@ -1,5 +1,6 @@
 // Statements about instances that were started for a deployment: what of their lives is in the ledger.
 
+import { int8Array, textArray, uuidArray } from '../db/binary-arrays.ts';
 import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
 
@@ -12,10 +13,14 @@ export interface MeteredInstance {
 }
 
 /** Repeating it is harmless. */
-export async function insertMetered(db: Queryable, row: MeteredInstance): Promise<void> {
+export async function insertMetered(db: Queryable, rows: readonly MeteredInstance[]): Promise<void> {
   await db.query(sql`
     insert into metered_instances (instance_id, account_id, deployment_id, sku, price_per_hour_microdollars, asked_at)
-    values (${row.instanceId}, ${row.accountId}, ${row.deploymentId}, ${row.sku}, ${row.pricePerHourMicrodollars}::bigint, now())
+    select instance_id, account_id, deployment_id, sku, price_per_hour_microdollars, now()
+    from unnest(${uuidArray(rows.map((r) => r.instanceId))}::uuid[], ${uuidArray(rows.map((r) => r.accountId))}::uuid[],
+      ${uuidArray(rows.map((r) => r.deploymentId))}::uuid[], ${textArray(rows.map((r) => r.sku))}::text[],
+      ${int8Array(rows.map((r) => r.pricePerHourMicrodollars))}::int8[])
+      as t (instance_id, account_id, deployment_id, sku, price_per_hour_microdollars)
     on conflict do nothing`);
 }
 

@@ -1,6 +1,7 @@
 // Bills instances that are started for a deployment, from the moment they are asked for until they are gone, in spans of at
 // most half a minute: a crash loses what no reading had seen, and never bills what nobody saw. Made by app.ts; told by
 // whoever starts and stops instances. Instances that were there anyway are not metered: their runs are billed instead.
+import { createRowBatcher } from '../db/batch-rows.ts';
 import type { Database } from '../db/database.ts';
 import { persist } from '../db/persist.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
@@ -37,6 +38,8 @@ interface Deps {
 
 export function createMeter({ db, log, tick = () => performance.now() }: Deps): Meter {
   const open = new Map<string, Metered>();
+  // A burst asks for many instances at once: one statement for all of them.
+  const asked = createRowBatcher<MeteredInstance>((rows) => persist(() => insertMetered(db, rows)));
   let timer: NodeJS.Timeout | undefined;
   // One after another: two readings of one instance must not begin at the same millisecond.
   let turn: Promise<void> = Promise.resolve();
@@ -70,7 +73,7 @@ export function createMeter({ db, log, tick = () => performance.now() }: Deps): 
   return {
     async instanceAsked(instance) {
       open.set(instance.instanceId, { instance, state: startMeter(tick()) });
-      await persist(() => insertMetered(db, instance));
+      await asked.add(instance);
     },
     instanceGone: (instanceId) =>
       inTurn(async () => {

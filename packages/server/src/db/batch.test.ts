@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { until } from '../../testing/until.ts';
 import { createBatcher } from './batch.ts';
+import { createRowBatcher } from './batch-rows.ts';
 
 interface Flush {
   readonly items: number[];
@@ -163,4 +164,15 @@ test('what collected behind a busy lane keeps its patience', async () => {
   void batcher.add(3);
   await until('both go', () => flushes.length === 2);
   expect(flushes[1]?.items).toEqual([2, 3]);
+});
+
+test('rows of one turn are inserted together, and the one that is refused fails alone', async () => {
+  const inserted: (readonly number[])[] = [];
+  const rows = createRowBatcher<number>(async (given) => {
+    if (given.includes(3)) throw new Error('no such row');
+    inserted.push(given);
+  });
+  const results = await Promise.allSettled([1, 2, 3, 4].map((row) => rows.add(row)));
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+  expect(inserted).toEqual([[1, 2], [4]]);
 });

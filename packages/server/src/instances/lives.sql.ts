@@ -1,4 +1,5 @@
 // Statements about the lives of started instances. Each may be repeated. Called by lives.ts; cold starts by app-scaler.ts.
+import { float8Array, textArray, uuidArray } from '../db/binary-arrays.ts';
 import type { Queryable } from '../db/database.ts';
 import { sql } from '../db/sql.ts';
 
@@ -38,14 +39,23 @@ interface Progress {
   readonly busyMs: number;
 }
 
-export async function insertLife(
-  db: Queryable,
-  { spec, provider, askedAt }: { spec: LifeSpec; provider: string; askedAt: number },
-): Promise<void> {
+export interface NewLife {
+  readonly spec: LifeSpec;
+  readonly provider: string;
+  readonly askedAt: number;
+}
+
+export async function insertLives(db: Queryable, rows: readonly NewLife[]): Promise<void> {
+  const texts = (of: (row: NewLife) => string) => textArray(rows.map(of));
+  const ids = (of: (spec: LifeSpec) => string) => uuidArray(rows.map(({ spec }) => of(spec)));
   await db.query(sql`
     insert into instance_lives (id, provider, pool, account_id, deployment_id, sku, fingerprint, asked_at)
-    values (${spec.id}, ${provider}, ${spec.pool}, ${spec.accountId}, ${spec.deploymentId}, ${spec.sku},
-      ${spec.fingerprint}, to_timestamp(${askedAt}::float8 / 1000))
+    select id, provider, pool, account_id, deployment_id, sku, fingerprint, to_timestamp(asked_ms / 1000)
+    from unnest(${ids((spec) => spec.id)}::uuid[], ${texts((row) => row.provider)}::text[],
+      ${texts(({ spec }) => spec.pool)}::text[], ${ids((spec) => spec.accountId)}::uuid[],
+      ${ids((spec) => spec.deploymentId)}::uuid[], ${texts(({ spec }) => spec.sku)}::text[],
+      ${texts(({ spec }) => spec.fingerprint)}::text[], ${float8Array(rows.map((row) => row.askedAt))}::float8[])
+      as t (id, provider, pool, account_id, deployment_id, sku, fingerprint, asked_ms)
     on conflict (id) do nothing`);
 }
 

@@ -1,5 +1,6 @@
 // Keeps the record of started instances: written before one is asked for, so that none can run unknown; what happens to
 // it afterwards is written behind it, in order. Bills it from the first to the last. Called by fleet.ts.
+import { createRowBatcher } from '../db/batch-rows.ts';
 import type { Database } from '../db/database.ts';
 import { persist } from '../db/persist.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
@@ -7,10 +8,11 @@ import { beginLife, type Life, type LifePhase, type LifeStep, lastStep } from '.
 import {
   deleteOldLives,
   dropOldLogs,
-  insertLife,
+  insertLives,
   type LifeSpec,
   listGoneLives,
   listOpenLives,
+  type NewLife,
   recordEnd,
   recordStep,
 } from './lives.sql.ts';
@@ -67,6 +69,8 @@ const LOG_WITHIN_MS = 2_000;
 export function createLives({ db, log, keepDays, meter }: Deps): Lives {
   const stopping = new AbortController();
   let written = Promise.resolve();
+  // A burst asks for many at once: one statement for all of them.
+  const asked = createRowBatcher<NewLife>((rows) => persist(() => insertLives(db, rows), { signal: stopping.signal }));
 
   function behind(id: string, write: () => Promise<void>) {
     written = written
@@ -76,7 +80,7 @@ export function createLives({ db, log, keepDays, meter }: Deps): Lives {
 
   return {
     async asked(spec, { provider, askedAt }) {
-      await persist(() => insertLife(db, { spec, provider, askedAt }), { signal: stopping.signal });
+      await asked.add({ spec, provider, askedAt });
       await meter.asked(spec);
     },
     stepped(id, { life, busyMs }) {
