@@ -133,6 +133,18 @@ interface HistoryEntry {
   status?: { messages: [string, { timestamp?: number }][] };
 }
 
+const RECORD_WITHIN_MS = 2_000;
+
+/** The same once so many are there: ComfyUI writes a run down a moment after it told of its success. */
+export async function listWhenRecorded(url: string, count: number): Promise<Executed[]> {
+  const until = performance.now() + RECORD_WITHIN_MS;
+  for (;;) {
+    const executed = await listExecuted(url);
+    if (executed.length >= count || performance.now() > until) return executed;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 /** Everything in the back end's history, oldest first. */
 export async function listExecuted(url: string): Promise<Executed[]> {
   const reply = await fetch(`${url}/history`);

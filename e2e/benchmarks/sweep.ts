@@ -1,6 +1,6 @@
 // The correctness sweep after a timed round: submitted = succeeded, each executed once by the back end's own record, and
 // the bytes of a sample equal to the back end's. A figure counts only when this finds nothing.
-import { type Executed, listExecuted, readBackEndFile } from './back-end.ts';
+import { type Executed, listWhenRecorded, readBackEndFile } from './back-end.ts';
 import type { GatewayArm, Submission } from './gateway-arm.ts';
 import { runWorkers } from './workers.ts';
 
@@ -15,7 +15,7 @@ interface SweepInput {
 }
 
 export async function sweepGateway({ arm, backEndUrl, submissions }: SweepInput): Promise<string[]> {
-  const executed = await listExecuted(backEndUrl);
+  const executed = await listWhenRecorded(backEndUrl, submissions.length);
   const problems = judgeExecuted(
     executed,
     submissions.map(({ colour }) => colour),

@@ -1,5 +1,5 @@
 // Row 1: trivial prompts per second, end to end, uncached, one instance, against bare ComfyUI in its two ways of use.
-import { clearHistory, freshOutput, listExecuted } from '../back-end.ts';
+import { clearHistory, freshOutput, listWhenRecorded } from '../back-end.ts';
 import { type Costs, costMeasures, noCosts, watchCosts } from '../costs.ts';
 import { type DirectArm, openDirectArm } from '../direct-arm.ts';
 import type { Row, RowResult, RunContext } from '../row.ts';
@@ -79,7 +79,7 @@ async function timeDirect(bench: Bench, given: DirectRound): Promise<number> {
   await clearHistory(url);
   freshOutput(bench.stage.backEnd);
   const { elapsedMs, colours } = await runDirect(bench, given);
-  const found = judgeExecuted(await listExecuted(url), colours);
+  const found = judgeExecuted(await listWhenRecorded(url, given.size), colours);
   bench.problems.push(...found.map((problem) => `bare arm: ${problem}`));
   return given.size / (elapsedMs / 1_000);
 }
