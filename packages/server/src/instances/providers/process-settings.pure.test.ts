@@ -26,3 +26,9 @@ it('every problem is listed at once, with its path', () => {
   ]);
   expect(read({ command: [] }).problems).toEqual([expect.stringMatching(/command: \[\]: expected at least/)]);
 });
+
+it('a placeholder that nothing is filled in for is refused, other braces are not', () => {
+  const { problems } = read({ command: ['python', 'main.py', '--port={prt}'] });
+  expect(problems).toEqual([expect.stringMatching(/command.*\{prt\}.*placeholders are \{port\}/)]);
+  expect(read({ command: ['sh', '-c', `run --port {port} --json {"a":1} \${HOME} \${home}`] }).problems).toEqual([]);
+});

@@ -12,7 +12,11 @@ export interface ProcessSettings {
 }
 
 const KEYS = ['command', 'cwd', 'env', 'gpus', 'max_instances'];
-const TEXT = { fits: isText, expected: 'a text' };
+const UNKNOWN_PLACEHOLDER = /(?<!\$)\{(?!(?:port|base_dir|gpu|id)\})[a-z_]{1,20}\}/;
+const PART = {
+  fits: (text: string) => isText(text) && !UNKNOWN_PLACEHOLDER.test(text),
+  expected: 'a text whose placeholders are {port}, {base_dir}, {gpu} and {id}',
+};
 const PATH = { fits: isPath, expected: 'an absolute path without ".." and ":"' };
 const ENV_NAME = { fits: isEnvName, expected: 'a name such as HF_HOME' };
 const ENV_VALUE = { fits: (text: string) => !text.includes('\0'), expected: 'a text' };
@@ -26,7 +30,7 @@ export function readProcessSettings(value: unknown, where: string, problems: str
   if (reader !== undefined && !reader.has('command')) {
     reader.problem('command', 'is missing: name the program of a ComfyUI and its arguments');
   }
-  const command = reader?.list('command', TEXT);
+  const command = reader?.list('command', PART);
   if (command?.length === 0) reader?.problem('command', '[]: expected at least the program');
   const gpus = reader?.list('gpus', GPU) ?? [];
   if (new Set(gpus).size < gpus.length) reader?.problem('gpus', 'one of them is there twice');
