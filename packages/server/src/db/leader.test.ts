@@ -1,4 +1,5 @@
 // Who is the brain, on a real database: one at a time, followed when it ends, refused when it comes back.
+import { connect, createServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { silentLog, useTestDatabase } from '../../testing/test-database.ts';
 import { until } from '../../testing/until.ts';
@@ -29,12 +30,12 @@ afterEach(async () => {
   }
 });
 
-async function makeReplica(): Promise<Replica> {
+async function makeReplica(connection = used.connection()): Promise<Replica> {
   const id = crypto.randomUUID();
   const deposed: Deposed[] = [];
   const onDeposed = (error: Deposed) => void deposed.push(error);
   const fence = createFence({ replicaId: id, onDeposed });
-  const location = { connection: used.connection(), fence };
+  const location = { connection, fence };
   const leader = createLeader({
     ...location,
     ownUrl: () => `http://${id}`,
@@ -143,4 +144,42 @@ test('an older service that holds the lock is waited for', async () => {
   expect([next.leader.isLeading(), next.leader.other()]).toEqual([false, undefined]);
   await older.stop();
   await until('the newer one leads', () => next.leader.isLeading());
+});
+
+test('a connection that is lost while it is opened is opened again', async () => {
+  const real = used.connection();
+  let cuts = 0;
+  // Cuts the first connection that listens, in the middle of being opened.
+  const line = createServer((near) => {
+    const far = connect(
+      real.host.startsWith('/') ? { path: `${real.host}/.s.PGSQL.${real.port}` } : { host: real.host, port: real.port },
+    );
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => other.destroy());
+      socket.on('data', (bytes) => {
+        if (socket === near && cuts === 0 && bytes.includes('listen ')) {
+          cuts += 1;
+          near.destroy();
+        } else other.write(bytes);
+      });
+    }
+  });
+  await new Promise<void>((resolve) => line.listen(0, '127.0.0.1', resolve));
+  const address = line.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  try {
+    const replica = await makeReplica({ ...real, host: '127.0.0.1', port });
+    await until('the replica to lead', () => replica.leader.isLeading());
+    expect(cuts).toBe(1);
+  } finally {
+    for (const { leader, db } of replicas.splice(0)) {
+      await leader.stop();
+      await db.stop();
+    }
+    line.close();
+  }
 });
