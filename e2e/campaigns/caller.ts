@@ -2,6 +2,7 @@
 // it learned. Faults show as connections that break and as 503s; whatever else is odd is written down as broken.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callApi, type Target } from './call-api.ts';
+import { waitUntil } from './child-process.ts';
 import type { PictureKind, Submission } from './history.pure.ts';
 import { intrude, observeResult, observeStatus, requestPath } from './observe.ts';
 import { bodyOf } from './pictures.ts';
@@ -12,6 +13,7 @@ const RETRY_MS: readonly [number, number] = [100, 1_000];
 const PROBE_MS: readonly [number, number] = [50, 50];
 /** One caller in ten thinks better of it at once, mostly while its request waits. */
 const CANCELS_EVERY = 10;
+const RUNS_WITHIN_MS = 5_000;
 
 export interface Load {
   /** One account each; callers take turns. */
@@ -30,6 +32,8 @@ export interface Callers {
   readonly submissions: readonly Submission[];
   /** One more picture, asked for every few milliseconds from now on: resolves when it was acknowledged, with the milliseconds that took. */
   submitOne(): Promise<number>;
+  /** One more picture, which is cancelled as soon as it is seen to run. */
+  cancelOneThatRuns(): Promise<void>;
   /** No new pictures; resolves when every caller saw the end of its last one, or false after the time. */
   finish(withinMs: number): Promise<boolean>;
   /** Somebody else's submit is to be seen to its end as well. */
@@ -38,23 +42,14 @@ export interface Callers {
 }
 
 export function startCallers(load: Load): Callers {
-  const { targets, count, nextColour, kinds = ['plain'], pollMs = POLL_MS } = load;
+  const { targets, count, kinds = ['plain'], pollMs = POLL_MS } = load;
   const submissions: Submission[] = [];
   const stopping: Stopping = { isStopping: false, isOver: false };
   const targetOf = ({ account }: Submission) => targets.find((target) => target.account === account) ?? targets[0];
 
-  /** Every second caller sends a key and may therefore repeat what was not answered. */
-  function begin(index: number): Submission {
-    const colour = nextColour();
-    const submission: Submission = {
-      colour,
-      account: (targets[index % targets.length] ?? targets[0]).account,
-      kind: kinds[Math.floor(index / 2) % kinds.length] ?? 'plain',
-      isWebhookWanted: load.webhookUrl !== undefined && index % 4 < 2,
-      idempotencyKey: index % 2 === 0 ? `key-${colour}` : undefined,
-      acknowledged: [],
-      observations: [],
-    };
+  function begin(index: number, kind = kinds[Math.floor(index / 2) % kinds.length] ?? 'plain'): Submission {
+    const { account } = targets[index % targets.length] ?? targets[0];
+    const submission = { ...newSubmission(index, load), account, kind };
     submissions.push(submission);
     return submission;
   }
@@ -65,7 +60,10 @@ export function startCallers(load: Load): Callers {
       const target = targetOf(submission);
       await submit(target, submission, { stopping, webhookUrl: load.webhookUrl, retryMs: RETRY_MS });
       if (submission.acknowledged.length === 0) continue;
-      if (index % CANCELS_EVERY === 1) await cancel(target, submission);
+      if (index % CANCELS_EVERY === 1) {
+        await sleep(submission.colour % 300);
+        await cancel(target, submission);
+      }
       await follow(target, submission, { stopping, pollMs });
       const stranger = targets.find(({ account }) => account !== target.account);
       if (stranger !== undefined && index % 5 === 0) {
@@ -86,6 +84,13 @@ export function startCallers(load: Load): Callers {
       await submit(targetOf(submission), submission, patience);
       return performance.now() - from;
     },
+    async cancelOneThatRuns() {
+      const submission = begin(1, 'slow');
+      const target = targetOf(submission);
+      await submit(target, submission, { stopping, webhookUrl: load.webhookUrl, retryMs: PROBE_MS });
+      if (submission.acknowledged.length > 0 && (await isSeenToRun(target, submission)))
+        await cancel(target, submission);
+    },
     async finish(withinMs) {
       stopping.isStopping = true;
       const isDone = await Promise.race([calls.then(() => true), sleep(withinMs, false, { ref: false })]);
@@ -93,6 +98,18 @@ export function startCallers(load: Load): Callers {
       await calls;
       return isDone;
     },
+  };
+}
+
+/** Every second caller sends a key and may therefore repeat what was not answered. */
+function newSubmission(index: number, { nextColour, webhookUrl }: Load): Submission {
+  const colour = nextColour();
+  return {
+    colour,
+    isWebhookWanted: webhookUrl !== undefined && index % 4 < 2,
+    idempotencyKey: index % 2 === 0 ? `key-${colour}` : undefined,
+    acknowledged: [],
+    observations: [],
   };
 }
 
@@ -137,8 +154,14 @@ async function submit(
   }
 }
 
+async function isSeenToRun(target: Target, submission: Submission): Promise<boolean> {
+  const isRunning = () => submission.observations.some((o) => o.kind === 'live' && o.word === 'in_progress');
+  const look = async () => (await observeStatus(target, submission)) !== 'goes on' || isRunning();
+  await waitUntil(look, RUNS_WITHIN_MS, PROBE_MS[0]);
+  return isRunning();
+}
+
 async function cancel(target: Target, submission: Submission): Promise<void> {
-  await sleep(submission.colour % 300);
   const answer = await callApi(target, `${requestPath(target, submission)}/cancel`, { method: 'POST' });
   const at = Date.now();
   const isAcknowledged = answer.kind === 'answer' && answer.body['status'] === 'cancellation_requested';

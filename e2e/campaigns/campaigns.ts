@@ -3,10 +3,11 @@ import { R16 } from './backlog-campaign.ts';
 import type { Campaign } from './campaign.ts';
 import { R10, R10_FILES } from './disk-campaign.ts';
 import { R3, R4, R5, R6, R7, R17 } from './fault-campaigns.ts';
-import { mixed, R1, R2, R9 } from './kill-campaigns.ts';
+import { mixed, R1, R9 } from './kill-campaigns.ts';
 import { R8 } from './partition-campaign.ts';
 import { R14 } from './provider-campaign.ts';
 import { R13 } from './replica-campaign.ts';
+import { R2 } from './step-campaign.ts';
 
 export interface Listed {
   readonly campaign: Campaign;
@@ -30,8 +31,8 @@ export const CAMPAIGNS = {
   R14: { campaign: R14, bar: 200 },
   R16: { campaign: R16, bar: 100_000 },
   R17: { campaign: R17, bar: 60 },
-  'mixed-embedded': { campaign: mixed('embedded'), bar: 50 },
-  'mixed-fixed': { campaign: mixed('fixed'), bar: 50 },
+  'mixed-embedded': { campaign: mixed('embedded'), bar: 100 },
+  'mixed-fixed': { campaign: mixed('fixed'), bar: 100 },
 } as const satisfies Record<string, Listed>;
 
 export type CampaignName = keyof typeof CAMPAIGNS;

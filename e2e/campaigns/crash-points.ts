@@ -1,5 +1,5 @@
 // The steps at which R2 lets the service crash; their names are those of the service's own telemetry/crash-point.ts, which
-// refuses to start for any other. Used by kill-campaigns.ts.
+// refuses to start for any other. Used by step-campaign.ts.
 
 export const CRASH_POINTS = [
   'before-insert',

@@ -1,19 +1,13 @@
-// R1 and R2: the service is killed at random moments, or kills itself at a named step; and the mixed campaign, which kills
-// and stops everything there is. Listed in campaigns.ts.
+// R1: the service is killed at random moments; R9: the database is; and the mixed campaign, which kills and stops
+// everything there is. Listed in campaigns.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bounded, type Campaign, type Scene } from './campaign.ts';
 import { waitUntil } from './child-process.ts';
-import { CRASH_POINTS, type CrashPoint } from './crash-points.ts';
-import type { PictureKind } from './history.pure.ts';
+import { MIXED_KINDS } from './pictures.ts';
 import { killPid, type SetUp } from './stage.ts';
 import { pauseProcesses } from './standstill.ts';
 
 const ACCEPTS_WITHIN_MS = 3_000;
-const CRASH_WITHIN_MS = 8_000;
-/** Crashes between two lives that are let live. */
-const LIVES_EVERY = 5;
-
-const KINDS: readonly PictureKind[] = ['plain', 'plain', 'media', 'plain', 'large', 'secret'];
 
 /** From now on until a submit is acknowledged. */
 async function untilAccepted({ callers }: Scene): Promise<number> {
@@ -26,7 +20,7 @@ export const R1: Campaign = {
   callers: 200,
   pollMs: 1_000,
   hasWebhooks: true,
-  kinds: KINDS,
+  kinds: MIXED_KINDS,
   async play(scene) {
     const { stage, random, tries, tell } = scene;
     const acceptedMs: number[] = [];
@@ -47,50 +41,6 @@ export const R1: Campaign = {
   },
 };
 
-export const R2: Campaign = {
-  what: 'the service crashes at a named step, by turns once and twice in a row',
-  stage: () => ({ setUp: 'fixed', backEndCount: 4 }),
-  callers: 80,
-  pollMs: 500,
-  hasWebhooks: true,
-  kinds: KINDS,
-  async play(scene) {
-    const { tries, tell } = scene;
-    const strikes: Record<string, number> = {};
-    let missed = 0;
-    for (let index = 0; index < tries; index += 1) {
-      const point = CRASH_POINTS[index % CRASH_POINTS.length] ?? 'before-insert';
-      const isTwice = index % (2 * CRASH_POINTS.length) >= CRASH_POINTS.length;
-      if (await crashAt(scene, point, isTwice)) strikes[point] = (strikes[point] ?? 0) + 1;
-      else {
-        missed += 1;
-        tell(`${point} was not reached`);
-      }
-      if ((index + 1) % LIVES_EVERY === 0) await live(scene);
-      if ((index + 1) % 30 === 0) tell(`${index + 1} tries`);
-    }
-    await live(scene);
-    return { strikes, missed };
-  },
-};
-
-/** A life in which nothing happens. */
-async function live({ stage, random }: Scene): Promise<void> {
-  await stage.service.kill();
-  await stage.service.whenReady();
-  await sleep(random.between(100, 400));
-}
-
-async function crashAt({ stage, random }: Scene, point: CrashPoint, isTwice: boolean): Promise<boolean> {
-  const { service } = stage;
-  // A step of losing an attempt needs one to be lost.
-  const help = point.endsWith('-lost') ? () => void stage.killBackEnd(random) : undefined;
-  const count = point.endsWith('-recovery') ? 1 : 1 + Math.floor(random.between(0, 3));
-  let isReached = await service.crashAt(`${point}:${count}`, CRASH_WITHIN_MS, help);
-  if (isTwice) isReached = (await service.crashAt(`${point}:1`, CRASH_WITHIN_MS, help)) && isReached;
-  return isReached;
-}
-
 const VICTIMS = [
   'service',
   'database',
@@ -110,7 +60,7 @@ export function mixed(setUp: SetUp, victims: readonly [Victim, ...Victim[]] = VI
     callers: 50,
     pollMs: 500,
     hasWebhooks: true,
-    kinds: KINDS,
+    kinds: MIXED_KINDS,
     async play(scene) {
       const { stage, random, tries, tell } = scene;
       const strikes: Record<string, number> = {};

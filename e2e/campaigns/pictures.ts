@@ -17,6 +17,11 @@ const LARGE_TEXT = 20_000;
 /** What a submitted picture of this kind has in the file of MEDIA_NODE. */
 export const mediaColour = (colour: number) => colour ^ 0xffffff;
 
+/** What the campaigns that kill the service ask for. */
+export const MIXED_KINDS: readonly PictureKind[] = ['plain', 'plain', 'media', 'plain', 'large', 'secret'];
+/** Longer than it takes to see that it runs, and to cancel it. */
+const SLOW_MS = 1_500;
+
 export const SECRET_PREFIX = 'sk-campaign-';
 
 /** Never to be seen in a log. */
@@ -33,6 +38,8 @@ export function bodyOf(kind: PictureKind, colour: number): Record<string, unknow
       return { workflow_api_json: { ...coloured(colour), ...largeNodes(colour) } };
     case 'secret':
       return { ...bodyOf('plain', colour), extra_data: { api_key_comfy_org: secretOf(colour) } };
+    case 'slow':
+      return { ...bodyOf('plain', colour), priority: 'high', extra_data: { emulator: { serviceMs: SLOW_MS } } };
     case 'poison':
       return { ...bodyOf('plain', colour), extra_data: { emulator: { crash: { at: 'start', signal: 'SIGKILL' } } } };
   }

@@ -8,6 +8,8 @@ import { type Child, isAlive, startChild, waitUntil } from './child-process.ts';
 /** One token sends all the load here. */
 const NO_LIMITS = { COMFLEET_RATE_LIMIT_WRITES: '0', COMFLEET_RATE_LIMIT_READS: '0' };
 const READY_WITHIN_MS = 60_000;
+const NUDGES_EVERY_MS = 100;
+const ANSWERS_WITHIN_MS = 5_000;
 
 interface ServiceOptions {
   main: string;
@@ -21,6 +23,13 @@ interface ServiceOptions {
   goodExits?: readonly number[];
 }
 
+export interface CrashWait {
+  /** From the moment that it is ready. */
+  readonly withinMs: number;
+  /** Called again and again once it is ready, to bring it to that point. */
+  readonly nudge?: () => Promise<void>;
+}
+
 export interface Service {
   readonly baseUrl: string;
   /** Milliseconds from each start to the first moment that submits were accepted. */
@@ -29,6 +38,7 @@ export interface Service {
   readonly unexpectedEnds: string[];
   pid(): number | undefined;
   start(): void;
+  isReady(): Promise<boolean>;
   whenReady(): Promise<void>;
   token(): string;
   databasePid(): number | undefined;
@@ -39,8 +49,8 @@ export interface Service {
   killForGood(): Promise<void>;
   /** SIGSTOP, and SIGCONT after a while. */
   pause(forMs: number): Promise<void>;
-  /** kill -9, and a new start that kills itself at this crash point; true once it did. `help` is called once it is ready. */
-  crashAt(point: string, withinMs: number, help?: () => void): Promise<boolean>;
+  /** kill -9, and a new start that kills itself at this crash point; true once it did. */
+  crashAt(point: string, wait: CrashWait): Promise<boolean>;
   /** SIGTERM, and no new start; the exit code and how long it took. */
   terminate(): Promise<{ code: number | null; ms: number }>;
   /** For one that is expected to end by itself: no new start. */
@@ -85,6 +95,7 @@ export function createService(options: ServiceOptions): Service {
     unexpectedEnds,
     pid: () => (child?.isRunning() ? child.pid : undefined),
     start: () => void start(),
+    isReady,
     async whenReady() {
       const ms = await waitUntil(isReady, READY_WITHIN_MS);
       if (ms === undefined) throw new Error(`the service was not ready within ${READY_WITHIN_MS / 1000} s`);
@@ -95,12 +106,12 @@ export function createService(options: ServiceOptions): Service {
     },
     killForGood: async () => void (await end()),
     pause: (forMs) => pauseChild(child, forMs),
-    async crashAt(point, withinMs, help) {
+    async crashAt(point, wait) {
       await end();
       const crashing = start({ COMFLEET_CRASH_AT: point });
       asked.add(crashing);
-      if (help !== undefined && (await waitUntil(isReady, withinMs)) !== undefined) help();
-      return (await waitUntil(() => !crashing.isRunning(), withinMs)) !== undefined;
+      await waitUntil(async () => !crashing.isRunning() || (await isReady()), READY_WITHIN_MS);
+      return await waitForCrash(crashing, wait);
     },
     runToItsEnd: () => runToItsEnd(options),
     async terminate() {
@@ -109,6 +120,14 @@ export function createService(options: ServiceOptions): Service {
       return await terminateChild(child);
     },
   };
+}
+
+async function waitForCrash(crashing: Child, { withinMs, nudge }: CrashWait): Promise<boolean> {
+  const until = performance.now() + withinMs;
+  while (crashing.isRunning() && performance.now() < until) {
+    await Promise.race([crashing.ended, Promise.all([nudge?.(), sleep(NUDGES_EVERY_MS)])]);
+  }
+  return !crashing.isRunning();
 }
 
 async function pauseChild(child: Child | undefined, forMs: number): Promise<void> {
@@ -145,11 +164,11 @@ function launch({ main, port, dataDir, args, env = {}, logPath }: ServiceOptions
 
 async function answersReady(baseUrl: string): Promise<boolean> {
   try {
-    const reply = await fetch(`${baseUrl}/readyz`);
+    const reply = await fetch(`${baseUrl}/readyz`, { signal: AbortSignal.timeout(ANSWERS_WITHIN_MS) });
     await reply.arrayBuffer();
     return reply.ok;
   } catch {
-    return false; // nothing listens
+    return false; // nothing listens, or it stands still
   }
 }
 
