@@ -1,22 +1,29 @@
-// R13: three services on one database, of which the leading one is paused, killed, stopped or cut off, two are paused at
-// once, and all are restarted one after the other. Listed in campaigns.ts.
+// R13: three services on one database. The leading one is paused, killed or stopped, also with a follower, all are
+// restarted one after the other; now and then the leading one sleeps for a minute with its leases held, while the strikes
+// go on among the others. Listed in campaigns.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bounded, type Campaign, type Scene } from './campaign.ts';
 import { waitUntil } from './child-process.ts';
+import { followRoles, LEADS_WITHIN_MS, type Roles } from './roles.ts';
 import type { Service } from './service.ts';
 
 const REPLICAS = 3;
 /** A follower takes over after about 1.3 s of silence. */
-const PAUSES_MS: readonly [number, number] = [800, 5_000];
+const PAUSES_MS: readonly [number, number] = [600, 4_000];
+const IS_FOLLOWED_AFTER_MS = 2_500;
 const LONG_PAUSE_MS = 60_000;
-const LEADS_WITHIN_MS = 30_000;
+const LONG_PAUSE_EVERY = 20;
 const TAKES_OVER_WITHIN_MS = 10_000;
+/** Those that strikes may still stop; a service starts in a few seconds. */
+const LEAST_AWAKE = 2;
+/** One that wakes up learns with its next beat that it was replaced. */
+const KNOWS_BETTER_WITHIN_MS = 3_000;
 
-const WAYS = ['pause', 'pause', 'kill', 'stop', 'pause two', 'rolling restart'] as const;
+const WAYS = ['pause', 'pause', 'kill', 'kill', 'stop', 'pause two', 'kill two', 'rolling restart'] as const;
 type Way = (typeof WAYS)[number];
 
 export const R13: Campaign = {
-  what: 'three replicas: the brain is paused beyond its lease, killed or stopped; two at once; a rolling restart',
+  what: 'three replicas: the brain is paused (also for a minute, leases held), killed or stopped, alone or with another; rolling restarts',
   stage: () => ({ setUp: 'fixed', backEndCount: 4, replicas: REPLICAS, serviceMs: 30 }),
   callers: 60,
   pollMs: 500,
@@ -26,89 +33,102 @@ export const R13: Campaign = {
     const { random, tries, tell } = scene;
     const strikes: Record<string, number> = {};
     const tookOverMs: number[] = [];
-    for (let n = 1; n <= tries; n += 1) {
-      await sleep(random.between(300, 1_200));
-      const brain = await findBrain(scene);
-      // One pause of a full minute, in the middle of a campaign that is long enough for it.
-      const isLong = tries >= 50 && n === Math.floor(tries / 2);
-      const way: Way = isLong ? 'pause' : random.pick(WAYS);
-      const ms = await strike(
-        scene,
-        brain,
-        isLong ? { way, ms: LONG_PAUSE_MS } : { way, ms: random.between(...PAUSES_MS) },
-      );
-      if (ms !== undefined) tookOverMs.push(ms);
-      const name = isLong ? 'pause of 60 s' : way;
+    const count = (name: string) => {
       strikes[name] = (strikes[name] ?? 0) + 1;
+    };
+    const roles = followRoles(scene.stage.services);
+    let sleeper: Sleeper | undefined;
+    for (let n = 1; n <= tries; n += 1) {
+      await sleep(random.between(100, 600));
+      const awake = await untilEnoughAwake(scene, sleeper);
+      const brain = await roles.untilLed(awake);
+      const isLong = n % LONG_PAUSE_EVERY === Math.floor(LONG_PAUSE_EVERY / 2) && sleeper?.isAsleep !== true;
+      if (isLong) sleeper = putToSleep(brain);
+      const name = isLong ? 'pause of 60 s' : random.pick(WAYS);
+      const others = awake.filter((service) => service !== brain);
+      const ms = isLong
+        ? await roles.untilOneLeads(others, performance.now())
+        : await strike({ way: name as Way, forMs: random.between(...PAUSES_MS) }, { brain, others, roles });
+      if (ms !== undefined) tookOverMs.push(ms);
+      count(sleeper?.isAsleep === true && !isLong ? `${name}, while a third sleeps` : name);
       tell(`${n}/${tries} ${name}${ms === undefined ? '' : `, taken over after ${Math.round(ms)} ms`}`);
     }
-    const measures = bounded('the way to the next brain', tookOverMs, TAKES_OVER_WITHIN_MS);
-    return { strikes, times: { 'takes over': tookOverMs }, circumstances: { measures } };
+    await sleeper?.woke;
+    const { severalMs } = await roles.stop();
+    const measures = [
+      ...bounded('the way to the next brain', tookOverMs, TAKES_OVER_WITHIN_MS),
+      ...bounded('the belief of a replaced brain', severalMs, KNOWS_BETTER_WITHIN_MS),
+    ];
+    const times = { 'takes over': tookOverMs, 'two said they lead': severalMs };
+    return { strikes, times, circumstances: { measures } };
   },
 };
 
+interface Sleeper {
+  readonly service: Service;
+  isAsleep: boolean;
+  readonly woke: Promise<void>;
+}
+
+function putToSleep(service: Service): Sleeper {
+  const sleeper = {
+    service,
+    isAsleep: true,
+    woke: service.pause(LONG_PAUSE_MS).then(() => {
+      sleeper.isAsleep = false;
+    }),
+  };
+  return sleeper;
+}
+
+/** All that do not sleep, once enough of them are ready. */
+async function untilEnoughAwake({ stage }: Scene, sleeper: Sleeper | undefined): Promise<Service[]> {
+  const awake = stage.services.filter((service) => sleeper?.isAsleep !== true || service !== sleeper.service);
+  await waitUntil(async () => {
+    const ready = await Promise.all(awake.map((service) => service.isReady()));
+    return ready.filter(Boolean).length >= LEAST_AWAKE;
+  }, LEADS_WITHIN_MS);
+  return awake;
+}
+
+interface Cast {
+  readonly brain: Service;
+  readonly others: readonly Service[];
+  readonly roles: Roles;
+}
+
 /** Milliseconds until another one led, where one had to. */
 async function strike(
-  scene: Scene,
-  brain: Service,
-  { way, ms }: { way: Way; ms: number },
+  { way, forMs }: { way: Way; forMs: number },
+  { brain, others, roles }: Cast,
 ): Promise<number | undefined> {
-  const { services } = scene.stage;
   const from = performance.now();
+  const [another] = others;
   switch (way) {
     case 'pause': {
-      const paused = brain.pause(ms);
-      const tookOver = ms > 3_000 ? await untilLedByAnother(scene, brain, from) : undefined;
+      const paused = brain.pause(forMs);
+      const tookOver = forMs > IS_FOLLOWED_AFTER_MS ? await roles.untilOneLeads(others, from) : undefined;
       await paused;
       return tookOver;
     }
-    case 'pause two': {
-      const other = services.find((service) => service !== brain);
-      await Promise.all([brain.pause(ms), other?.pause(ms * 0.9)]);
+    case 'pause two':
+      await Promise.all([brain.pause(forMs), another?.pause(forMs * 0.9)]);
       return undefined;
-    }
     case 'kill':
       await brain.killForGood();
-      return await untilLedByAnother(scene, brain, from).finally(() => brain.start());
+      return await roles.untilOneLeads(others, from).finally(() => brain.start());
+    case 'kill two':
+      await Promise.all([brain.kill(), another?.kill()]);
+      return undefined;
     case 'stop':
       await brain.terminate();
-      return await untilLedByAnother(scene, brain, from).finally(() => brain.start());
+      return await roles.untilOneLeads(others, from).finally(() => brain.start());
     case 'rolling restart':
-      for (const service of services) {
+      for (const service of [brain, ...others]) {
         await service.terminate();
         service.start();
         await service.whenReady();
       }
       return undefined;
   }
-}
-
-async function untilLedByAnother(scene: Scene, old: Service, from: number): Promise<number> {
-  const others = scene.stage.services.filter((service) => service !== old);
-  const found = await waitUntil(async () => (await roles(others)).includes('brain'), LEADS_WITHIN_MS);
-  return found === undefined ? LEADS_WITHIN_MS : performance.now() - from;
-}
-
-async function findBrain({ stage }: Scene): Promise<Service> {
-  let brain: Service | undefined;
-  await waitUntil(async () => {
-    const found = await roles(stage.services);
-    brain = stage.services[found.indexOf('brain')];
-    return brain !== undefined;
-  }, LEADS_WITHIN_MS);
-  if (brain === undefined) throw new Error(`no replica led within ${LEADS_WITHIN_MS / 1000} s`);
-  return brain;
-}
-
-function roles(services: readonly Service[]): Promise<(string | undefined)[]> {
-  return Promise.all(
-    services.map(async ({ baseUrl }) => {
-      try {
-        const reply = await fetch(`${baseUrl}/readyz`, { signal: AbortSignal.timeout(500) });
-        return String(((await reply.json()) as { role?: string }).role);
-      } catch {
-        return undefined; // paused, or not there
-      }
-    }),
-  );
 }
