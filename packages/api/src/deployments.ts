@@ -61,7 +61,7 @@ export const DeploymentPatch = Type.Object({
   is_enabled: Type.Optional(Type.Boolean({ description: 'false ends every queued and running request with 10002.' })),
 });
 
-export const DEPLOYMENT_INCLUDES = ['payload', 'readme', 'share_instances'] as const;
+export const DEPLOYMENT_INCLUDES = ['payload', 'readme', 'share_instances', 'status_reason'] as const;
 const Includes = Type.Optional(
   Type.Array(Type.Enum(DEPLOYMENT_INCLUDES), { default: [], description: 'What to add to each record; repeatable.' }),
 );
@@ -99,6 +99,9 @@ export const Deployment = Type.Object({
   payload: Type.Optional(DeploymentPayload),
   readme: Type.Optional(Type.String()),
   share_instances: Type.Optional(Type.Boolean()),
+  status_reason: Type.Optional(
+    Type.String({ description: 'Why it is not running; with `includes=status_reason`, where something is wrong.' }),
+  ),
 });
 export type Deployment = Static<typeof Deployment>;
 

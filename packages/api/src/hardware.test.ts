@@ -18,7 +18,7 @@ test('the default catalogue has the SKUs and prices that existing programs know'
 });
 
 test('a SKU is shown with its price in both forms, and no provider when the default pool runs it', () => {
-  const view = DEFAULT_HARDWARE.map((sku) => viewHardware(sku, { isAvailable: true, isDefault: false }));
+  const view = DEFAULT_HARDWARE.map((sku) => viewHardware(sku, { unavailableBecause: undefined, isDefault: false }));
   expect(view[1]).toMatchObject({ price_per_hour_usd: 1.75, price_per_hour_microdollars: 1_750_000 });
   for (const shown of view) {
     expect(Compile(Hardware).Check(shown)).toBe(true);

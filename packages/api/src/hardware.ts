@@ -49,6 +49,7 @@ export const Hardware = Type.Object({
   price_per_hour_microdollars: Type.Integer(),
   provider: Type.Optional(Type.String({ description: 'What runs it; left out when the default pool does.' })),
   is_available: Type.Boolean({ description: 'Whether a deployment on it can run now.' }),
+  reason: Type.Optional(Type.String({ description: 'Why it is not available.' })),
   is_default: Type.Boolean({ description: 'Whether a deployment that names no hardware gets it.' }),
 });
 export type Hardware = Static<typeof Hardware>;
@@ -57,12 +58,13 @@ export const HardwareList = Type.Object({ data: Type.Array(Hardware) });
 
 export interface HardwareState {
   provider?: string;
-  isAvailable: boolean;
+  /** Undefined: a deployment on it can run now. */
+  unavailableBecause: string | undefined;
   isDefault: boolean;
 }
 
 /** A SKU as GET /hardware shows it. */
-export function viewHardware(sku: HardwareSku, { provider, isAvailable, isDefault }: HardwareState): Hardware {
+export function viewHardware(sku: HardwareSku, { provider, unavailableBecause, isDefault }: HardwareState): Hardware {
   return {
     sku: sku.sku,
     gpu: sku.gpu,
@@ -72,7 +74,8 @@ export function viewHardware(sku: HardwareSku, { provider, isAvailable, isDefaul
     price_per_hour_usd: sku.pricePerHourMicrodollars / 1_000_000,
     price_per_hour_microdollars: sku.pricePerHourMicrodollars,
     ...(provider === undefined ? {} : { provider }),
-    is_available: isAvailable,
+    is_available: unavailableBecause === undefined,
+    ...(unavailableBecause === undefined ? {} : { reason: unavailableBecause }),
     is_default: isDefault,
   };
 }

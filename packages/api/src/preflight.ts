@@ -31,7 +31,12 @@ export type PreflightCheck = Static<typeof PreflightCheck>;
 export const Preflight = Type.Object({
   deployment_id: Id,
   workflow_version: Type.String(),
-  ok: Type.Boolean({ description: 'True when at least one place was asked and nothing is missing anywhere.' }),
+  ok: Type.Boolean({
+    description: 'True when at least one place was asked and nothing is missing anywhere, the hardware neither.',
+  }),
+  hardware_problem: Type.Optional(
+    Type.String({ description: 'What keeps the hardware of the deployment from having instances.' }),
+  ),
   checks: Type.Array(PreflightCheck),
 });
 export type Preflight = Static<typeof Preflight>;

@@ -1,7 +1,7 @@
 // Makes the fleet: the providers that the configuration names, the record of what they start, and whose instances run
 // which deployment. Called by app-engine.ts.
 import type { AppBase } from './app-engine.ts';
-import { chooseProviders, createProviderCheck } from './app-providers.ts';
+import { chooseProviders } from './app-providers.ts';
 import type { Meter } from './billing/meter.ts';
 import type { Deployment } from './deployments/directory.ts';
 import { DEFAULT_POOL, type Pool, poolOf, poolOfUrls } from './deployments/pool.pure.ts';
@@ -9,6 +9,7 @@ import { describeGpus } from './instances/find-gpus.ts';
 import { createFleet, type Fleet, type Instance } from './instances/fleet.ts';
 import { createLives } from './instances/lives.ts';
 import type { InstanceSpec } from './instances/provider.ts';
+import { createProviderCheck, type ProviderCheck } from './instances/provider-check.ts';
 import { supplyOf } from './instances/provider-settings.ts';
 
 export interface AppFleet {
@@ -16,8 +17,9 @@ export interface AppFleet {
   readonly poolOf: (deployment: Deployment) => Pool;
   /** How much memory an instance's GPU has, in words; undefined where nobody knows. */
   readonly memoryOf: (instance: Instance) => string | undefined;
-  /** Whether a deployment on the SKU can run now, as far as is known. */
-  readonly canRun: (sku: string) => boolean;
+  readonly providerCheck: ProviderCheck;
+  /** Why no deployment on the SKU can run now, as far as is known; undefined: one can. */
+  readonly whyUnavailable: (sku: string) => string | undefined;
   /** Whether any hardware has instances that are started and stopped. */
   readonly hasScaled: boolean;
 }
@@ -46,13 +48,15 @@ export function createAppFleet(base: AppBase, meter: () => Meter): AppFleet {
     return describeGpus(gpus) ?? (sku && `${sku.sku} has ${sku.vramGb} GB of VRAM`);
   };
   const providers = overrides.providers?.({ db, newId }) ?? chooseProviders(base);
-  const hasProblem = createProviderCheck(providers, () => clock.now());
+  const now = () => clock.now();
+  const kindOf = (sku: string) => settings.get(sku)?.kind;
+  const providerCheck = createProviderCheck({ providers, kindOf, now, log });
   const fleet = createFleet({
     providers,
-    now: () => clock.now(),
+    now,
     log,
     lives,
-    kindOf: (sku) => settings.get(sku)?.kind,
+    kindOf,
     startTimeoutMs: config.startTimeoutMs,
     memoryOf,
     untilCertain: base.replicas && (() => base.replicas?.leader.untilCertain() ?? Promise.resolve()),
@@ -65,11 +69,13 @@ export function createAppFleet(base: AppBase, meter: () => Meter): AppFleet {
       const own = { id, accountId, sku: row.hardware, versionId, environment, sharesInstances: row.share_instances };
       return poolOf(own, supplyOf(settings, row.hardware));
     },
-    canRun(sku) {
-      const found = settings.get(sku);
-      if (found === undefined) return fleet.ready(DEFAULT_POOL).length > 0;
-      if (found.kind === 'static') return fleet.ready(poolOfUrls(sku)).length > 0;
-      return !hasProblem(found.kind);
+    providerCheck,
+    whyUnavailable(sku) {
+      if (!hardware.usable.includes(sku)) return 'its entry of "hardware" in comfleet.config.json names no provider';
+      const supply = supplyOf(settings, sku);
+      if (supply === 'scaled') return providerCheck.problemOf(sku);
+      const pool = supply === 'fixed' ? poolOfUrls(sku) : DEFAULT_POOL;
+      return fleet.ready(pool).length > 0 ? undefined : 'no ComfyUI that could run it answers';
     },
     hasScaled: [...settings.values()].some(({ kind }) => kind !== 'static'),
   };

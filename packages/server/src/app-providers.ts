@@ -1,8 +1,8 @@
-// The providers that the configuration names, and whether each can make instances now. Called by app-fleet.ts and by `comfleet doctor`.
+// The providers that the configuration names. Called by app-fleet.ts and by `comfleet doctor`.
 import type { AppBase } from './app-engine.ts';
 import { poolOfUrls } from './deployments/pool.pure.ts';
 import { takeFleetId } from './instances/instances.sql.ts';
-import type { Provider, ProviderKind } from './instances/provider.ts';
+import type { Provider } from './instances/provider.ts';
 import type { SkuSettings } from './instances/provider-settings.ts';
 import { createDockerProvider } from './instances/providers/docker.ts';
 import { createNeighbours } from './instances/providers/docker-neighbours.ts';
@@ -58,23 +58,4 @@ function pick<T>(settings: ReadonlyMap<string, SkuSettings>, read: (each: SkuSet
     if (found !== undefined) picked.set(sku, found);
   }
   return picked;
-}
-
-const CHECK_EVERY_MS = 60_000;
-
-/** Whether a kind of provider is known to be unable to make instances. Looked at in the background: nobody waits for it. */
-export function createProviderCheck(providers: readonly Provider[], now: () => number) {
-  const known = new Map<ProviderKind, { checkedAt: number; hasProblem: boolean }>();
-  return (kind: ProviderKind): boolean => {
-    const last = known.get(kind);
-    const provider = providers.find((each) => each.kind === kind && each.check !== undefined);
-    if (provider?.check && now() - (last?.checkedAt ?? Number.NEGATIVE_INFINITY) > CHECK_EVERY_MS) {
-      known.set(kind, { checkedAt: now(), hasProblem: last?.hasProblem ?? false });
-      provider.check().then(
-        (problems) => known.set(kind, { checkedAt: now(), hasProblem: problems.length > 0 }),
-        () => undefined, // it said nothing: not known
-      );
-    }
-    return last?.hasProblem ?? false;
-  };
 }

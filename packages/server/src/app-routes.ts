@@ -22,6 +22,7 @@ import type { Storage } from './files/storage.ts';
 import { registerHealth } from './http/health.ts';
 import type { RouteServer } from './http/serve-route.ts';
 import type { Fleet } from './instances/fleet.ts';
+import type { ProviderCheck } from './instances/provider-check.ts';
 import { registerInstanceRoutes } from './instances/routes.ts';
 import { allowedHosts } from './net/target.ts';
 import type { InstanceProxy } from './proxy/proxy.ts';
@@ -66,8 +67,9 @@ export interface AppParts {
   readonly brain: Brain;
   readonly replicas: Replicas | undefined;
   readonly poolOf: (deployment: Deployment) => Pool;
-  /** Whether a deployment on a SKU can run now, as far as is known. */
-  readonly canRun: (sku: string) => boolean;
+  readonly providerCheck: ProviderCheck;
+  /** Why no deployment on a SKU can run now, as far as is known; undefined: one can. */
+  readonly whyUnavailable: (sku: string) => string | undefined;
   readonly scaling: AppScaler;
   readonly proxy: InstanceProxy;
   readonly authenticator: Authenticator;
@@ -92,7 +94,7 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
     db,
     clock,
     newId,
-    canRun: parts.canRun,
+    whyUnavailable: parts.whyUnavailable,
     hardware: config.hardware,
     forgetTokens: parts.authenticator.forget,
     async accountChanged(accountId) {
@@ -119,6 +121,7 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
     objectInfos,
     version: parts.version,
     listEnvironments: () => listEnvironments(fleet),
+    hardwareProblem: parts.providerCheck.problemOf,
     hardware: config.hardware,
     requireFunds: async (accountId) => await parts.funds?.requireFunds(accountId),
     statusOf: (row) => scaling.statusOf(toDeployment(row)),

@@ -6,6 +6,7 @@ import type { Funds } from './billing/funds.ts';
 import { listScalable } from './deployments/deployments.sql.ts';
 import { type Deployment, type DeploymentDirectory, toDeployment } from './deployments/directory.ts';
 import { DEFAULT_POOL } from './deployments/pool.pure.ts';
+import type { DeploymentStatus } from './deployments/view.ts';
 import { describeFleet } from './dispatch/deadlines.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import { listColdStarts } from './instances/lives.sql.ts';
@@ -22,7 +23,7 @@ export interface AppScaler {
   readonly whyWaitingBriefly: (deploymentId: string) => string;
   /** The object_info of an instance of the deployment's own; where none is ready yet, one is asked for. */
   readonly exploreOwn: (deployment: Deployment) => Promise<string | undefined>;
-  readonly statusOf: (deployment: Deployment) => 'standby' | 'starting' | 'running' | 'disabled' | 'error';
+  readonly statusOf: (deployment: Deployment) => DeploymentStatus;
 }
 
 interface Parts extends AppFleet {
@@ -48,6 +49,7 @@ export function createAppScaler({ base, directory, dispatcher, funds, disableAll
     demand: dispatcher.demand,
     findDeployment: (id) => directory.find(id),
     poolOf,
+    problemOf: made.providerCheck.problemOf,
     waitingDeployments: dispatcher.demand.waitingDeployments,
     canPay: funds && ((accountId) => canPay(funds, accountId, disableAll)),
     startTimeoutMs: config.startTimeoutMs,
@@ -70,12 +72,12 @@ export function createAppScaler({ base, directory, dispatcher, funds, disableAll
     },
     statusOf(deployment) {
       const scaling = scaler.describe(deployment);
-      if (scaling !== undefined) return scaling.status;
-      if (!deployment.isEnabled) return 'disabled';
+      if (scaling !== undefined) return scaling;
+      if (!deployment.isEnabled) return { status: 'disabled', reason: 'it is disabled' };
       const { key } = poolOf(deployment);
-      if (fleet.ready(key).length > 0) return 'running';
+      if (fleet.ready(key).length > 0) return { status: 'running', reason: undefined };
       const isLost = fleet.all().some(({ pool, phase }) => pool === key && phase === 'lost');
-      return isLost ? 'error' : 'starting';
+      return { status: isLost ? 'error' : 'starting', reason: describeFleet(fleet, key) };
     },
   };
 }

@@ -61,6 +61,7 @@ async function begin({ db, clock, log, replicas }: AppBase, engine: AppEngine): 
   // From here on the brain before is refused whatever it still writes of them.
   if (replicas !== undefined) await persist(() => adoptLeases(db));
   await fleet.start();
+  engine.providerCheck.look();
   const parts = { db, clock, log, live, fleet, writes, dispatcher, funds, simulator };
   await recoverRequests({ ...parts, maxAttempts: MAX_ATTEMPTS });
   await dispatcher.relearnModels();

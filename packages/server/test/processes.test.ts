@@ -5,8 +5,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '@comfleet/comfyui';
+import { pino } from 'pino';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WATCH_TIMES } from '../src/execution/watch.ts';
+import type { Log } from '../src/telemetry/log.ts';
 import { PICTURE } from '../testing/caller.ts';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
 import { until } from '../testing/until.ts';
@@ -23,12 +25,16 @@ const PATIENCE = { timeout: 60_000, interval: 20 };
 
 const SKU = { gpu: 'none', vram_gb: 8, ram_gb: 8, vcpus: 2, price_per_hour_usd: 3.6, provider: 'process' };
 
-async function open(command: string[]): Promise<TestApp> {
+async function open(command: string[], log?: Log): Promise<TestApp> {
   const skus = [
     { ...SKU, sku: 'OWN', process: { command } },
+    { ...SKU, sku: 'WELL', process: { command: EMULATOR } },
     { ...SKU, sku: 'FIXED', provider: 'static', urls: ['http://127.0.0.1:9'] },
   ];
-  const app = await createTestApp({ configFile: { hardware: skus }, overrides: { watchTimes: WATCH_TIMES } });
+  const app = await createTestApp({
+    configFile: { hardware: skus },
+    overrides: { watchTimes: WATCH_TIMES, ...(log && { log }) },
+  });
   onTestFinished(() => app.stop());
   return app;
 }
@@ -74,14 +80,30 @@ describe.each(COMMANDS)('processes of %s', (_name, command) => {
   });
 });
 
-it('GET /hardware shows what runs a SKU', async () => {
-  const app = await open(['/nowhere/comfyui']);
-  const list = async () => (await app.call('/hardware')).body['data'] as unknown as JsonObject[];
-  const [own, fixed] = await until('what is known', async () => {
-    const found = (await list()).filter(({ sku }) => sku === 'OWN' || sku === 'FIXED');
-    return found.every((sku) => sku['is_available'] === false) ? found : undefined;
+it('hardware whose program is not there says so before the first request: in the log, the list, the deployment', async () => {
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+  const app = await open(['/nowhere/comfyui'], log);
+  const hardware = async (name: string) => {
+    const list = (await app.call('/hardware')).body['data'] as unknown as JsonObject[];
+    return list.find(({ sku }) => sku === name);
+  };
+  const words = '/nowhere/comfyui cannot be run: it is not there';
+  await until('the start says it', () => lines.some((line) => line.includes(`hardware OWN: ${words}`)));
+  const reason = expect.stringContaining(words);
+  expect(await hardware('OWN')).toMatchObject({ provider: 'process', is_available: false, reason });
+  expect(await hardware('WELL')).toMatchObject({ provider: 'process', is_available: true });
+  expect(await hardware('FIXED')).toMatchObject({
+    provider: 'static',
+    is_available: false,
+    reason: 'no ComfyUI that could run it answers',
   });
-  expect(own).toMatchObject({ provider: 'process' });
-  expect(fixed).toMatchObject({ provider: 'static' });
-  expect((await list()).find(({ sku }) => sku === 'TURING_16')).toMatchObject({ is_available: true });
+  expect(await hardware('TURING_16')).toMatchObject({ is_available: true });
+
+  const id = await deploy(app);
+  const deployment = (await app.call(`/deployments/${id}?includes=status_reason`)).body;
+  expect(deployment).toMatchObject({ status: 'error', status_reason: reason });
+  expect((await app.call(`/deployments/${id}`)).body).not.toHaveProperty('status_reason');
+  const preflight = (await app.call(`/deployments/${id}/preflight`)).body;
+  expect(preflight).toMatchObject({ ok: false, hardware_problem: expect.stringContaining(`OWN: ${words}`) });
 });

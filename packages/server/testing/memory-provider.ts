@@ -107,6 +107,6 @@ export function createMemoryProvider(world: MemoryWorld = createWorld()): Memory
       if (await end(id)) events?.onGone(id, cause, kind);
     },
     logTail: async (id) => world.logLines ?? [`log of ${id}`],
-    check: async () => (world.refuseWith === undefined ? [] : [world.refuseWith]),
+    check: async () => (world.refuseWith === undefined ? [] : [{ sku: undefined, says: world.refuseWith }]),
   };
 }

@@ -31,8 +31,8 @@ import { createToken, grantOf, type MadeToken, regenerateToken, removeToken, typ
 import { toMicrodollars, viewAccount, viewCaller, viewToken } from './view.pure.ts';
 
 interface Deps extends AccountDeps {
-  /** Whether something runs a SKU now. */
-  readonly canRun: (sku: string) => boolean;
+  /** Why nothing runs a SKU now; undefined: something does. */
+  readonly whyUnavailable: (sku: string) => string | undefined;
   readonly hardware: HardwareCatalogue;
 }
 
@@ -43,7 +43,7 @@ export function registerAccountRoutes(routes: RouteServer<Account>, deps: Deps) 
       data: deps.hardware.skus.map((sku) =>
         viewHardware(sku, {
           ...(sku.provider === undefined ? {} : { provider: sku.provider }),
-          isAvailable: deps.hardware.usable.includes(sku.sku) && deps.canRun(sku.sku),
+          unavailableBecause: deps.whyUnavailable(sku.sku),
           isDefault: sku.sku === deps.hardware.defaultSku,
         }),
       ),

@@ -1,5 +1,5 @@
-// Whether a deployment's graph could run, asked of the version's own object_info and of each live instance. Called by
-// routes.ts.
+// Whether a deployment's graph could run, asked of the version's own object_info, of each live instance, and of what makes
+// its instances. Called by routes.ts.
 import type { Preflight } from '@comfleet/api';
 import type { ObjectInfo } from '@comfleet/comfyui';
 import type { LoadedVersion } from '../workflows/versions.ts';
@@ -8,11 +8,18 @@ import { checkPlace } from './preflight.pure.ts';
 /** A live instance's object_info; undefined when it did not answer. Implemented where instances are known. */
 export type ListEnvironments = () => Promise<{ instanceId: string; info: ObjectInfo | undefined }[]>;
 
+interface Deps {
+  readonly listEnvironments: ListEnvironments;
+  /** Why no instance of a SKU can be started; undefined where nothing is known against it. */
+  readonly hardwareProblem: (sku: string) => string | undefined;
+}
+
 export async function preflight(
-  deps: { readonly listEnvironments: ListEnvironments },
-  deploymentId: string,
+  deps: Deps,
+  { id, hardware }: { readonly id: string; readonly hardware: string },
   version: LoadedVersion,
 ): Promise<Preflight> {
+  const problem = deps.hardwareProblem(hardware);
   const environments = await deps.listEnvironments();
   const places = environments.flatMap(({ instanceId, info }) =>
     info === undefined ? [] : [{ source: 'instance' as const, instanceId, info }],
@@ -20,9 +27,10 @@ export async function preflight(
   const own = version.objectInfoSha256 === undefined ? [] : [{ source: 'version' as const, info: version.info }];
   const checks = [...own, ...places].map((place) => checkPlace(version.graph, version.info, place));
   return {
-    deployment_id: deploymentId,
+    deployment_id: id,
     workflow_version: `v${version.number}`,
-    ok: checks.length > 0 && checks.every(({ ok }) => ok),
+    ok: problem === undefined && checks.length > 0 && checks.every(({ ok }) => ok),
+    ...(problem === undefined ? {} : { hardware_problem: `${hardware}: ${problem}` }),
     checks,
   };
 }

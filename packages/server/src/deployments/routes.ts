@@ -30,11 +30,13 @@ interface Deps extends ViewDeps {
   /** Throws 10001 while the account's funds do not allow new runs. */
   readonly requireFunds: (accountId: string) => Promise<void>;
   readonly listEnvironments: ListEnvironments;
+  /** Why no instance of a SKU can be started; undefined where nothing is known against it. */
+  readonly hardwareProblem: (sku: string) => string | undefined;
   /** Of the service, for the OpenAPI documents. */
   readonly version: string;
 }
 
-const WHOLE: Includes = { payload: true, readme: false, shareInstances: false };
+const WHOLE: Includes = { payload: true, readme: false, shareInstances: false, statusReason: false };
 
 export function registerDeploymentRoutes<A extends Caller>(routes: RouteServer<A>, deps: Deps) {
   registerDescriptions(routes, deps);
@@ -98,7 +100,7 @@ function registerDescriptions<A extends Caller>(routes: RouteServer<A>, deps: De
   });
   routes.serve('preflightDeployment', async (call) => {
     const { row } = await requireDeployment(deps, call);
-    return { body: await preflight(deps, row.id, await requireVersion(deps, row)) };
+    return { body: await preflight(deps, row, await requireVersion(deps, row)) };
   });
 }
 
@@ -120,7 +122,12 @@ async function requireDeployment(deps: Deps, { params, account }: AccountCall<Ca
 
 function toIncludes(names: readonly string[] | undefined): Includes {
   const has = (name: string) => names?.includes(name) ?? false;
-  return { payload: has('payload'), readme: has('readme'), shareInstances: has('share_instances') };
+  return {
+    payload: has('payload'),
+    readme: has('readme'),
+    shareInstances: has('share_instances'),
+    statusReason: has('status_reason'),
+  };
 }
 
 function toWish(input: {

@@ -7,7 +7,11 @@ import type { LoadedVersion, Versions } from '../workflows/versions.ts';
 import { findVersionById } from '../workflows/workflows.sql.ts';
 import type { DeploymentRow } from './deployments.sql.ts';
 
-export type DeploymentStatus = 'standby' | 'starting' | 'running' | 'disabled' | 'error';
+export interface DeploymentStatus {
+  readonly status: 'standby' | 'starting' | 'running' | 'disabled' | 'error';
+  /** Why it is not running; undefined where nothing is wrong. */
+  readonly reason: string | undefined;
+}
 
 export interface ViewDeps {
   readonly db: Queryable;
@@ -19,8 +23,9 @@ export interface ViewDeps {
 export interface Includes {
   readonly payload: boolean;
   readonly readme: boolean;
-  /** Not of the contract: clients that decode strictly know no such field. */
+  /** Not of the contract, as the next one: clients that decode strictly know no such field. */
   readonly shareInstances: boolean;
+  readonly statusReason: boolean;
 }
 
 /** JSON text: a graph goes out exactly as it was stored. */
@@ -30,6 +35,7 @@ export async function viewDeployment(
   { includes, base }: { includes: Includes; base: string },
 ): Promise<string> {
   const readme = includes.readme ? ((await findVersionById(deps.db, row.version_id))?.readme ?? '') : undefined;
+  const { status, reason } = deps.statusOf(row);
   const head = JSON.stringify({
     id: row.id,
     name: row.name,
@@ -40,12 +46,13 @@ export async function viewDeployment(
     max_instances: row.max_instances,
     queue_size: row.queue_size,
     keep_warm_duration_in_seconds: row.keep_warm_seconds,
-    status: deps.statusOf(row),
+    status,
     is_enabled: row.is_enabled,
     created_at: formatInstant(row.created_at),
     updated_at: formatInstant(row.updated_at),
     ...(readme === undefined ? {} : { readme }),
     ...(includes.shareInstances ? { share_instances: row.share_instances } : {}),
+    ...(includes.statusReason && reason !== undefined ? { status_reason: reason } : {}),
   });
   if (!includes.payload) return head;
   const version = await deps.versions.load(row.version_id);

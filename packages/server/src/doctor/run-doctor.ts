@@ -3,6 +3,7 @@
 import { chooseProviders } from '../app-providers.ts';
 import { type Config, listWithoutEffect, readConfig, type StartArgs } from '../config.ts';
 import { createDatabase } from '../db/database.ts';
+import { describeProblems } from '../instances/provider-check.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { createLog } from '../telemetry/log.ts';
 import { createIdSource } from '../telemetry/new-id.ts';
@@ -53,7 +54,7 @@ async function checkProviders(config: Config): Promise<Finding[]> {
     if (check === undefined) continue;
     try {
       const problems = await check();
-      findings.push(...problems.map((problem) => fail(`provider ${kind}`, problem)));
+      findings.push(...describeProblems(problems).map((problem) => fail(`provider ${kind}`, problem)));
       if (problems.length === 0) findings.push(ok(`provider ${kind}`, 'can make instances'));
     } catch (error) {
       findings.push(warn(`provider ${kind}`, `could not be checked: ${messageOf(error)}`));

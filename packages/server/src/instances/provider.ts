@@ -73,8 +73,15 @@ export interface Provider {
   logTail?(instanceId: string): Promise<string[]>;
   /** How many more of a SKU it can make now, those taken into account that are `asked` for; absent where others schedule. */
   roomFor?(sku: string, asked: readonly InstanceSpec[]): Room;
-  /** Problems that keep it from making instances, each in words with the way out: no engine, no permission, no GPU. */
-  check?(): Promise<string[]>;
+  /** What keeps it from making instances now: no engine, no permission, no such program. */
+  check?(): Promise<ProviderProblem[]>;
+}
+
+export interface ProviderProblem {
+  /** Whose instances cannot be made; undefined: none of its can. */
+  readonly sku: string | undefined;
+  /** In words, with the way out. */
+  readonly says: string;
 }
 
 export interface Room {

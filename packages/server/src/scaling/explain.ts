@@ -38,6 +38,8 @@ interface Deps {
   readonly members: Members;
   readonly coldStarts: ColdStarts;
   readonly poolOf: (deployment: Deployment) => Pool;
+  /** Why no instance of a SKU can be made, as far as is known. */
+  readonly problemOf?: ((sku: string) => string | undefined) | undefined;
 }
 
 export function createExplain(deps: Deps): Explain {
@@ -48,10 +50,15 @@ export function createExplain(deps: Deps): Explain {
       if (!isScaled) return undefined;
       const record = members.get(key);
       const facts = gatherFacts(deps, key, record);
-      const { isEnabled, deletedAt } = deployment;
+      const { isEnabled, deletedAt, row } = deployment;
+      const problem = deps.problemOf?.(row.hardware);
       const closedBecause = isEnabled && deletedAt === null ? undefined : (facts.closedBecause ?? 'it is disabled');
       return {
-        ...describeStatus({ ...facts, closedBecause: facts.isUnfunded ? undefined : closedBecause }),
+        ...describeStatus({
+          ...facts,
+          closedBecause: facts.isUnfunded ? undefined : closedBecause,
+          cannotStart: problem && withoutAddresses(problem),
+        }),
         target: record?.last?.decision.target ?? 0,
         reasons: record?.last?.decision.reasons ?? [],
         decidedAt: record?.last?.at,

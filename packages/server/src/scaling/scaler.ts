@@ -27,6 +27,8 @@ export interface ScalerDeps {
   readonly demand: Demand & { onChange(listener: (deploymentId: string) => void): void };
   readonly findDeployment: (id: string) => Promise<Deployment | undefined>;
   readonly poolOf: (deployment: Deployment) => Pool;
+  /** Why no instance of a SKU can be made, as far as is known. */
+  readonly problemOf?: (sku: string) => string | undefined;
   /** Deployments whose requests wait, after a restart. */
   readonly waitingDeployments: () => Iterable<string>;
   /** Undefined when billing is off. */

@@ -15,6 +15,8 @@ export interface PoolFacts {
     | undefined;
   /** Why its hardware has no room for an instance that is wanted. */
   readonly shortOf?: string | undefined;
+  /** What keeps its provider from starting any, known before one was asked for. */
+  readonly cannotStart?: string | undefined;
   /** When the next start is tried after failed ones. */
   readonly nextTryAt: number | undefined;
   /** undefined while no start was seen. */
@@ -31,6 +33,9 @@ export function describeStatus(facts: PoolFacts): { status: PoolStatus; reason: 
   if (facts.starting.length > 0) return { status: 'starting', reason: describeStarting(facts) };
   if (facts.lost.length > 0) return { status: 'error', reason: describeLost(facts) };
   if (facts.shortOf !== undefined) return { status: 'error', reason: facts.shortOf };
+  if (facts.cannotStart !== undefined) {
+    return { status: 'error', reason: `no instance can be started: ${facts.cannotStart}` };
+  }
   return { status: 'standby', reason: undefined };
 }
 

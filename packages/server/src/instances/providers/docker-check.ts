@@ -1,4 +1,5 @@
 // Whether an engine would let us make instances, before the first one is needed, in words with the way out. Called by docker.ts.
+import type { ProviderProblem } from '../provider.ts';
 import type { DockerApi, EngineInfo } from './docker-api.ts';
 import { explainEngine, readFailure } from './docker-error.pure.ts';
 import type { DockerSettings } from './docker-settings.pure.ts';
@@ -9,21 +10,18 @@ export async function checkEngines(
   apis: ReadonlyMap<string, DockerApi>,
   settings: ReadonlyMap<string, DockerSettings>,
   environment: Environment,
-): Promise<string[]> {
+): Promise<ProviderProblem[]> {
   const found = await Promise.all(
     [...apis].map(async ([sku, api]) => {
       const ofSku = settings.get(sku);
-      return ofSku === undefined ? [] : await checkSku(api, sku, { settings: ofSku, environment });
+      const problems = ofSku === undefined ? [] : await checkSku(api, ofSku, environment);
+      return problems.map((says) => ({ sku, says }));
     }),
   );
-  return [...new Set(found.flat())];
+  return found.flat();
 }
 
-async function checkSku(
-  api: DockerApi,
-  sku: string,
-  { settings, environment }: { settings: DockerSettings; environment: Environment },
-): Promise<string[]> {
+async function checkSku(api: DockerApi, settings: DockerSettings, environment: Environment): Promise<string[]> {
   const problems: string[] = [];
   try {
     problems.push(...findMisfits(await api.info(), settings));
@@ -34,7 +32,7 @@ async function checkSku(
     return [explainEngine(readFailure(error), api.engine)];
   }
   for (const name of findUnset(settings, environment)) problems.push(`the variable ${name} is not set`);
-  return problems.map((problem) => `hardware ${sku}: ${problem}`);
+  return problems;
 }
 
 function findMisfits({ OSType, MemTotal, Runtimes }: EngineInfo, { memory, runtime }: DockerSettings): string[] {

@@ -338,10 +338,10 @@ test('check() tells what the engine cannot do, and what is not set', async () =>
   const more = { runtime: 'nvidia', memory: '128g', env_from: ['HF_TOKEN'], image: 'absent:1', pull: 'never' };
   const { provider } = await startProvider(more);
   expect(await provider.check?.()).toEqual([
-    'hardware GPU: "memory" is 131072 MB, and the machine has 65536 MB',
-    'hardware GPU: the engine has no runtime "nvidia"; it has runc',
-    'hardware GPU: the image absent:1 is not at the engine, and "pull" is "never"',
-    'hardware GPU: the variable HF_TOKEN is not set',
+    { sku: 'GPU', says: '"memory" is 131072 MB, and the machine has 65536 MB' },
+    { sku: 'GPU', says: 'the engine has no runtime "nvidia"; it has runc' },
+    { sku: 'GPU', says: 'the image absent:1 is not at the engine, and "pull" is "never"' },
+    { sku: 'GPU', says: 'the variable HF_TOKEN is not set' },
   ]);
   await expect(create(provider, 'a')).rejects.toThrow('the variable HF_TOKEN is not set');
 });
@@ -353,7 +353,7 @@ test('an engine that is not there is told by start, create and check, without ke
     name: 'StartRefused',
     message: expect.stringContaining(words),
   });
-  expect((await provider.check?.())?.join()).toContain(words);
+  expect(await provider.check?.()).toEqual([{ sku: 'GPU', says: expect.stringContaining(words) }]);
 });
 
 test('what an engine runs that comes back after the start is not taken for gone, and told before it counts as listed', async () => {
@@ -399,7 +399,7 @@ test('a package that is not installed is named, with the way to install it', asy
   const loadLibrary = () => Promise.reject(new Error('Cannot find package'));
   const provider = createDockerProvider({ settings: new Map(), fleetId: async () => 'f', log, loadLibrary });
   const words = `npm install --no-save --omit=dev ${CLIENT_PACKAGE}`;
-  expect((await provider.check?.())?.join()).toContain(words);
+  expect(await provider.check?.()).toEqual([{ sku: undefined, says: expect.stringContaining(words) }]);
   await expect(provider.start({ onStarted: () => undefined, onGone: () => undefined })).rejects.toThrow(words);
 });
 

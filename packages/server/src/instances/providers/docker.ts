@@ -92,7 +92,7 @@ export function createDockerProvider(deps: Deps): Provider {
       try {
         return await checkEngines(await connect(state), deps.settings, state.environment);
       } catch (error) {
-        return [error instanceof Error ? error.message : String(error)];
+        return [{ sku: undefined, says: error instanceof Error ? error.message : String(error) }];
       }
     },
   };

@@ -1,5 +1,6 @@
 // Whether a cluster would let us make instances, before the first one is needed: permissions, and each SKU's Pod as the
 // API server judges it without making it. Called by kubernetes.ts.
+import type { ProviderProblem } from '../provider.ts';
 import type { KubernetesApi, Question } from './kubernetes-api.ts';
 import { explainRefusal, readFailure } from './kubernetes-error.pure.ts';
 import { makePod } from './kubernetes-manifest.ts';
@@ -16,12 +17,15 @@ export const NEEDED: readonly Question[] = [
   { verb: 'get', subresource: 'log' },
 ];
 
-export async function checkCluster(apis: ReadonlyMap<string, KubernetesApi>, wish: Wish): Promise<string[]> {
-  const found = await Promise.all([
-    ...[...new Set(apis.values())].map(checkPermissions),
-    ...[...apis].map(([sku, api]) => checkSku(sku, api, wish)),
-  ]);
-  return [...new Set(found.flat())];
+export async function checkCluster(apis: ReadonlyMap<string, KubernetesApi>, wish: Wish): Promise<ProviderProblem[]> {
+  const permissions = new Map([...new Set(apis.values())].map((api) => [api, checkPermissions(api)]));
+  const found = await Promise.all(
+    [...apis].map(async ([sku, api]) => {
+      const problems = [...((await permissions.get(api)) ?? []), ...(await checkSku(sku, api, wish))];
+      return problems.map((says) => ({ sku, says }));
+    }),
+  );
+  return found.flat();
 }
 
 async function checkPermissions(api: KubernetesApi): Promise<string[]> {
@@ -53,18 +57,18 @@ async function checkSku(sku: string, api: KubernetesApi, { settings, fleetId }: 
     // A quota that is used up now says nothing about the configuration; a missing permission is told of once for all.
     const isOfNow = /exceeded quota/.test(failure.message) || failure.reason === 'AlreadyExists';
     const isPermission = failure.code === 403 && /cannot create resource/.test(failure.message);
-    if (!isOfNow && !isPermission) problems.push(`hardware ${sku}: ${explainRefusal(failure, api.namespace)}`);
+    if (!isOfNow && !isPermission) problems.push(explainRefusal(failure, api.namespace));
   }
-  return [...problems, ...(await checkSecrets(sku, api, ofSku.imagePullSecrets))];
+  return [...problems, ...(await checkSecrets(api, ofSku.imagePullSecrets))];
 }
 
 /** Only where comfleet may read secrets, which it need not. */
-async function checkSecrets(sku: string, api: KubernetesApi, names: readonly string[]): Promise<string[]> {
+async function checkSecrets(api: KubernetesApi, names: readonly string[]): Promise<string[]> {
   const problems: string[] = [];
   for (const name of names) {
     await api.readSecret(name).catch((error: unknown) => {
       if (readFailure(error).code !== 404) return;
-      problems.push(`hardware ${sku}: namespace ${api.namespace} has no secret "${name}" (image_pull_secrets)`);
+      problems.push(`namespace ${api.namespace} has no secret "${name}" (image_pull_secrets)`);
     });
   }
   return problems;

@@ -299,8 +299,11 @@ test('check() finds what is not permitted, what would be refused, and secrets th
   cluster.fault({ call: 'POST pods', status: 422, message: 'Pod "x" is invalid' });
   const { provider } = await startProvider();
   expect(await provider.check?.()).toEqual([
-    'namespace comfy: comfleet may not create pods, get pods/log: give its service account a Role for that',
-    'hardware GPU: the Kubernetes API finds the Pod invalid: Pod "x" is invalid',
+    {
+      sku: 'GPU',
+      says: 'namespace comfy: comfleet may not create pods, get pods/log: give its service account a Role for that',
+    },
+    { sku: 'GPU', says: 'the Kubernetes API finds the Pod invalid: Pod "x" is invalid' },
   ]);
   cluster.forbidden.clear();
   expect(await provider.check?.()).toEqual([]);
@@ -321,7 +324,7 @@ test('a package that is not installed is named, with the way to install it', asy
     loadLibrary: () => Promise.reject(new Error('Cannot find package')),
   });
   const words = 'npm install --no-save --omit=dev @kubernetes/client-node@1.4.0';
-  expect((await provider.check?.())?.join()).toContain(words);
+  expect(await provider.check?.()).toEqual([{ sku: undefined, says: expect.stringContaining(words) }]);
   await expect(provider.start({ onStarted: () => undefined, onGone: () => undefined })).rejects.toThrow(words);
 });
 

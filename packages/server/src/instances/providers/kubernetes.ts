@@ -78,7 +78,7 @@ export function createKubernetesProvider(deps: Deps): Provider {
         const fleetId = await deps.fleetId();
         return await checkCluster(await connect(state), { settings: deps.settings, fleetId });
       } catch (error) {
-        return [error instanceof Error ? error.message : String(error)];
+        return [{ sku: undefined, says: error instanceof Error ? error.message : String(error) }];
       }
     },
   };

@@ -140,7 +140,7 @@ it('refuses a folder that is not there, and says so when it is checked', async (
   const cwd = `/tmp/not-there-${crypto.randomUUID()}`;
   const { create, check, dataDir } = await openProvider({ GPU: settingsOf(STAYS, { cwd }) });
   await expect(create(specOf('i1'))).rejects.toThrow(`the folder ${cwd} is not there`);
-  expect(await check()).toEqual([expect.stringContaining(`GPU: the folder ${cwd} is not there`)]);
+  expect(await check()).toEqual([{ sku: 'GPU', says: expect.stringContaining(`the folder ${cwd} is not there`) }]);
   expect(readdirSync(dataDir)).toEqual([]);
 });
 

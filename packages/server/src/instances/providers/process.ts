@@ -88,8 +88,8 @@ export function createProcessProvider(deps: Deps): Provider {
       return { left, because };
     },
     async check() {
-      const found = await Promise.all([...deps.settings.values()].map(findProblem));
-      return [...deps.settings.keys()].flatMap((sku, index) => (found[index] ? [`${sku}: ${found[index]}`] : []));
+      const found = [...deps.settings].map(async ([sku, settings]) => ({ sku, says: await findProblem(settings) }));
+      return (await Promise.all(found)).flatMap(({ sku, says }) => (says === undefined ? [] : [{ sku, says }]));
     },
   };
 }
