@@ -75,6 +75,13 @@ it.each<[string, unknown, RegExp[]]>([
     ],
     [/only one SKU can be the default/],
   ],
+  [
+    'a misspelt provider',
+    [{ ...NEW, provider: 'proces' }],
+    [
+      /^hardware\[0\]\.provider: "proces": expected one of static, process, docker, kubernetes \(did you mean "process"\?\)$/,
+    ],
+  ],
   ['an unknown provider', [{ ...NEW, provider: 'cloud' }], [/provider: "cloud": expected one of static, process/]],
   [
     'bad values, all at once',

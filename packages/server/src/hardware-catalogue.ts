@@ -123,7 +123,9 @@ function createEntryReader(entry: unknown, where: string, problems: string[]) {
         problems.push(`${where}: "${sku}" is a new SKU, so it also needs ${missing.join(', ')}`);
       }
       const base = known ?? { sku, gpu: '', vramGb: 0, ramGb: 0, vcpus: 0, pricePerHourMicrodollars: 0 };
-      const provider = text('provider', new RegExp(`^(${PROVIDERS.join('|')})$`), `one of ${PROVIDERS.join(', ')}`);
+      const wished = String(values.get('provider'));
+      const expected = `one of ${PROVIDERS.join(', ')}${PROVIDERS.includes(wished) ? '' : tip(wished, PROVIDERS)}`;
+      const provider = text('provider', new RegExp(`^(${PROVIDERS.join('|')})$`), expected);
       return {
         sku,
         gpu: text('gpu', /^[^\p{Cc}]{1,200}$/u, 'a text of 1 to 200 characters') ?? base.gpu,

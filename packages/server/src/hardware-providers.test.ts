@@ -37,6 +37,10 @@ it('problems name the path, also a block of another provider', () => {
   ]);
 });
 
+it('a misspelt provider is left to the catalogue, which names what it may be', () => {
+  expect(read({ sku: 'A', provider: 'proces', process: { command: ['python'] } }).problems).toEqual([]);
+});
+
 it('an instance is of one SKU', () => {
   const urls = ['http://127.0.0.1:8188'];
   const { problems } = read({ sku: 'A', provider: 'static', urls }, { sku: 'B', provider: 'static', urls });

@@ -31,11 +31,7 @@ function refuseShared(settings: ProviderSettings, problems: string[]): void {
 
 function readEntry(values: ReadonlyMap<string, unknown>, where: string, problems: string[]): SkuSettings | undefined {
   const provider = values.get('provider');
-  for (const [name, key] of Object.entries(BLOCKS)) {
-    if (name !== provider && values.has(key)) {
-      problems.push(`${where}.${key}: is for the provider "${name}"; add "provider": "${name}" or take it out`);
-    }
-  }
+  refuseOtherBlocks(values, where, problems);
   if (provider === 'static' && values.has('urls')) {
     const urls = readUrls(values.get('urls'), `${where}.urls`, problems);
     return urls && { kind: 'static', urls };
@@ -51,6 +47,16 @@ function readEntry(values: ReadonlyMap<string, unknown>, where: string, problems
   if (provider !== 'kubernetes') return undefined;
   const kubernetes = readKubernetesSettings(values.get('kubernetes'), `${where}.kubernetes`, problems);
   return kubernetes && { kind: 'kubernetes', kubernetes };
+}
+
+function refuseOtherBlocks(values: ReadonlyMap<string, unknown>, where: string, problems: string[]): void {
+  const provider = values.get('provider');
+  if (provider !== undefined && !(String(provider) in BLOCKS)) return; // hardware-catalogue.ts says so
+  for (const [name, key] of Object.entries(BLOCKS)) {
+    if (name !== provider && values.has(key)) {
+      problems.push(`${where}.${key}: is for the provider "${name}"; add "provider": "${name}" or take it out`);
+    }
+  }
 }
 
 function readUrls(value: unknown, where: string, problems: string[]): string[] | undefined {
