@@ -1,7 +1,8 @@
 // Whether the data folder can be used, is nobody else's to read, and has room. Called by run-doctor.ts and before a start.
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../files/make-folder.ts';
 import { type Finding, fail, messageOf, ok, warn } from './finding.ts';
 
 const WHAT = 'data folder';
@@ -11,7 +12,7 @@ const LITTLE_FREE_BYTES = 2 * 1024 ** 3;
 
 export function checkDataDir(dir: string): Finding[] {
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    makeFolder(dir);
     const probe = join(dir, `probe-${randomUUID()}`);
     writeFileSync(probe, '');
     rmSync(probe);

@@ -136,6 +136,14 @@ describe('all of it', () => {
     expect(text).toMatch(/^warn {2}ComfyUI: http:\/\/127.0.0.1:1 does not answer/m);
   });
 
+  test.each(['/etc/passwd/x', '/proc/x'])('names a folder of files that cannot be made: %s', async (folder) => {
+    const { code, text } = await run({ COMFLEET_COMFYUI: url, STORAGE_URL: `file:${folder}` });
+    expect(code).toBe(1);
+    expect(text).toMatch(
+      /^fail {2}file storage: (\/etc\/passwd is a file, not a folder|no folder can be made in \/proc)/m,
+    );
+  });
+
   test('names every setting that cannot be read', async () => {
     expect(await run({ PORT: 'x', COMFLEET_BILLING: 'maybe' })).toMatchObject({
       code: 2,
@@ -165,6 +173,14 @@ test('a storage that cannot be used stops the start in words, and leaves no key 
   const refused = await says('pictures');
   expect(refused).toEqual([expect.stringMatching(/^fail: .*credentials are not accepted.*AWS_ACCESS_KEY_ID/)]);
   expect(refused.join()).not.toContain(secretAccessKey);
+  // Whatever this machine knows itself by is out of the way.
+  vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/nowhere');
+  vi.stubEnv('AWS_CONFIG_FILE', '/nowhere');
+  vi.stubEnv('AWS_ACCESS_KEY_ID', '');
+  expect(await says('pictures')).toEqual([
+    expect.stringMatching(/^fail: .*there are no credentials \(not set: AWS_ACCESS_KEY_ID\)/),
+  ]);
   await server.close();
   vi.unstubAllEnvs();
   rmSync(data, { recursive: true });

@@ -2,22 +2,13 @@
 // A put that fails or is cut off leaves at most a file without a row, which the next put of the key overwrites.
 
 import { hash } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  fdatasync,
-  fstatSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  realpathSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, fdatasync, fstatSync, lstatSync, openSync, realpathSync, writeSync } from 'node:fs';
 import { lstat, open, readdir, rename, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { crashPoint } from '../../telemetry/crash-point.ts';
 import { FileStream } from '../file-stream.ts';
+import { makeFolder } from '../make-folder.ts';
 import { SNIFF_BYTES } from '../media-type.ts';
 import {
   type ByteRange,
@@ -107,11 +98,11 @@ async function moveDurably(from: string, to: string): Promise<void> {
 }
 
 function prepare(dir: string): string {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeFolder(dir);
   const root = realpathSync(dir);
   for (let i = 0; i < FOLDERS; i++) {
     const folder = join(root, i.toString(16).padStart(2, '0'));
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     if (!lstatSync(folder).isDirectory()) throw new Error(`${folder} is not a plain folder`);
   }
   return root;

@@ -3,6 +3,7 @@
 import { describeError } from '../../telemetry/log.ts';
 import { StorageError, type StorageErrorKind } from '../storage.ts';
 import type { S3Settings } from '../storage-url.ts';
+import { listMissingKeys, quietenNodeNotice } from './s3-environment.ts';
 
 export type S3Library = typeof import('@aws-sdk/client-s3');
 export type S3Client = InstanceType<S3Library['S3Client']>;
@@ -27,6 +28,7 @@ const CALL_MS = 180_000;
 export async function loadS3Library(
   load: () => Promise<S3Library> = () => import('@aws-sdk/client-s3'),
 ): Promise<S3Library> {
+  quietenNodeNotice();
   try {
     return await load();
   } catch (error) {
@@ -69,7 +71,6 @@ const KEYS = new Set([
   'ExpiredToken',
   'InvalidToken',
   'TokenRefreshRequired',
-  'CredentialsProviderError',
 ]);
 const REGION = new Set(['PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException']);
 const UNREACHABLE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
@@ -105,9 +106,16 @@ export function toS3Error(error: unknown, settings: S3Settings, signal?: AbortSi
   return new StorageError(`[s3] ${kind === 'full' ? 'no room left' : explain(seen, settings)}`, { kind, cause: error });
 }
 
+function explainMissingKeys(): string {
+  const missing = listMissingKeys();
+  const words = missing.length === 0 ? '' : ` (not set: ${missing.join(', ')})`;
+  return `there are no credentials${words}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role`;
+}
+
 function explain({ name, message, code, status }: Seen, { bucket, endpoint, region }: S3Settings): string {
   const place = endpoint ?? 'Amazon S3';
   if (name === 'NoSuchBucket') return `there is no bucket "${bucket}" at ${place}`;
+  if (name === 'CredentialsProviderError') return explainMissingKeys();
   if (KEYS.has(name))
     return `the credentials are not accepted by ${place} (${name}): set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`;
   if (REGION.has(name)) return `the bucket "${bucket}" is in another region than ${region ?? 'the one set'} (${name})`;

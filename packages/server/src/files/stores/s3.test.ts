@@ -1,8 +1,10 @@
 // The S3 store against a server that speaks the real HTTP API, whole and broken; against another S3-compatible server with
 // COMFLEET_TEST_S3 (docs/storage.md).
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { S3_CREDENTIALS, type S3Fault, type S3Server, startS3Server } from '../../../testing/s3-server.ts';
 import { testStore } from '../../../testing/test-store.ts';
@@ -217,6 +219,15 @@ describe('s3', () => {
     expect(await put({ endpoint: 'http://127.0.0.1:9' })).toMatch(/127.0.0.1:9 cannot be reached \(ECONNREFUSED\)/);
     fault('put', { status: 301, code: 'PermanentRedirect' });
     expect(await put({})).toMatch(/another region than us-east-1/);
+  });
+
+  it('its client says nothing of the Node.js that its later versions need, and other warnings stay', async () => {
+    const script = `import { openS3Store } from ${JSON.stringify(import.meta.resolve('./s3.ts'))};
+      (await openS3Store(${JSON.stringify(settings())})).close();
+      process.emitWarning('another warning');`;
+    const options = ['--import', 'tsx', '--input-type=module', '-e', script];
+    const { stderr } = await promisify(execFile)(process.execPath, options);
+    expect(stderr).toMatch(/^\(node:\d+\) Warning: another warning\n/);
   });
 
   it('a signed URL gives the bytes to anybody, under the type and name it was made for', async () => {
