@@ -18,6 +18,8 @@ const DEPOSED = 75;
 
 /** Resolves with the exit code once the service has stopped. */
 export async function runServer(options: RunServerOptions): Promise<number> {
+  // Words that cannot be written, as to a file on a full disk, must not end the service.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const read = readConfig(options.env, options.args, process.cwd());
   if (read.kind === 'bad') {
     complain(['comfleet cannot start with this configuration:', ...read.problems.map((p) => `  - ${p}`)].join('\n'));

@@ -1,8 +1,8 @@
 // What must never be in a line, whoever wrote the text it stands in.
 import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { until } from '../../testing/until.ts';
-import { createLogTo, gatherLines, redact } from './log.ts';
+import { createLogTo, redact } from './log.ts';
 
 function logged(fields: object, message = 'a line'): string {
   const lines: string[] = [];
@@ -43,22 +43,6 @@ it('what tells something stays', () => {
   );
 });
 
-it('lines of one moment are written together', async () => {
-  const written: string[] = [];
-  let flushes = 0;
-  const flush = () => {
-    flushes += 1;
-  };
-  const lines = gatherLines({ write: (line) => written.push(line), flush });
-  for (let index = 0; index < 100; index += 1) lines.write(`${index}`);
-  expect(flushes).toBe(0);
-  await until('the lines are flushed', () => flushes > 0);
-  expect(flushes).toBe(1);
-  lines.write('later');
-  await until('the next line is flushed', () => flushes > 1);
-  expect(written).toHaveLength(101);
-});
-
 it('what is not written yet is written when the process ends', () => {
   const module = new URL('./log.ts', import.meta.url).href;
   const script = `const { createLog } = await import(${JSON.stringify(module)});
@@ -72,4 +56,19 @@ it('what is not written yet is written when the process ends', () => {
     .split('\n')
     .map((line) => JSON.parse(line).index);
   expect(indexes).toEqual(Array.from({ length: 300 }, (_, index) => index));
+});
+
+it('a log that cannot be written neither ends the process nor keeps it', () => {
+  const full = '/dev/full'; // a device whose writes all fail with ENOSPC
+  if (!existsSync(full)) return;
+  const module = new URL('./log.ts', import.meta.url).href;
+  const script = `const { createLog } = await import(${JSON.stringify(module)});
+    const log = createLog('info');
+    log.info({}, 'a line');
+    setTimeout(() => process.exit(7), 100);`;
+  const fd = openSync(full, 'w');
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
+  const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 'ignore', fd], timeout: 10_000 });
+  closeSync(fd);
+  expect(status).toBe(7);
 });

@@ -2,6 +2,7 @@
 // Only fields named at the call are written, and each text passes redact(): a secret inside a message of somebody
 // else's (a driver, a URL that could not be fetched) stays out as well.
 import { pino } from 'pino';
+import { createLineWriter, type LineWriter } from './line-writer.ts';
 
 export interface Log {
   debug(fields: object, message: string): void;
@@ -10,33 +11,23 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
-const GATHER_MS = 25;
-const GATHER_BYTES = 8_192;
-
-/** Written while the service goes on; what is not written yet is flushed when the process ends, but for a kill -9. */
+/** Written while the service goes on; what is not written yet is written when the process ends, but for a kill -9. */
 export function createLog(level: string): Log {
-  return createLogTo(level, gatherLines(pino.destination({ fd: 2, sync: false, minLength: GATHER_BYTES })));
+  return createLogTo(level, standardError());
 }
 
-/**
- * Lines of one moment leave in one write: measured, one for each cost a short request a tenth of its CPU.
- * The timer runs behind a line only, so that nothing wakes an idle service. Exported for its test.
- */
-export function gatherLines(destination: { write(line: string): unknown; flush(): void }) {
-  let isScheduled = false;
-  const flush = () => {
-    isScheduled = false;
-    destination.flush();
-  };
-  return {
-    write(line: string) {
-      destination.write(line);
-      if (isScheduled) return;
-      isScheduled = true;
-      setTimeout(flush, GATHER_MS).unref();
-    },
-  };
+let writer: LineWriter | undefined;
+
+/** One for the process: lines of several must not be mixed. */
+function standardError(): LineWriter {
+  if (writer !== undefined) return writer;
+  const made = createLineWriter(2, { onLost: (lines) => createLogTo('warn', made).warn({ lines }, LOST) });
+  writer = made;
+  process.once('exit', () => made.end());
+  return made;
 }
+
+const LOST = 'Lines of this log are missing: they could not be written';
 
 /** The same, to anything that takes lines. */
 export function createLogTo(level: string, destination: { write(line: string): unknown }): Log {
