@@ -12,6 +12,7 @@ import { findRoom } from './docker-room.pure.ts';
 import type { DockerSettings } from './docker-settings.pure.ts';
 import { startContainer, startInstance } from './docker-start.ts';
 import { type SeenContainer, viewContainer, withLastWords } from './docker-state.pure.ts';
+import { createGoneLogs, type GoneLogs } from './gone-logs.ts';
 
 interface Deps {
   readonly api: DockerApi;
@@ -41,18 +42,17 @@ interface State {
   readonly deps: Deps;
   readonly known: Map<string, Known>;
   /** The gone, with the last lines that are left of them: told of once, never again. */
-  readonly gone: Map<string, string[]>;
+  readonly gone: GoneLogs;
   isStopped: boolean;
 }
 
 export type ContainerRegistry = ReturnType<typeof createContainerRegistry>;
 
-const KEPT_GONE = 500;
 const LOG_LINES = 100;
 const DEFAULT_GRACE_SECONDS = 10;
 
 export function createContainerRegistry(deps: Deps) {
-  const state: State = { deps, known: new Map(), gone: new Map(), isStopped: false };
+  const state: State = { deps, known: new Map(), gone: createGoneLogs(), isStopped: false };
   const idOf = (name: string) => [...state.known.keys()].find((id) => containerName(id) === name);
   return {
     knows: (id: string) => state.known.has(id),
@@ -64,7 +64,7 @@ export function createContainerRegistry(deps: Deps) {
     },
     create: (spec: InstanceSpec, settings: DockerSettings) => create(state, spec, settings),
     remove: (id: string) => remove(state, id),
-    logTail: async (id: string): Promise<string[]> => state.gone.get(id) ?? (await readLog(state, id)),
+    logTail: async (id: string): Promise<string[]> => state.gone.of(id) ?? (await readLog(state, id)),
     async onListed(names: readonly string[]): Promise<void> {
       const ours = [...state.known.keys()].map(containerName);
       await Promise.all([...new Set([...names, ...ours])].map((name) => look(state, name, idOf(name))));
@@ -222,17 +222,10 @@ function vanish(state: State, known: Known): void {
 
 function forget(state: State, { spec, unwanted }: Known, why: { cause: string; kind: GoneKind; log: string[] }): void {
   state.known.delete(spec.id);
-  keepGone(state, spec.id, why.log);
+  state.gone.keep(spec.id, why.log);
   if (state.isStopped) return;
   if (unwanted.signal.aborted) state.deps.events.onGone(spec.id, 'removed', 'removed');
   else state.deps.events.onGone(spec.id, why.cause, why.kind);
-}
-
-function keepGone({ gone }: State, id: string, lines: string[]): void {
-  gone.delete(id); // to the end of the order
-  gone.set(id, lines);
-  const [oldest] = gone.keys();
-  if (gone.size > KEPT_GONE && oldest !== undefined) gone.delete(oldest);
 }
 
 async function remove(state: State, id: string): Promise<void> {

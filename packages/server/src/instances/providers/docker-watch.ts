@@ -1,9 +1,9 @@
 // What happens to the containers of a fleet at one engine: its events, and a list whenever they are listened to anew, since
 // what happened in between is told by nobody. Called by docker.ts.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError, type Log } from '../../telemetry/log.ts';
 import type { DockerApi } from './docker-api.ts';
 import { explainEngine, isHopeless, pauseMs, readFailure } from './docker-error.pure.ts';
+import { createFollowing, pause } from './following.ts';
 
 interface Deps {
   readonly api: DockerApi;
@@ -34,51 +34,37 @@ const SILENT_OPEN_MS = 3_000;
 
 interface State {
   readonly deps: Deps;
-  readonly stopping: AbortController;
   blindness: string | undefined;
   failures: number;
 }
 
 export function createEngineWatch(deps: Deps): EngineWatch {
   const blindness = `the Docker engine at ${deps.api.engine} has not answered yet`;
-  const state: State = { deps, stopping: new AbortController(), blindness, failures: 0 };
-  let loop: Promise<void> | undefined;
-  return {
-    async start() {
-      let settled: () => void = () => undefined;
-      const first = new Promise<void>((resolve) => {
-        settled = resolve;
-      });
-      loop = follow(state, settled);
-      const tooLate = new AbortController();
-      await Promise.race([first, pause(FIRST_LIST_MS, tooLate.signal)]);
-      tooLate.abort();
-    },
-    async stop() {
-      state.stopping.abort();
-      await loop;
-    },
-    blindness: () => state.blindness,
-  };
+  const state: State = { deps, blindness, failures: 0 };
+  const following = createFollowing({
+    firstListMs: FIRST_LIST_MS,
+    follow: (signal, settled) => follow(state, signal, settled),
+  });
+  return { ...following, blindness: () => state.blindness };
 }
 
-async function follow(state: State, settled: () => void): Promise<void> {
-  const { deps, stopping } = state;
-  while (!stopping.signal.aborted) {
-    const round = AbortSignal.timeout(Math.ceil(deps.watchMs * (1 + Math.random() / 2)));
+async function follow(state: State, stopping: AbortSignal, settled: () => void): Promise<void> {
+  while (!stopping.aborted) {
+    const round = AbortSignal.timeout(Math.ceil(state.deps.watchMs * (1 + Math.random() / 2)));
     try {
-      await listenOnce(state, AbortSignal.any([round, stopping.signal]), settled);
+      await listenOnce(state, AbortSignal.any([round, stopping]), settled);
       state.failures += 1;
-      await pause(pauseMs(state.failures, Math.random()), stopping.signal);
     } catch (error) {
-      if (stopping.signal.aborted) return;
-      if (!round.aborted) await recover(state, error, settled);
+      if (stopping.aborted) return;
+      if (round.aborted) continue;
+      noteFailure(state, error, settled);
     }
+    await pause(pauseMs(state.failures, Math.random()), stopping);
   }
 }
 
-async function recover(state: State, error: unknown, settled: () => void): Promise<void> {
-  const { deps, stopping } = state;
+function noteFailure(state: State, error: unknown, settled: () => void): void {
+  const { deps } = state;
   const failure = readFailure(error);
   const words = explainEngine(failure, deps.api.engine);
   state.failures += 1;
@@ -87,7 +73,6 @@ async function recover(state: State, error: unknown, settled: () => void): Promi
   if (isHopeless(failure)) settled();
   // One is nothing special: engines are restarted.
   if (isHopeless(failure) || state.failures > 1) deps.log.warn(describeError(error), words);
-  await pause(pauseMs(state.failures, Math.random()), stopping.signal);
 }
 
 /** Returns when the engine ends its events, and throws when they break. */
@@ -110,8 +95,4 @@ async function listenOnce(state: State, signal: AbortSignal, settled: () => void
   if (isFirst) state.deps.onSeen();
   settled();
   await events;
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

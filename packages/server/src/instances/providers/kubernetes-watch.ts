@@ -1,7 +1,7 @@
 // The Pods of a fleet in one namespace: listed once, then watched from there on. A watch that ends goes on where it was; one
 // whose place is no longer kept by the server (410 Gone), or that breaks, begins with a new list. Called by kubernetes-pods.ts.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError, type Log } from '../../telemetry/log.ts';
+import { createFollowing, pause } from './following.ts';
 import type { KubernetesApi, PodEvent } from './kubernetes-api.ts';
 import { isExpired, isPassing, pauseMs, readFailure } from './kubernetes-error.pure.ts';
 import type { SeenPod } from './kubernetes-pod.pure.ts';
@@ -40,7 +40,6 @@ const GOOD_MS = 5_000;
 
 interface State {
   readonly deps: Deps;
-  readonly stopping: AbortController;
   listing: number;
   isListed: boolean;
   /** Failures since something went well. */
@@ -48,57 +47,43 @@ interface State {
 }
 
 export function createPodWatch(deps: Deps): PodWatch {
-  const state: State = { deps, stopping: new AbortController(), listing: 0, isListed: false, failures: 0 };
-  let loop: Promise<void> | undefined;
-  return {
-    async start() {
-      let listed: () => void = () => undefined;
-      const first = new Promise<void>((resolve) => {
-        listed = resolve;
-      });
-      loop = follow(state, listed);
-      const tooLate = new AbortController();
-      await Promise.race([first, pause(FIRST_LIST_MS, tooLate.signal)]);
-      tooLate.abort();
-    },
-    async stop() {
-      state.stopping.abort();
-      await loop;
-    },
-    isListed: () => state.isListed,
-    listing: () => state.listing,
-  };
+  const state: State = { deps, listing: 0, isListed: false, failures: 0 };
+  const following = createFollowing({
+    firstListMs: FIRST_LIST_MS,
+    follow: (signal, settled) => follow(state, signal, settled),
+  });
+  return { ...following, isListed: () => state.isListed, listing: () => state.listing };
 }
 
-async function follow(state: State, listed: () => void): Promise<void> {
-  const { deps, stopping } = state;
-  while (!stopping.signal.aborted) {
+async function follow(state: State, stopping: AbortSignal, settled: () => void): Promise<void> {
+  const { deps } = state;
+  while (!stopping.aborted) {
     try {
-      const from = await list(state);
-      listed();
-      await watchFrom(state, from);
+      const from = await list(state, stopping);
+      settled();
+      await watchFrom(state, from, stopping);
     } catch (error) {
-      if (stopping.signal.aborted) return;
+      if (stopping.aborted) return;
       const failure = readFailure(error);
       const { namespace } = deps.api;
       state.failures += 1;
       // No permission, no such namespace: the start need not wait for what only a person can change.
       const isHopeless = !isPassing(failure) && !isExpired(failure);
-      if (isHopeless) listed();
+      if (isHopeless) settled();
       // One is nothing special: API servers are restarted, and balancers cut connections.
       if (isHopeless || state.failures > 1)
         deps.log.warn({ namespace, ...describeError(error) }, `the Pods cannot be watched: ${failure.message}`);
-      await pause(pauseMs(failure, state.failures, Math.random()), stopping.signal);
+      await pause(pauseMs(failure, state.failures, Math.random()), stopping);
     }
   }
 }
 
-async function list(state: State): Promise<string> {
+async function list(state: State, stopping: AbortSignal): Promise<string> {
   const { api, selector, listener, onFirstList } = state.deps;
   state.listing += 1;
   const { listing } = state;
   const { pods, resourceVersion } = await api.listPods(selector);
-  if (!state.stopping.signal.aborted) {
+  if (!stopping.aborted) {
     listener.onListed(pods, listing);
     const isFirst = !state.isListed;
     state.isListed = true;
@@ -108,9 +93,8 @@ async function list(state: State): Promise<string> {
 }
 
 /** Returns when a new list is needed. */
-async function watchFrom(state: State, from: string): Promise<void> {
+async function watchFrom(state: State, from: string, signal: AbortSignal): Promise<void> {
   const { api, selector, watchSeconds } = state.deps;
-  const { signal } = state.stopping;
   const place = { resourceVersion: from };
   let isExpiredNow = false;
   while (!signal.aborted && !isExpiredNow) {
@@ -133,7 +117,6 @@ async function watchFrom(state: State, from: string): Promise<void> {
 
 function hear(state: State, { type, object }: PodEvent, place: { resourceVersion: string }): void {
   const { listener } = state.deps;
-  if (state.stopping.signal.aborted) return;
   // An error in the stream is a Status, as it would be the body of an answer.
   if (type === 'ERROR') throw Object.assign(new Error('the watch was ended'), { body: object });
   const pod = object as SeenPod;
@@ -141,8 +124,4 @@ function hear(state: State, { type, object }: PodEvent, place: { resourceVersion
   state.failures = 0;
   if (type === 'DELETED') listener.onDeleted(pod);
   else if (type === 'ADDED' || type === 'MODIFIED') listener.onChanged(pod);
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }
