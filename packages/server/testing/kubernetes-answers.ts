@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { V1Pod } from '@kubernetes/client-node';
-import { drop, type Fault, isSelected, line, type State, type StoredPod, store } from './kubernetes-world.ts';
+import { type Fault, isSelected, line, removePod, type State, type StoredPod, store } from './kubernetes-world.ts';
 
 interface Call {
   readonly verb: string;
@@ -82,22 +82,12 @@ function create(state: State, response: ServerResponse, { body, query }: Call): 
   reply(response, 201, query.get('dryRun') === 'All' ? made : store(state, 'ADDED', made));
 }
 
-// As the real one: what is on no node is gone at once; a kubelet has to confirm the rest.
 function remove(
   state: State,
   response: ServerResponse,
   { pod, grace }: { pod: StoredPod; grace: string | null },
 ): void {
-  const { name } = pod.metadata;
-  if (pod.spec?.nodeName === undefined || grace === '0') {
-    drop(state, name);
-    reply(response, 200, pod);
-    return;
-  }
-  const seconds = pod.spec.terminationGracePeriodSeconds ?? 30;
-  const deletionTimestamp = new Date(Date.now() + seconds * 1000).toISOString() as unknown as Date;
-  const leaving = { ...pod, metadata: { ...pod.metadata, deletionTimestamp, deletionGracePeriodSeconds: seconds } };
-  reply(response, 200, pod.metadata.deletionTimestamp === undefined ? store(state, 'MODIFIED', leaving) : pod);
+  reply(response, 200, removePod(state, pod, grace));
 }
 
 function list(state: State, response: ServerResponse, query: URLSearchParams): void {

@@ -5,7 +5,16 @@ import type { AddressInfo } from 'node:net';
 import type { KubeConfig, V1Pod } from '@kubernetes/client-node';
 import type { Library } from '../src/instances/providers/kubernetes-api.ts';
 import { answer, fail, statusOf } from './kubernetes-answers.ts';
-import { createState, drop, type Fault, line, type OpenWatch, sendBookmark, store } from './kubernetes-world.ts';
+import {
+  createState,
+  drop,
+  type Fault,
+  line,
+  type OpenWatch,
+  removePod,
+  sendBookmark,
+  store,
+} from './kubernetes-world.ts';
 
 const NAMESPACE = 'comfy';
 
@@ -62,6 +71,11 @@ export async function startKubernetesStandin(options: { pageLimit?: number } = {
         { name: 'comfyui', image: '', imageID: '', ready: true, restartCount: 0, state: { running: {} } },
       ];
       this.change(name, { nodeName: 'node-1', status: { phase: 'Running', podIP, containerStatuses } });
+    },
+    /** Somebody else deletes it. */
+    remove(name: string) {
+      const pod = state.pods.get(name);
+      if (pod !== undefined) removePod(state, pod);
     },
     /** The kubelet confirms that the container has ended, or somebody used force. */
     vanish: (name: string) => drop(state, name),

@@ -71,6 +71,20 @@ export function drop(state: State, name: string): void {
   publish(state, { version: state.version, type: 'DELETED', pod: last });
 }
 
+/** As the real one: what is on no node is gone at once; a kubelet has to confirm the rest. */
+export function removePod(state: State, pod: StoredPod, grace: string | null = null): StoredPod {
+  const { name } = pod.metadata;
+  if (pod.spec?.nodeName === undefined || grace === '0') {
+    drop(state, name);
+    return pod;
+  }
+  if (pod.metadata.deletionTimestamp !== undefined) return pod;
+  const seconds = pod.spec.terminationGracePeriodSeconds ?? 30;
+  const deletionTimestamp = new Date(Date.now() + seconds * 1000).toISOString() as unknown as Date;
+  const metadata = { ...pod.metadata, deletionTimestamp, deletionGracePeriodSeconds: seconds };
+  return store(state, 'MODIFIED', { ...pod, metadata });
+}
+
 function publish(state: State, event: StoredEvent): void {
   state.history.push(event);
   if (state.isHeld) return;

@@ -29,6 +29,10 @@ export interface MemoryWorld {
 export interface MemoryProvider extends Provider {
   readonly world: MemoryWorld;
   die(id: string, cause: string, kind?: GoneKind): Promise<void>;
+  /** Somebody else is ending it. */
+  leave(id: string, because: string): void;
+  /** What waits for an address gets one. */
+  letStart(id: string): Promise<void>;
   /** What exists can be asked for again. */
   list(): void;
 }
@@ -79,6 +83,12 @@ export function createMemoryProvider(world: MemoryWorld = createWorld()): Memory
       if (world.isListed) tellAll();
     },
     isListed: () => world.isListed,
+    leave: (id, because) => events?.onLeaving?.(id, because),
+    async letStart(id) {
+      const spec = world.pending.get(id);
+      world.pending.delete(id);
+      if (spec) await begin(spec);
+    },
     list() {
       world.isListed = true;
       tellAll();

@@ -9,11 +9,12 @@ import {
 import { useTestDatabase } from '../../testing/test-database.ts';
 import { until } from '../../testing/until.ts';
 import { sql } from '../db/sql.ts';
-import { createLog } from '../telemetry/log.ts';
+import { createLog, createLogTo } from '../telemetry/log.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import type { FleetDeps } from './fleet-state.ts';
 import { createLives } from './lives.ts';
 import type { InstanceSpec } from './provider.ts';
+import { recordInstanceEvents } from './record-events.ts';
 
 const database = useTestDatabase();
 const log = createLog('silent');
@@ -29,7 +30,7 @@ let fleet: Fleet;
 let told: string[];
 let billed: string[];
 
-async function open(options: Pick<FleetDeps, 'startTimeoutMs' | 'untilCertain' | 'memoryOf'> = {}) {
+async function open(options: Partial<Pick<FleetDeps, 'startTimeoutMs' | 'untilCertain' | 'memoryOf' | 'log'>> = {}) {
   provider = createMemoryProvider(world);
   const meter = {
     asked: async ({ id }: InstanceSpec) => void billed.push(`asked ${id}`),
@@ -93,6 +94,36 @@ describe('a started instance', () => {
     expect(life).toEqual({ ready: true, drained: true, gone_kind: 'removed', reason: 'keep-warm is over' });
     await until('its bill is closed', () => billed.includes(`gone ${spec.id}`));
     expect(await fleet.logTail({ id: spec.id })).toEqual([`log of ${spec.id}`]);
+  });
+
+  it('is told of in the log as a warning when it is lost, and in passing when it was to go', async () => {
+    const lines: Record<string, unknown>[] = [];
+    const told = createLogTo('info', { write: (line: string) => lines.push(JSON.parse(line)) });
+    await open({ log: told });
+    const [wished, lost] = [specOf(), specOf()];
+    for (const spec of [wished, lost]) await fleet.create(spec);
+    await until('both are ready', () => fleet.ready().length === 2);
+    fleet.remove(wished.id, 'keep-warm is over');
+    await provider.die(lost.id, 'it fell over');
+    await until('both are gone', () => fleet.all().length === 0);
+    const gone = lines.filter(({ msg }) => msg === 'instance gone');
+    const [INFO, WARN] = [30, 40];
+    expect(gone).toHaveLength(2);
+    expect(gone).toContainEqual(expect.objectContaining({ instanceId: wished.id, level: INFO }));
+    expect(gone).toContainEqual(expect.objectContaining({ instanceId: lost.id, level: WARN }));
+  });
+
+  it('takes no more when somebody else ends it, and is gone when its provider says so', async () => {
+    await open();
+    const spec = specOf();
+    await fleet.create(spec);
+    await until('it is ready', () => fleet.ready().length === 1);
+    provider.leave(spec.id, 'it was evicted');
+    expect(fleet.ready()).toEqual([]);
+    expect(fleet.get(spec.id)).toMatchObject({ phase: 'draining', reason: 'it was evicted' });
+    await provider.die(spec.id, 'it was evicted', 'evicted');
+    expect(told.slice(2)).toEqual([`draining ${spec.id}`, `gone ${spec.id}: it was evicted`]);
+    expect(world.calls).toEqual([`create ${spec.id}`]);
   });
 
   it('is asked to go until it is gone', async () => {
@@ -241,9 +272,18 @@ describe('what is told of instances that are gone', () => {
     await open();
     const spec = ofPool('deployment:words');
     world.refuseWith = 'its last words: \0 \u{1f600} \ud83d';
+    const recorder = recordInstanceEvents({ db: database.db(), fleet, log });
     await fleet.create(spec);
     await fleet.stop();
-    expect(await fleet.listGone(spec)).toMatchObject([{ reason: 'its last words:   \u{1f600} \ufffd' }]);
+    const reason = 'its last words: \ufffd \u{1f600} \ufffd';
+    expect(await fleet.listGone(spec)).toMatchObject([{ reason }]);
+    const events = sql`select message from events where subject_id = ${spec.id}`;
+    const [event] = await until('the timeline tells it', async () => {
+      const rows = await database.db().query<{ message: string }>(events);
+      return rows.length > 0 && rows;
+    });
+    expect(event?.message).toContain(reason);
+    await recorder.stop();
   });
 });
 
@@ -285,6 +325,25 @@ describe('a fleet that starts again', () => {
     expect(fleet.settling(kept.id)).toBeUndefined();
     expect(told[0]).toBe(`failed ${missing.id} (not_started): it was not there after a restart of the service`);
     await until('it is ready', () => fleet.ready().length === 1);
+  });
+
+  it('knows of what has no address only when it has one again, or is gone', async () => {
+    await open();
+    const [back, lost] = [specOf(), specOf()];
+    for (const spec of [back, lost]) await fleet.create(spec);
+    await until('both are ready', () => fleet.ready().length === 2);
+    await fleet.stop();
+    for (const { id } of [back, lost]) {
+      await world.alive.get(id)?.fake.stop();
+      world.alive.delete(id);
+      world.pending.set(id, id === back.id ? back : lost);
+    }
+    await open();
+    const settled = [fleet.settling(back.id), fleet.settling(lost.id)];
+    await provider.letStart(back.id);
+    await provider.die(lost.id, 'its node is no more', 'evicted');
+    expect(await Promise.all(settled)).toEqual([fleet.get(back.id), undefined]);
+    expect(fleet.get(back.id)).toBeDefined();
   });
 
   it('gives up on what it finds and that never answers', async () => {

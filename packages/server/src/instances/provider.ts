@@ -48,6 +48,8 @@ export interface ProviderEvents {
   onStarted(instance: ProvidedInstance): void;
   /** Why it is not up yet, in words for a person: `pulling the image`, `Unschedulable: 0/3 nodes have …`. */
   onPending?(instanceId: string, words: string): void;
+  /** Somebody else ends it, and it goes on for a moment: what it runs may come to its end, and nothing more is for it. */
+  onLeaving?(instanceId: string, because: string): void;
   /** All that existed when it was started has been told, by one whose start() had to go on without knowing. */
   onListed?(): void;
   /** It is certainly gone: nothing that ran there goes on. `cause` is in words for a person. */

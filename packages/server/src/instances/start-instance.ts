@@ -1,9 +1,9 @@
 // Asks a provider for an instance, and what becomes of it until it answers; also what an earlier start of the service left.
 // Called by fleet.ts.
 import { describeError } from '../telemetry/log.ts';
-import { type FleetState, type Settling, setDue, settle } from './fleet-state.ts';
-import type { AskedInstance, Instance } from './instance.ts';
-import { addInstance, becomeGone, removeInstance } from './instance-steps.ts';
+import { type FleetState, type Settling, setDue } from './fleet-state.ts';
+import type { Instance } from './instance.ts';
+import { addInstance, becomeDraining, becomeGone, removeInstance } from './instance-steps.ts';
 import { beginLife } from './lifecycle.pure.ts';
 import type { InstanceSpec, ProvidedInstance, Provider, ProviderEvents } from './provider.ts';
 
@@ -75,6 +75,10 @@ export function eventsOf(state: FleetState, provider: Provider, told: Set<string
       const asked = state.asked.get(id);
       if (asked) state.asked.set(id, { ...asked, words });
     },
+    onLeaving(id, because) {
+      const instance = state.instances.get(id);
+      if (instance) becomeDraining(state, instance, because);
+    },
     onListed: () => settleAll(state, provider, told),
     onGone(id, cause, kind = 'ended') {
       becomeGone(state, id, { cause, kind });
@@ -85,7 +89,7 @@ export function eventsOf(state: FleetState, provider: Provider, told: Set<string
 function addFound(state: FleetState, provider: Provider, made: ProvidedInstance): void {
   const wasUnsettled = state.unsettled.has(made.id);
   addInstance(state, provider, made);
-  if (wasUnsettled) awaitReady(state, made.id, state.deps.now());
+  if (wasUnsettled && !state.dues.has(made.id)) awaitReady(state, made.id, state.deps.now());
 }
 
 // Made for somebody and not on record: its call was heard after the start was given up.
@@ -115,9 +119,13 @@ export async function startProviders(state: FleetState): Promise<void> {
     if (spec !== undefined && phase === 'starting') awaitReady(state, id, deps.now());
   }
   for (const begun of [...asked.values()]) {
-    if (told.has(begun.id)) awaitReady(state, begun.id, deps.now());
-    else if (state.providerOf.get(begun.id)?.isListed?.() === false) leaveUnsettled(state, begun);
-    else missed(state, begun.id);
+    if (told.has(begun.id)) {
+      awaitReady(state, begun.id, deps.now());
+      leaveUnsettled(state, begun.id);
+    } else if (state.providerOf.get(begun.id)?.isListed?.() === false) {
+      leaveUnsettled(state, begun.id);
+      state.asked.set(begun.id, { ...begun, words: 'whether it is still there cannot be asked at the moment' });
+    } else missed(state, begun.id);
   }
 }
 
@@ -125,14 +133,13 @@ function missed(state: FleetState, id: string): void {
   becomeGone(state, id, { cause: 'it was not there after a restart of the service', kind: 'ended' });
 }
 
-// It may well run, and so may what was given to it.
-function leaveUnsettled(state: FleetState, begun: AskedInstance): void {
+// It may well run, and so may what was given to it: until it has an address again, or is gone.
+function leaveUnsettled(state: FleetState, id: string): void {
   let settle: Settling['settle'] = () => undefined;
   const known = new Promise<Instance | undefined>((resolve) => {
     settle = resolve;
   });
-  state.unsettled.set(begun.id, { known, settle });
-  state.asked.set(begun.id, { ...begun, words: 'whether it is still there cannot be asked at the moment' });
+  state.unsettled.set(id, { known, settle });
 }
 
 /** The provider could ask at last: what it has not told of is gone. */
@@ -140,8 +147,6 @@ function settleAll(state: FleetState, provider: Provider, told: ReadonlySet<stri
   for (const id of [...state.unsettled.keys()]) {
     if (state.providerOf.get(id) !== provider) continue;
     if (!told.has(id)) missed(state, id);
-    else if (state.asked.has(id)) awaitReady(state, id, state.deps.now());
-    // Without an address nothing can have been sent there.
-    settle(state, id, undefined);
+    else if (state.asked.has(id) && !state.dues.has(id)) awaitReady(state, id, state.deps.now());
   }
 }

@@ -114,7 +114,11 @@ const CASES: readonly [string, SeenPod, PodView][] = [
       { terminated: { exitCode: 137, reason: 'Error' } },
       { deletionTimestamp: '2026-01-01T00:09:59Z' },
     ),
-    { phase: 'ended', cause: 'the container ended with exit code 137', kind: 'ended' },
+    {
+      phase: 'ended',
+      cause: 'its Pod comfleet-a was deleted, and not by comfleet: the container ended with exit code 137',
+      kind: 'ended',
+    },
   ],
   [
     'ended by an error of its own',
@@ -185,17 +189,17 @@ const CASES: readonly [string, SeenPod, PodView][] = [
       { running: {} },
       { deletionTimestamp: '2026-01-01T00:10:05Z' },
     ),
-    { phase: 'leaving', words: 'a Pod of higher priority took its place' },
+    { phase: 'leaving', host: undefined, words: 'a Pod of higher priority took its place' },
   ],
   [
     'being deleted by somebody',
     onNode({ phase: 'Running', podIP: '10.0.0.7' }, { running: {} }, { deletionTimestamp: '2026-01-01T00:10:05Z' }),
-    { phase: 'leaving', words: 'its Pod is being deleted' },
+    { phase: 'leaving', host: '10.0.0.7', words: 'its Pod is being deleted' },
   ],
   [
     'being deleted for long on a node that answers',
     onNode({ phase: 'Running' }, { running: {} }, { deletionTimestamp: '2026-01-01T00:00:00Z' }),
-    { phase: 'leaving', words: 'its Pod is being deleted' },
+    { phase: 'leaving', host: undefined, words: 'its Pod is being deleted' },
   ],
   [
     'being deleted for long on a node that is lost',
@@ -212,7 +216,7 @@ const CASES: readonly [string, SeenPod, PodView][] = [
   [
     'its node fell silent a moment ago',
     onNode({ phase: 'Running', reason: 'NodeLost' }, { running: {} }, { deletionTimestamp: '2026-01-01T00:09:50Z' }),
-    { phase: 'leaving', words: 'NodeLost' },
+    { phase: 'leaving', host: undefined, words: 'NodeLost' },
   ],
 ];
 

@@ -55,8 +55,8 @@ export type PodView =
   | { readonly phase: 'running'; readonly host: string }
   /** Its container runs no more, and never again: it can be deleted. */
   | { readonly phase: 'ended'; readonly cause: string; readonly kind: GoneKind }
-  /** It is being deleted: whether its container has ended is not known yet. */
-  | { readonly phase: 'leaving'; readonly words: string }
+  /** It is being deleted: whether its container has ended is not known yet, and it may be reached until then. */
+  | { readonly phase: 'leaving'; readonly words: string; readonly host: string | undefined }
   /** Being deleted on a node that does not answer: nobody will ever confirm it. */
   | { readonly phase: 'unreachable'; readonly cause: string };
 
@@ -72,13 +72,15 @@ export function viewPod(pod: SeenPod, now: number): PodView {
   const ended = viewEnd(pod);
   if (ended !== undefined) return ended;
   if (pod.metadata?.deletionTimestamp !== undefined) return viewLeaving(pod, now);
+  const host = hostOf(pod);
+  return host === undefined ? viewPending(pod, now) : { phase: 'running', host };
+}
+
+function hostOf(pod: SeenPod): string | undefined {
   const { podIP } = pod.status ?? {};
-  const waiting = ownContainer(pod)?.state?.waiting;
   // An address may be there while the image is still being pulled.
-  if (podIP !== undefined && podIP !== '' && waiting === undefined) {
-    return { phase: 'running', host: podIP.includes(':') ? `[${podIP}]` : podIP };
-  }
-  return viewPending(pod, now);
+  if (podIP === undefined || podIP === '' || ownContainer(pod)?.state?.waiting !== undefined) return undefined;
+  return podIP.includes(':') ? `[${podIP}]` : podIP;
 }
 
 /** Why a Pod that is there no more went, from the last that was seen of it. */
@@ -87,7 +89,11 @@ export function explainDeleted(pod: SeenPod): { readonly cause: string; readonly
   if (ended?.phase === 'ended') return ended;
   const taken = explainTaken(pod);
   if (taken !== undefined) return { cause: taken, kind: 'evicted' };
-  return { cause: `its Pod ${pod.metadata?.name ?? ''} was deleted, and not by comfleet`, kind: 'ended' };
+  return { cause: deleted(pod), kind: 'ended' };
+}
+
+function deleted({ metadata }: SeenPod): string {
+  return `its Pod ${metadata?.name ?? ''} was deleted, and not by comfleet`;
 }
 
 function viewEnd(pod: SeenPod): PodView | undefined {
@@ -147,7 +153,9 @@ function explainExit({ exitCode, reason, message }: Terminated, pod: SeenPod): {
     const cause = 'killed (exit code 137): so the system ends what takes too much memory';
     return { cause: withLastWords(cause, message), kind: 'out_of_memory' };
   }
-  return { cause: withLastWords(`the container ended with exit code ${exitCode}`, message), kind: 'ended' };
+  const isDeleted = pod.metadata?.deletionTimestamp !== undefined;
+  const cause = `${isDeleted ? `${deleted(pod)}: ` : ''}the container ended with exit code ${exitCode}`;
+  return { cause: withLastWords(cause, message), kind: 'ended' };
 }
 
 function viewLeaving(pod: SeenPod, now: number): PodView {
@@ -159,7 +167,7 @@ function viewLeaving(pod: SeenPod, now: number): PodView {
     const why = taken === undefined ? '' : ` (${taken})`;
     return { phase: 'unreachable', cause: `its node ${node} does not answer any more${why}` };
   }
-  return { phase: 'leaving', words: taken ?? 'its Pod is being deleted' };
+  return { phase: 'leaving', words: taken ?? 'its Pod is being deleted', host: hostOf(pod) };
 }
 
 function isNodeSilent({ status }: SeenPod): boolean {

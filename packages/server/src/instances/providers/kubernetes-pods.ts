@@ -2,6 +2,7 @@
 // and what it waits for meanwhile. What ended is deleted, with the end of its log kept. Called by kubernetes.ts.
 import { describeError, type Log } from '../../telemetry/log.ts';
 import type { GoneKind, InstanceSpec, ProviderEvents } from '../provider.ts';
+import { createGoneLogs, type GoneLogs } from './gone-logs.ts';
 import type { KubernetesApi } from './kubernetes-api.ts';
 import { readFailure } from './kubernetes-error.pure.ts';
 import { podName, readSpec } from './kubernetes-manifest.ts';
@@ -23,6 +24,8 @@ interface Known {
   readonly spec: InstanceSpec;
   pod: SeenPod | undefined;
   isStarted: boolean;
+  /** Somebody else ends it, which was told. */
+  isLeaving: boolean;
   /** remove() was called: it is to go, whatever it says. */
   isUnwanted: boolean;
   /** What was last said of why it is not up. */
@@ -37,7 +40,7 @@ interface State {
   readonly deps: Deps;
   readonly known: Map<string, Known>;
   /** The gone, with the last lines that are left of them: told of once, never again. */
-  readonly gone: Map<string, string[]>;
+  readonly gone: GoneLogs;
   /** Those whose call got no answer: told of as refused, so a Pod that comes of it all the same has to go. */
   readonly unanswered: Set<string>;
   isStopped: boolean;
@@ -45,13 +48,12 @@ interface State {
 
 export type PodRegistry = ReturnType<typeof createPodRegistry>;
 
-const KEPT_GONE = 500;
 const LOG_LINES = 100;
 /** Some states only mean something once they have lasted; what could not be deleted is tried again. */
 const LOOK_AGAIN_MS = 5_000;
 
 export function createPodRegistry(deps: Deps) {
-  const state: State = { deps, known: new Map(), gone: new Map(), unanswered: new Set(), isStopped: false };
+  const state: State = { deps, known: new Map(), gone: createGoneLogs(), unanswered: new Set(), isStopped: false };
   const timer = setInterval(() => lookAgain(state), LOOK_AGAIN_MS).unref();
   return {
     knows: (id: string) => state.known.has(id),
@@ -59,7 +61,7 @@ export function createPodRegistry(deps: Deps) {
     ask: (spec: InstanceSpec, ask: () => Promise<SeenPod>) => askFor(state, spec, ask),
     remove: (id: string) => remove(state, id),
     async logTail(id: string): Promise<string[]> {
-      const kept = state.gone.get(id);
+      const kept = state.gone.of(id);
       if (kept !== undefined && kept.length > 0) return kept;
       return await readLog(state, id);
     },
@@ -101,7 +103,7 @@ async function askFor(state: State, spec: InstanceSpec, ask: () => Promise<SeenP
 
 function makeKnown(spec: InstanceSpec, unseenBy: number): Known {
   const nothingYet = { pod: undefined, words: undefined, asking: undefined };
-  return { spec, isStarted: false, isUnwanted: false, unseenBy, ...nothingYet };
+  return { spec, isStarted: false, isLeaving: false, isUnwanted: false, unseenBy, ...nothingYet };
 }
 
 function takeList(state: State, pods: readonly SeenPod[], listing: number): void {
@@ -140,18 +142,19 @@ function see(state: State, pod: SeenPod): void {
 
 function judge(state: State, known: Known, pod: SeenPod): void {
   const { spec } = known;
-  const { events, now, portOf } = state.deps;
-  const view = viewPod(pod, now());
+  const view = viewPod(pod, state.deps.now());
   switch (view.phase) {
     case 'pending':
+      tellPending(state, known, view.words);
+      return;
     case 'leaving':
-      if (!known.isStarted && !known.isUnwanted && known.words !== view.words) events.onPending?.(spec.id, view.words);
-      known.words = view.words;
+      // Also one that is seen for the first time: what an earlier start gave to it may still come to its end.
+      if (view.host !== undefined) tellStarted(state, known, view.host);
+      if (known.isStarted) tellLeaving(state, known, view.words);
+      else tellPending(state, known, view.words);
       return;
     case 'running':
-      if (known.isStarted || known.isUnwanted) return;
-      known.isStarted = true;
-      events.onStarted({ id: spec.id, baseUrl: `http://${view.host}:${portOf(spec.sku)}`, folders: undefined, spec });
+      tellStarted(state, known, view.host);
       return;
     case 'ended':
       forget(state, known, view);
@@ -165,20 +168,32 @@ function judge(state: State, known: Known, pod: SeenPod): void {
   }
 }
 
+function tellPending({ deps }: State, known: Known, words: string): void {
+  if (!known.isStarted && !known.isUnwanted && known.words !== words) deps.events.onPending?.(known.spec.id, words);
+  known.words = words;
+}
+
+function tellStarted({ deps }: State, known: Known, host: string): void {
+  if (known.isStarted || known.isUnwanted) return;
+  known.isStarted = true;
+  const { spec } = known;
+  const baseUrl = `http://${host}:${deps.portOf(spec.sku)}`;
+  deps.events.onStarted({ id: spec.id, baseUrl, folders: undefined, spec });
+}
+
+function tellLeaving({ deps }: State, known: Known, because: string): void {
+  if (known.isLeaving || known.isUnwanted) return;
+  known.isLeaving = true;
+  deps.events.onLeaving?.(known.spec.id, because);
+}
+
 /** It is gone: told once. */
 function forget(state: State, { spec, isUnwanted }: Known, why: { cause: string; kind: GoneKind }): void {
   state.known.delete(spec.id);
-  keepGone(state, spec.id, state.gone.get(spec.id) ?? []);
+  state.gone.keep(spec.id, state.gone.of(spec.id) ?? []);
   if (state.isStopped) return;
   if (isUnwanted) state.deps.events.onGone(spec.id, 'removed', 'removed');
   else state.deps.events.onGone(spec.id, why.cause, why.kind);
-}
-
-function keepGone({ gone }: State, id: string, lines: string[]): void {
-  gone.delete(id); // to the end of the order
-  gone.set(id, lines);
-  const [oldest] = gone.keys();
-  if (gone.size > KEPT_GONE && oldest !== undefined) gone.delete(oldest);
 }
 
 async function remove(state: State, id: string): Promise<void> {
@@ -201,7 +216,7 @@ async function erase({ deps }: State, id: string, options = { isForced: false })
 
 async function keepLog(state: State, id: string): Promise<void> {
   const lines = await readLog(state, id);
-  if (lines.length > 0) keepGone(state, id, lines);
+  if (lines.length > 0) state.gone.keep(id, lines);
 }
 
 async function readLog({ deps }: State, id: string): Promise<string[]> {

@@ -61,6 +61,7 @@ async function openProvider(fleetId: string) {
     await provider.start({
       onStarted: ({ id, baseUrl, spec }) => told.push(`started ${id} ${baseUrl} ${spec?.pool}`),
       onPending: (id, words) => told.push(`pending ${id} ${words}`),
+      onLeaving: (id, because) => told.push(`leaving ${id} ${because}`),
       onGone: (id, cause, kind) => told.push(`gone ${id} ${kind}: ${cause}`),
       onListed: () => listed.push([...told]),
     });
@@ -135,6 +136,35 @@ test('Pods of an earlier start are told of, those of another fleet are left alon
   expect(other.told).toEqual([]);
   const next = await startProvider();
   expect(next.told).toEqual(['started a http://10.0.0.7:8000 deployment:d-a']);
+});
+
+test('a Pod that somebody deletes is leaving until it is gone, also for a later start that only sees it leave', async () => {
+  const { provider, told } = await startProvider();
+  await create(provider, 'a');
+  cluster.run(podName('a'), '10.0.0.7');
+  await until('it is started', () => told.includes('started a http://10.0.0.7:8000 deployment:d-a'));
+  cluster.remove(podName('a'));
+  await until('it is leaving', () => told.includes('leaving a its Pod is being deleted'));
+  const message = 'Eviction API: evicting';
+  const conditions = [{ type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI', message }];
+  cluster.change(podName('a'), { status: { conditions } });
+  const next = await startProvider();
+  const words = `it was evicted, as when its node is drained: ${message}`;
+  expect(next.told).toEqual(['started a http://10.0.0.7:8000 deployment:d-a', `leaving a ${words}`]);
+  cluster.vanish(podName('a'));
+  await until('it is gone', () => told.includes(`gone a evicted: ${words}`));
+  expect(told.filter((line) => line.startsWith('leaving'))).toHaveLength(1);
+});
+
+test('a Pod that comfleet deletes is not said to leave', async () => {
+  const { provider, told } = await startProvider();
+  await create(provider, 'a');
+  cluster.run(podName('a'), '10.0.0.7');
+  await until('it is started', () => told.some((line) => line.startsWith('started a')));
+  await provider.remove?.('a');
+  cluster.vanish(podName('a'));
+  await until('it is gone', () => told.includes('gone a removed: removed'));
+  expect(told.filter((line) => line.startsWith('leaving'))).toEqual([]);
 });
 
 test('a name that is taken by a Pod of somebody else is a refusal', async () => {
