@@ -1,5 +1,5 @@
 // Stops a prompt that was sent: out of the instance's queue, or interrupted where it runs, until it is over.
-// Called by run.ts for cancels, closed deployments and time-outs.
+// Called by run.ts for cancels, closed deployments and time-outs, and by clear-away.ts for what is left on an instance.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crashPoint } from '../telemetry/crash-point.ts';
 import type { Attempt } from './attempt.ts';
@@ -35,15 +35,24 @@ export async function interruptUntilOver({ attempt, watch, sendGuard }: Interrup
   return end;
 }
 
-async function interrupt({ instance, promptId }: Attempt, guard: SendGuard | undefined): Promise<void> {
+/** Where it was found; taken out or interrupted there, unless it is nowhere. */
+export async function interrupt(
+  { instance, promptId }: Pick<Attempt, 'instance' | 'promptId'>,
+  guard: SendGuard | undefined,
+): Promise<'running' | 'pending' | 'absent'> {
   const { client } = instance.connection;
+  let found: 'running' | 'pending' | 'absent' = 'absent';
   const say = async (call: (begin: { mayBegin?: () => boolean }) => Promise<void>) =>
     guard === undefined ? await call({}) : await guard.pass((mayBegin) => call({ mayBegin }));
   await say((begin) => client.deletePending(promptId, begin));
   // Asked first: a ComfyUI before 0.3.57 interrupts whatever runs, be it somebody else's. After any wait for the guard, which
   // may be long enough for another's to begin.
   await say(async (begin) => {
-    const { running } = await client.queue();
-    if (running.includes(promptId)) await client.interrupt(promptId, begin);
+    const { running, pending } = await client.queue();
+    if (running.includes(promptId)) {
+      found = 'running';
+      await client.interrupt(promptId, begin);
+    } else if (pending.includes(promptId)) found = 'pending';
   });
+  return found;
 }

@@ -6,6 +6,7 @@ import { crashPoint } from '../telemetry/crash-point.ts';
 import { beginOutgoing } from '../telemetry/trace-calls.ts';
 import { traces } from '../telemetry/traces.ts';
 import { type Attempt, type ExecutionDeps, stopCause } from './attempt.ts';
+import { clearAway, mayRunStill } from './clear-away.ts';
 import { describeRefusal, nodeFailure } from './describe-failure.ts';
 import { bringInputs, type Inputs } from './inputs.ts';
 import { interruptUntilOver } from './interrupt.ts';
@@ -13,6 +14,7 @@ import type { Cause } from './outcome.pure.ts';
 import { buildPrompt, loadPayload } from './prompt-body.ts';
 import { collectRun } from './run-outputs.ts';
 import { reportRun } from './run-report.pure.ts';
+import { postPrompt } from './send-prompt.ts';
 import { type Settled, settle } from './settle.ts';
 import { findSilentOutputs, NO_SILENT_OUTPUTS, type SilentOutputs } from './silent-outputs.ts';
 import { beginProgress, tellFrame, tellPreview } from './tell-progress.ts';
@@ -72,7 +74,7 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
   }
   const watch = startWatch(deps, attempt, place);
   const prompt = { clientId, graphJson, extraDataJson: payload.extraData };
-  const outcome = await postPrompt(deps, attempt, { ...prompt, isGivenUp: watch.isOver });
+  const { outcome, isOver } = await postPrompt({ attempt, watch, sendGuard: deps.sendGuard, prompt });
   switch (outcome.kind) {
     case 'queued':
       if (outcome.nodeErrors.size > 0) return await refuseHalfGraph(deps, attempt, { watch, ...outcome });
@@ -84,12 +86,12 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
     case 'unreachable':
       if (!outcome.mayHaveArrived) {
         watch.stop();
-        return { kind: 'not_sent', reason: outcome.cause.message };
+        return notSent(request, outcome.cause.message);
       }
       watch.ask();
       break;
     case 'unexpected':
-      if (!(await isKnownThere(attempt))) {
+      if (!(await isKnownThere(attempt, watch))) {
         markReached(deps, request);
         watch.stop();
         const details = `The instance answered the prompt with status ${outcome.status}, which is no verdict of ComfyUI's.`;
@@ -98,32 +100,11 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
       watch.ask();
       break;
   }
-  return await follow(deps, attempt, { watch, place });
+  return await follow(deps, attempt, { watch, place, isPosted: isOver });
 }
 
-interface Prompt {
-  readonly clientId: string;
-  readonly graphJson: string;
-  readonly extraDataJson: string | undefined;
-  readonly isGivenUp: () => boolean;
-}
-
-async function postPrompt(
-  { sendGuard }: ExecutionDeps,
-  { instance, promptId }: Attempt,
-  { extraDataJson, isGivenUp, ...prompt }: Prompt,
-) {
-  crashPoint('before-post');
-  const extra = extraDataJson === undefined ? {} : { extraDataJson };
-  const submission = { promptId, ...prompt, ...extra };
-  const { client } = instance.connection;
-  // It may wait long for a connection. By then it may run elsewhere.
-  const mayBegin = () => !isGivenUp();
-  const outcome = await (sendGuard === undefined
-    ? client.submit({ ...submission, mayBegin })
-    : sendGuard.pass((isCertain) => client.submit({ ...submission, mayBegin: () => mayBegin() && isCertain() })));
-  crashPoint('after-post');
-  return outcome;
+function notSent({ stop }: LiveRequest, reason: string): Cause {
+  return stop ? wishCause(stop) : { kind: 'not_sent', reason };
 }
 
 /** The prompt was sent by an earlier life of this service, or was about to be: find out and go on from there. */
@@ -133,7 +114,7 @@ async function resume(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> {
   attempt.collector.expect(silent);
   const watch = startWatch(deps, attempt, place);
   watch.ask();
-  const settled = await follow(deps, attempt, { watch, place });
+  const settled = await follow(deps, attempt, { watch, place, isPosted: () => true });
   const end = await Promise.race([watch.ended, undefined]);
   // The instance lived through the crash of this service and knows nothing of it: it was never sent.
   if (settled.kind === 'lost' && end?.kind === 'lost' && end.isAbsent) return { kind: 'not_sent', reason: end.reason };
@@ -195,17 +176,26 @@ function markReached(deps: ExecutionDeps, request: LiveRequest): void {
 interface Sent {
   readonly watch: Watch;
   readonly place: Place;
+  /** Nothing of its prompt is on the way to the instance any more. */
+  readonly isPosted: () => boolean;
 }
 
-async function follow(deps: ExecutionDeps, attempt: Attempt, { watch, place }: Sent): Promise<Settled> {
+async function follow(deps: ExecutionDeps, attempt: Attempt, sent: Sent): Promise<Settled> {
+  const { watch, isPosted } = sent;
+  const { sendGuard } = deps;
   const limitMs = Math.min(attempt.request.runWithinMs ?? Number.POSITIVE_INFINITY, deps.limits.runTimeoutMs);
-  const stopped = await waitForEndOrStop(attempt, { watch, place }, limitMs);
-  if (stopped === 'over') return await judgeEnd(deps, attempt, await watch.ended);
+  const stopped = await waitForEndOrStop(attempt, sent, limitMs);
+  if (stopped === 'over') {
+    const end = await watch.ended;
+    if (mayRunStill(end, isPosted)) void clearAway({ attempt, sendGuard, isPosted, log: deps.log });
+    return await judgeEnd(deps, attempt, end);
+  }
   const cause: Cause =
     stopped === 'timeout'
       ? { kind: 'run_timeout', afterMs: limitMs, isOwn: limitMs === attempt.request.runWithinMs }
       : wishCause(stopped);
-  const end = await interruptUntilOver({ attempt, watch, sendGuard: deps.sendGuard });
+  const end = await interruptUntilOver({ attempt, watch, sendGuard });
+  if (mayRunStill(end, isPosted)) void clearAway({ attempt, sendGuard, isPosted, log: deps.log });
   // It was faster than the interrupt: what is finished stays finished.
   if (end?.kind === 'success' && stopped !== 'timeout') return await judgeEnd(deps, attempt, end);
   return cause;
@@ -270,13 +260,12 @@ async function refuseHalfGraph(
   return { kind: 'prompt_refused', ...describeRefusal(error, nodeErrors) };
 }
 
-async function isKnownThere(attempt: Attempt): Promise<boolean> {
-  const { client } = attempt.instance.connection;
-  try {
+async function isKnownThere({ instance, promptId }: Attempt, watch: Watch): Promise<boolean> {
+  const { client } = instance.connection;
+  const lookUp = async () => {
     const { running, pending } = await client.queue();
-    if (running.includes(attempt.promptId) || pending.includes(attempt.promptId)) return true;
-    return (await client.history(attempt.promptId)) !== undefined;
-  } catch {
-    return true; // not known: the watch asks until it is
-  }
+    return running.includes(promptId) || pending.includes(promptId) || (await client.history(promptId)) !== undefined;
+  };
+  // Not known: the watch asks until it is.
+  return await Promise.race([lookUp().catch(() => true), watch.ended.then(() => true)]);
 }
