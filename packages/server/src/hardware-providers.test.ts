@@ -41,6 +41,21 @@ it('a misspelt provider is left to the catalogue, which names what it may be', (
   expect(read({ sku: 'A', provider: 'proces', process: { command: ['python'] } }).problems).toEqual([]);
 });
 
+it('the password of a registry is handed to no instance', () => {
+  const command = ['python', '{port}'];
+  const registry = { username: 'me', password_from: 'REGISTRY_TOKEN' };
+  expect(
+    read(
+      { sku: 'A', provider: 'docker', docker: { image: 'a:1', registry } },
+      { sku: 'B', provider: 'docker', docker: { image: 'b:1', env_from: ['REGISTRY_TOKEN', 'HF_TOKEN'] } },
+      { sku: 'C', provider: 'process', process: { command, env_from: ['REGISTRY_TOKEN'] } },
+    ).problems,
+  ).toEqual([
+    expect.stringMatching(/^hardware B: .*REGISTRY_TOKEN/),
+    expect.stringMatching(/^hardware C: .*REGISTRY_TOKEN/),
+  ]);
+});
+
 it('an instance is of one SKU', () => {
   const urls = ['http://127.0.0.1:8188'];
   const { problems } = read({ sku: 'A', provider: 'static', urls }, { sku: 'B', provider: 'static', urls });

@@ -19,6 +19,7 @@ export function readProviders(entries: unknown, problems: string[]): ProviderSet
     settings.set(sku, found);
   }
   refuseShared(settings, problems);
+  refuseRegistryPasswords(settings, problems);
   return settings;
 }
 
@@ -47,6 +48,17 @@ function readEntry(values: ReadonlyMap<string, unknown>, where: string, problems
   if (provider !== 'kubernetes') return undefined;
   const kubernetes = readKubernetesSettings(values.get('kubernetes'), `${where}.kubernetes`, problems);
   return kubernetes && { kind: 'kubernetes', kubernetes };
+}
+
+/** What opens a registry is the service's alone, whichever SKU names it. */
+function refuseRegistryPasswords(settings: ProviderSettings, problems: string[]): void {
+  const passwords = [...settings.values()].map((each) => each.kind === 'docker' && each.docker.registry?.passwordFrom);
+  for (const [sku, each] of settings) {
+    const named = each.kind === 'docker' ? each.docker.envFrom : each.kind === 'process' ? each.process.envFrom : [];
+    for (const name of named.filter((one) => passwords.includes(one))) {
+      problems.push(`hardware ${sku}: "env_from" hands ${name} to instances, which is the password of a registry`);
+    }
+  }
 }
 
 function refuseOtherBlocks(values: ReadonlyMap<string, unknown>, where: string, problems: string[]): void {

@@ -79,7 +79,9 @@ test.each([
   [{ image: 'a:1', gpus: ['0'], gpus_per_instance: 2 }, 'docker.gpus_per_instance: 2: "gpus" has 1 only'],
   [{ image: 'a:1', gpus: 1, gpus_per_instance: 2 }, 'docker.gpus_per_instance: is for a list of "gpus"'],
   [{ image: 'a:1', env_from: ['COMFLEET_ADMIN_TOKEN'] }, 'docker.env_from: ["COMFLEET_ADMIN_TOKEN"]: expected a list'],
-  [{ image: 'a:1', env_from: ['DATABASE_URL'] }, 'docker.env_from: ["DATABASE_URL"]: expected a list'],
+  ...['DATABASE_URL', 'PGPASSWORD', 'AWS_SECRET_ACCESS_KEY', 'OTEL_EXPORTER_OTLP_HEADERS', 'HF_*'].map(
+    (name): [object, string] => [{ image: 'a:1', env_from: [name] }, `docker.env_from: ["${name}"]: expected a list`],
+  ),
   [{ image: 'a:1', registry: { username: 'me' } }, 'docker.registry.password_from: is missing: name the variable'],
   [{ image: 'a:1', labels: { 'dev.comfleet.fleet': 'x' } }, 'docker.labels: "dev.comfleet.fleet": expected a label'],
   [{ image: 'a:1', mounts: [{ source: '/a' }] }, 'docker.mounts[0].target: is missing: where it appears'],

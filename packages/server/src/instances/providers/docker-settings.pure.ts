@@ -1,5 +1,6 @@
 // How a SKU's instances are started as containers of a Docker engine: the `docker` of an entry of `hardware`, checked so that
 // a mistake is found at the start and not by the first request. Pure; read by hardware-providers.ts.
+import { ENV_FROM } from './service-secrets.pure.ts';
 import {
   createFieldReader,
   type FieldReader,
@@ -71,8 +72,6 @@ const DEFAULT_GRACE_SECONDS = 10;
 const LOOPBACK = '127.0.0.1';
 /** A configuration that set them could make instances that nobody finds again. */
 const OUR_PREFIX = 'dev.comfleet.';
-/** What the service alone should know. */
-const SECRET = /^(COMFLEET_|DATABASE_URL$|PG|POSTGRES|DOCKER_|AWS_)/;
 /** Whoever has an engine's socket, or a folder with it, has the machine; read-only or not. */
 const SOCKET = /\/(docker|podman|containerd)\.sock$|^(\/var)?(\/run(\/(docker|podman|containerd))?)?$/;
 
@@ -95,10 +94,6 @@ const HOST: FieldRule = {
 const PATH: FieldRule = { fits: isPath, expected: 'an absolute path without ".." and ":"' };
 const ENV_NAME: FieldRule = { fits: isEnvName, expected: 'a name such as HF_HOME' };
 const ENV_VALUE: FieldRule = { fits: (text) => !text.includes('\0'), expected: 'a text' };
-const OPEN_NAME: FieldRule = {
-  fits: (text) => isEnvName(text) && !SECRET.test(text),
-  expected: 'a variable such as HF_TOKEN, and none of the secrets of comfleet itself',
-};
 const GPU: FieldRule = { fits: fits(/^[A-Za-z0-9=./:-]{1,100}$/), expected: 'a number or UUID such as "0"' };
 const SOURCE: FieldRule = {
   fits: (text) => (isPath(text) && !opensMachine(text)) || /^[A-Za-z0-9][\w.-]*$/.test(text),
@@ -156,7 +151,7 @@ function readFields(reader: FieldReader): DockerSettings | undefined {
     command: reader.list('command', TEXT),
     args: reader.list('args', TEXT),
     env: reader.map('env', ENV_NAME, ENV_VALUE),
-    envFrom: reader.list('env_from', OPEN_NAME) ?? [],
+    envFrom: reader.list('env_from', ENV_FROM) ?? [],
     mounts: reader.objects('mounts', ['source', 'target', 'read_only']).flatMap(readMount),
     pull: reader.choice('pull', ['missing', 'always', 'never']) ?? 'missing',
     registry: readRegistry(reader),

@@ -2,13 +2,15 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { delimiter, resolve } from 'node:path';
-import { inheritedEnvironment } from './process-environment.ts';
+import { inheritedEnvironment, serviceEnvironment } from './process-environment.ts';
 import type { ProcessSettings } from './process-settings.pure.ts';
 
-export async function findProblem({ command, cwd, env }: ProcessSettings): Promise<string | undefined> {
+export async function findProblem({ command, cwd, env, envFrom }: ProcessSettings): Promise<string | undefined> {
   if (cwd !== undefined && !(await isFolder(cwd))) {
     return `the folder ${cwd} is not there: "cwd" in comfleet.config.json has to name the folder of ComfyUI`;
   }
+  const unset = envFrom.find((name) => (serviceEnvironment()[name] ?? '') === '');
+  if (unset !== undefined) return `the variable ${unset} is not set: "env_from" in comfleet.config.json names it`;
   const [program = ''] = command;
   if (program.includes('/')) {
     if (await isProgram(resolve(cwd ?? '.', program))) return undefined;

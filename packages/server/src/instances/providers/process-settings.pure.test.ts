@@ -8,7 +8,7 @@ function read(value: unknown) {
 
 it('there is one instance for each GPU unless the configuration says otherwise', () => {
   const command = ['python', 'main.py', '--port', '{port}'];
-  const expected = { command, cwd: undefined, env: {}, gpus: ['0', '1'], maxInstances: 2 };
+  const expected = { command, cwd: undefined, env: {}, envFrom: [], gpus: ['0', '1'], maxInstances: 2 };
   expect(read({ command, gpus: ['0', '1'] })).toEqual({ settings: expected, problems: [] });
   expect(read({ command }).settings).toMatchObject({ gpus: [], maxInstances: 1 });
   expect(read({ command, gpus: ['0', '1'], max_instances: 1 }).settings?.maxInstances).toBe(1);

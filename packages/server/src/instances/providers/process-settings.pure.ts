@@ -1,4 +1,5 @@
 // How a SKU's instances are started as processes of this machine. Pure; read at the start.
+import { ENV_FROM } from './service-secrets.pure.ts';
 import { createFieldReader, isEnvName, isPath, isText } from './settings-fields.pure.ts';
 
 export interface ProcessSettings {
@@ -6,12 +7,14 @@ export interface ProcessSettings {
   readonly command: readonly string[];
   readonly cwd: string | undefined;
   readonly env: Readonly<Record<string, string>>;
+  /** Variables of the service that are handed on besides those that programs need. */
+  readonly envFrom: readonly string[];
   /** One instance each; empty: no GPU is assigned and `maxInstances` bounds them. */
   readonly gpus: readonly string[];
   readonly maxInstances: number;
 }
 
-const KEYS = ['command', 'cwd', 'env', 'gpus', 'max_instances'];
+const KEYS = ['command', 'cwd', 'env', 'env_from', 'gpus', 'max_instances'];
 const UNKNOWN_PLACEHOLDER = /(?<!\$)\{(?!(?:port|base_dir|gpu|id)\})[a-z_]{1,20}\}/;
 const PART = {
   fits: (text: string) => isText(text) && !UNKNOWN_PLACEHOLDER.test(text),
@@ -38,6 +41,7 @@ export function readProcessSettings(value: unknown, where: string, problems: str
     command: command ?? [],
     cwd: reader?.text('cwd', PATH),
     env: reader?.map('env', ENV_NAME, ENV_VALUE) ?? {},
+    envFrom: reader?.list('env_from', ENV_FROM) ?? [],
     gpus,
     maxInstances: reader?.whole('max_instances', { min: 1, max: 1000 }) ?? Math.max(gpus.length, 1),
   };

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { describeProvider } from '../../../testing/provider-conformance.ts';
 import { until } from '../../../testing/until.ts';
 import { createLog } from '../../telemetry/log.ts';
@@ -16,7 +16,7 @@ const STAYS = 'echo "gpu=$CUDA_VISIBLE_DEVICES secret=$COMFLEET_ADMIN_TOKEN args
 
 function settingsOf(script: string, more: Partial<ProcessSettings> = {}): ProcessSettings {
   const command = ['sh', '-c', script, 'sh', '{port}', '{base_dir}'];
-  return { command, cwd: undefined, env: {}, gpus: [], maxInstances: 3, ...more };
+  return { command, cwd: undefined, env: {}, envFrom: [], gpus: [], maxInstances: 3, ...more };
 }
 
 function specOf(id: string, sku = 'GPU'): InstanceSpec {
@@ -134,6 +134,25 @@ it.each([
   await create(specOf('i1'));
   await until('it is gone', () => told.length === 2);
   expect(told[1]).toContain(`i1 gone ${words}`);
+});
+
+it('hands on what is named, and of what programs need nothing that sounds secret', async () => {
+  const given = { HF_HOME: '/models/hf', HF_TOKEN: 'named', NVIDIA_API_KEY: 'k', OTEL_EXPORTER_OTLP_HEADERS: 'h' };
+  for (const [name, value] of Object.entries(given)) vi.stubEnv(name, value);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const envFrom = ['HF_TOKEN'];
+  const { create, logTail, check } = await openProvider({
+    GPU: settingsOf('env; echo all; sleep 1000 & wait', { envFrom }),
+    UNSET: settingsOf(STAYS, { envFrom: ['NOT_SET_ANYWHERE'] }),
+  });
+  await create(specOf('i1'));
+  const lines = await until('it said all', async () => {
+    const found = await logTail('i1');
+    return found.includes('all') && found.filter((line) => Object.keys(given).some((name) => line.startsWith(name)));
+  });
+  expect(lines.sort()).toEqual(['HF_HOME=/models/hf', 'HF_TOKEN=named']);
+  const problem = 'the variable NOT_SET_ANYWHERE is not set: "env_from" in comfleet.config.json names it';
+  expect(await check()).toEqual([{ sku: 'UNSET', says: problem }]);
 });
 
 it('refuses a folder that is not there, and says so when it is checked', async () => {

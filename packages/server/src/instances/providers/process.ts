@@ -166,7 +166,7 @@ async function spawnChild(
       detached: true,
       stdio: ['ignore', logFile, logFile],
       cwd: settings.cwd,
-      env: makeEnvironment(inheritedEnvironment(), settings, { gpu, id }),
+      env: makeEnvironment(inheritedEnvironment(settings.envFrom), settings, { gpu, id }),
     });
     await once(child, 'spawn');
     child.unref();
