@@ -1,6 +1,7 @@
 // Array parameters in PostgreSQL's binary form, for statements that write many rows with unnest($1::text[], …).
 // The text form escapes every quote of a JSON payload and halves the insert rate. Called by *.sql.ts files.
 // Layout: int32 BE each: dimensions 1, has-null flag, element oid, count, lower bound 1; then length + bytes a piece.
+import { storableText } from './storable.pure.ts';
 
 const OID = { bool: 16, bytea: 17, int8: 20, int4: 23, text: 25, float8: 701, timestamptz: 1184, uuid: 2950 } as const;
 const HEAD_BYTES = 20;
@@ -38,12 +39,8 @@ function fixedArray<T>(
   return into;
 }
 
-/** PostgreSQL's text holds no U+0000: one hostile message must not fail the statement that many rows share. */
-const storable = (value: string | null): string | null =>
-  value?.includes('\0') ? value.replaceAll('\0', '\ufffd') : value;
-
 export function textArray(given: readonly (string | null)[]): Buffer {
-  const values = given.map(storable);
+  const values = given.map((value) => value && storableText(value));
   const lengths = values.map((value) => (value === null ? -1 : Buffer.byteLength(value)));
   const into = startArray(
     OID.text,

@@ -6,6 +6,7 @@ import { clientConfig, type DatabaseLocation, type DatabaseLog, fenced } from '.
 import { DatabaseUnavailable, isConnectionLoss, isFull } from './database-unavailable.ts';
 import { createListener, type Listener } from './listener.ts';
 import type { Sql } from './sql.ts';
+import { storableText } from './storable.pure.ts';
 
 export interface Queryable {
   query<Row>(statement: Sql): Promise<Row[]>;
@@ -96,8 +97,7 @@ async function connect({ pool, availability }: Session): Promise<pg.PoolClient> 
 function queryConfig(statement: Sql, timeoutMs: number): pg.QueryConfig {
   return {
     text: statement.text,
-    // pg copies nothing and changes nothing; only its type says it might.
-    values: statement.values as unknown[],
+    values: statement.values.map((value) => (typeof value === 'string' ? storableText(value) : value)),
     ...(statement.name === undefined ? {} : { name: statement.name }),
     ...(timeoutMs === 0 ? {} : { query_timeout: timeoutMs + ANSWER_GRACE_MS }),
   };

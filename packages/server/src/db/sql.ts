@@ -1,5 +1,6 @@
 // The one way to write a statement: sql`… ${value} …` makes text with $1, $2 and a list of values, so a value can
 // never become SQL. Fragments nest. Used by every *.sql.ts file and by db/.
+import { storableJson } from './storable.pure.ts';
 
 /** What may be put between `${` and `}`. Arrays of numbers go as PostgreSQL's text form; see binary-arrays.ts for the rest. */
 export type SqlValue =
@@ -89,7 +90,7 @@ export const sql: SqlTag = Object.assign(
     named:
       (name: string) =>
       (strings: TemplateStringsArray, ...parts: SqlPart[]): Sql => ({ ...build(strings, parts), name }),
-    json: (value: unknown): JsonParameter => ({ toPostgres: () => JSON.stringify(value) ?? 'null' }),
+    json: (value: unknown): JsonParameter => ({ toPostgres: () => storableJson(value) }),
     join,
     empty: { text: '', values: [] },
   },

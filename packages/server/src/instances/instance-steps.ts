@@ -18,19 +18,35 @@ export function addInstance(state: FleetState, provider: Provider, made: Provide
   const asked = state.asked.get(made.id);
   state.asked.delete(made.id);
   state.providerOf.set(made.id, provider);
+  /** It is lost for no other reason. */
+  let isQuiet = false;
   const connection = createConnection({
     baseUrl: made.baseUrl,
     now: deps.now,
     log: deps.log,
     isAwaited: spec !== undefined,
     onReady() {
+      isQuiet = false;
       // Another process may stand behind the same address now: what it holds is not known.
       instance.uploaded.clear();
       if (provider.kind === 'static') void findFolders(deps.log, instance);
       void findGpus(deps.log, instance);
       becomeReady(state, instance);
     },
-    onLost: (cause) => becomeLost(state, instance, cause),
+    // Nothing more is given to one that may stand still; what it has stays its own until that is certain.
+    onQuiet(cause) {
+      if (instance.phase !== 'ready') return;
+      isQuiet = true;
+      becomeLost(state, instance, cause);
+    },
+    onHeard() {
+      if (isQuiet && instance.phase === 'lost') becomeReady(state, instance);
+      isQuiet = false;
+    },
+    onLost(cause) {
+      isQuiet = false;
+      becomeLost(state, instance, cause);
+    },
   });
   const now = deps.now();
   const life = asked && takeStep(asked.life, { phase: 'starting', at: now, reason: whyAgain(asked.life) });
@@ -75,7 +91,8 @@ export function becomeReady(state: FleetState, instance: Instance): void {
 const LOST_MS = 30_000;
 
 export function becomeLost(state: FleetState, instance: Instance, reason: string): void {
-  if (instance.phase === 'gone') return;
+  // Its time runs already.
+  if (instance.phase === 'gone' || instance.phase === 'lost') return;
   enter(state, instance, { phase: 'lost', at: state.deps.now(), reason });
   for (const listener of state.listeners) listener.onLost(instance);
   if (instance.spec === undefined || state.isStopping) return;
@@ -111,7 +128,7 @@ export function becomeGone(state: FleetState, id: string, end: { cause: string; 
     const logTail = state.providerOf.get(id)?.logTail?.(id);
     state.deps.lives?.gone(id, { kind, cause, life, busyMs: busyMsOf(instance ?? begun, step.at), logTail });
   }
-  if (instance) leave(state, instance, cause);
+  if (instance) leave(state, instance, { cause, kind });
   if (spec && wasStarting) for (const listener of state.listeners) listener.onStartFailed?.(spec, cause, kind);
 }
 
@@ -127,8 +144,9 @@ function explainEnd(end: { cause: string; kind: GoneKind }, removal: Removal | u
   return { cause, kind: wasStarting && kind === 'ended' ? ('not_started' as const) : kind };
 }
 
-function leave(state: FleetState, instance: Instance, cause: string): void {
-  enter(state, instance, { phase: 'gone', at: state.deps.now(), reason: cause });
+function leave(state: FleetState, instance: Instance, { cause, kind }: { cause: string; kind: GoneKind }): void {
+  // Whatever it is removed for, somebody decided so: that it did not answer, or was to blame, was said before.
+  enter(state, instance, { phase: 'gone', at: state.deps.now(), reason: cause }, { isWished: kind === 'removed' });
   for (const listener of state.listeners) listener.onGone(instance);
   const { log } = state.deps;
   instance.connection.close().catch((error) => log.debug(describeError(error), 'closing a gone instance'));
@@ -171,7 +189,12 @@ async function endInstance({ deps }: FleetState, provider: Provider, id: string)
 }
 
 /** False: it may not follow (lifecycle.pure.ts), and nothing changed. */
-function enter({ deps }: FleetState, instance: Instance, step: LifeStep): boolean {
+function enter(
+  { deps }: FleetState,
+  instance: Instance,
+  step: LifeStep,
+  { isWished } = { isWished: step.phase === 'ready' || step.phase === 'draining' },
+): boolean {
   const life = takeStep(instance.life, step);
   if (life === undefined || step.phase === 'requested') return false;
   instance.life = life;
@@ -182,7 +205,7 @@ function enter({ deps }: FleetState, instance: Instance, step: LifeStep): boolea
   if (instance.spec && step.phase !== 'gone')
     deps.lives?.stepped(instance.id, { life, busyMs: busyMsOf(instance, step.at) });
   const fields = { instanceId: instance.id, url: instance.connection.baseUrl, reason: step.reason };
-  if (step.phase === 'ready' || step.phase === 'draining') deps.log.info(fields, `instance ${step.phase}`);
+  if (isWished) deps.log.info(fields, `instance ${step.phase}`);
   else deps.log.warn(fields, `instance ${step.phase}`);
   return true;
 }

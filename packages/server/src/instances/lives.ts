@@ -85,12 +85,12 @@ export function createLives({ db, log, keepDays, meter }: Deps): Lives {
     },
     stepped(id, { life, busyMs }) {
       const { phase, reason } = lastStep(life);
-      behind(id, () => recordStep(db, id, { phase, reason: reason && storable(reason), ...toRow({ life, busyMs }) }));
+      behind(id, () => recordStep(db, id, { phase, reason, ...toRow({ life, busyMs }) }));
     },
     gone(id, { kind, cause, logTail, ...so }) {
       const tail = readInTime(logTail);
       behind(id, async () => {
-        await recordEnd(db, id, { kind, reason: storable(cause), logTail: await tail, ...toRow(so) });
+        await recordEnd(db, id, { kind, reason: cause, logTail: await tail, ...toRow(so) });
         await dropOldLogs(db, id, KEPT_GONE);
       });
       behind(id, () => meter.gone(id));
@@ -122,20 +122,14 @@ async function readInTime(logTail: Promise<string[]> | undefined): Promise<strin
   });
   const lines = await Promise.race([logTail.catch(() => undefined), late]);
   clearTimeout(timer);
-  const text = storable(lines?.join('\n') ?? '');
+  const text = lines?.join('\n') ?? '';
   const cut = text.slice(-LOG_CHARACTERS);
   if (cut === '') return undefined;
   return cut.length === text.length ? cut : cut.slice(cut.indexOf('\n') + 1);
 }
 
-/** PostgreSQL's texts hold no NUL, and its JSON no half of a surrogate pair, which a cut in the wrong place leaves. */
-function storable(text: string): string {
-  return text.replaceAll('\0', ' ').replace(/\p{Surrogate}/gu, '\ufffd');
-}
-
 function toRow({ life, busyMs }: LifeSoFar) {
-  const steps = life.steps.map(({ phase, at, reason }) => ({ phase, at, ...(reason && { reason: storable(reason) }) }));
-  return { steps, busyMs };
+  return { steps: life.steps, busyMs };
 }
 
 interface Row {

@@ -1,5 +1,6 @@
 // What is kept of an attempt for those who ask later: why it ran where it did, when its phases began, its nodes' times.
 // Dispatch starts the trace, run.ts adds to it, finish.ts and settle.ts write it down, history/ reads it.
+import { storableJson } from '../db/storable.pure.ts';
 import type { RunProgress } from './run-progress.pure.ts';
 
 /** Why this request was the one to be given to an instance. */
@@ -72,7 +73,7 @@ export function makeReport(request: Traced, now: number): Report | undefined {
 /** JSON text; undefined for a request that no instance was given. */
 export function writeReport(request: Traced): string | undefined {
   if (request.trace === undefined) return undefined;
-  return JSON.stringify(makeReport(request, request.trace.runEndedAt ?? request.leasedAt ?? 0));
+  return storableJson(makeReport(request, request.trace.runEndedAt ?? request.leasedAt ?? 0));
 }
 
 export function readReport(text: string | null): Report | undefined {
