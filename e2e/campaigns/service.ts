@@ -7,7 +7,8 @@ import { type Child, isAlive, startChild, waitUntil } from './child-process.ts';
 
 /** One token sends all the load here. */
 const NO_LIMITS = { COMFLEET_RATE_LIMIT_WRITES: '0', COMFLEET_RATE_LIMIT_READS: '0' };
-const READY_WITHIN_MS = 60_000;
+// The very first start sets the database up; a busy machine takes its time over it.
+const READY_WITHIN_MS = 180_000;
 const NUDGES_EVERY_MS = 100;
 const ANSWERS_WITHIN_MS = 5_000;
 
