@@ -4,7 +4,7 @@ import type { Campaign } from './campaign.ts';
 import { R10, R10_FILES } from './disk-campaign.ts';
 import { R3, R4, R5, R6, R7, R17 } from './fault-campaigns.ts';
 import { mixed, R1, R9 } from './kill-campaigns.ts';
-import { R8 } from './partition-campaign.ts';
+import { R8, R8_CLIENT, R8_DATABASE, R8_INSTANCE, R8_STORAGE } from './partition-campaign.ts';
 import { R14 } from './provider-campaign.ts';
 import { R13 } from './replica-campaign.ts';
 import { R2 } from './step-campaign.ts';
@@ -24,6 +24,10 @@ export const CAMPAIGNS = {
   R6: { campaign: R6, bar: 200 },
   R7: { campaign: R7, bar: 100 },
   R8: { campaign: R8, bar: 100 },
+  'R8-client': { campaign: R8_CLIENT, bar: 100 },
+  'R8-instance': { campaign: R8_INSTANCE, bar: 100 },
+  'R8-database': { campaign: R8_DATABASE, bar: 100 },
+  'R8-storage': { campaign: R8_STORAGE, bar: 100 },
   R9: { campaign: R9, bar: 50 },
   R10: { campaign: R10, bar: 20 },
   'R10-files': { campaign: R10_FILES, bar: 20 },

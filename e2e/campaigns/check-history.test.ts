@@ -4,6 +4,7 @@ import type {
   Attempt,
   Execution,
   History,
+  KeptFile,
   LedgerEntry,
   Money,
   Observation,
@@ -152,6 +153,17 @@ describe('the judge of a crash campaign', () => {
     expect(judge({ submissions, files: [{ requestId: 'r1', sha256: 'aa' }] })).toEqual([]);
     expect(judge({ submissions, files: [{ requestId: 'r1', sha256: 'bb' }] })).toEqual(['altered file']);
     expect(judge({ submissions, files: [{ requestId: 'r2', sha256: 'aa' }] })).toEqual(['altered file']);
+  });
+
+  it('finds a file that the storage does not have, has otherwise, or had only after the end', () => {
+    const stored = [{ requestId: 'r1', sha256: 'aa', storageKey: 'out-1', endedAt: 50 }];
+    const of = (...kept: KeptFile[]) => judge({ files: stored, kept });
+    expect(of({ storageKey: 'out-1', sha256: 'aa', sinceMs: 50 })).toEqual([]);
+    expect(of()).toEqual(['missing file']);
+    expect(of({ storageKey: 'out-1', sha256: 'bb', sinceMs: 50 })).toEqual(['altered file']);
+    expect(of({ storageKey: 'out-1', sha256: 'aa', sinceMs: 51 })).toEqual(['missing file']);
+    expect(judge({ files: stored })).toEqual([]);
+    expect(judge({ files: [{ requestId: 'r1', sha256: 'aa' }], kept: [] })).toEqual([]);
   });
 
   it("finds a picture that came with the request and is another's", () => {

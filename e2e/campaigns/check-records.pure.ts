@@ -13,6 +13,7 @@ const RESULT_WORD: Readonly<Record<string, RegExp>> = {
 export function findBadRecords(history: History): Violation[] {
   return [
     ...findAlteredFiles(history),
+    ...findUnkept(history),
     ...findUndelivered(history),
     ...(history.money ? findBadMoney(history.money) : []),
     ...findBadFleet(history),
@@ -31,6 +32,23 @@ function findAlteredFiles({ submissions, files }: History): Violation[] {
     const altered = observations.find((o) => o.kind === 'file' && o.sha256 !== undefined && !hashes.has(o.sha256));
     if (altered === undefined) return [];
     return [{ kind: 'altered file', message: `request ${requestId} was given bytes that are not those on record` }];
+  });
+}
+
+/** A file that counts is in the storage, byte for byte, and was there before its request was said to have ended. */
+function findUnkept({ files = [], kept }: History): Violation[] {
+  if (kept === undefined) return [];
+  const found = new Map(kept.map((file) => [file.storageKey, file]));
+  return files.flatMap(({ requestId, sha256, storageKey, endedAt }): Violation[] => {
+    if (storageKey === undefined) return [];
+    const file = found.get(storageKey);
+    if (file === undefined)
+      return [{ kind: 'missing file', message: `request ${requestId}: ${storageKey} is not in the storage` }];
+    if (file.sha256 !== sha256)
+      return [{ kind: 'altered file', message: `request ${requestId}: the storage has other bytes as ${storageKey}` }];
+    if (endedAt === undefined || file.sinceMs <= endedAt) return [];
+    const lateMs = Math.round(file.sinceMs - endedAt);
+    return [{ kind: 'missing file', message: `request ${requestId} ended ${lateMs} ms before its bytes were kept` }];
   });
 }
 

@@ -21,7 +21,7 @@ export async function readDatabase(config: pg.ClientConfig): Promise<FinalRows> 
     return {
       rows: (await select<RequestRow>(REQUESTS)).map(toRow),
       attempts: (await select<AttemptRow>(ATTEMPTS)).map(toAttempt),
-      files: await select<StoredFile>('select request_id as "requestId", sha256 from request_files'),
+      files: (await select<FileRow>(FILES)).map(toFile),
       deliveries: await select<Delivery>(
         `select request_id as "requestId", status from webhook_deliveries where event = 'ended'`,
       ),
@@ -107,6 +107,26 @@ function toAttempt(row: AttemptRow): Attempt {
     cause: row.cause,
     endedAt: row.ended_ms,
     startedAt: row.started_ms ?? undefined,
+  };
+}
+
+interface FileRow {
+  request_id: string;
+  sha256: string;
+  storage_key: string | null;
+  ended_ms: number | null;
+}
+
+const FILES = `select f.request_id, f.sha256, f.storage_key,
+  extract(epoch from r.finished_at)::float8 * 1000 as ended_ms
+  from request_files f left join requests r on r.id = f.request_id`;
+
+function toFile(row: FileRow): StoredFile {
+  return {
+    requestId: row.request_id,
+    sha256: row.sha256,
+    storageKey: row.storage_key ?? undefined,
+    endedAt: row.ended_ms ?? undefined,
   };
 }
 

@@ -84,6 +84,17 @@ export interface Row {
 export interface StoredFile {
   readonly requestId: string;
   readonly sha256: string;
+  /** Where a storage keeps it; small ones are kept with their row. */
+  readonly storageKey?: string | undefined;
+  /** When its request had ended. */
+  readonly endedAt?: number | undefined;
+}
+
+/** What the storage has under a key, read without the service's help, and since when. */
+export interface KeptFile {
+  readonly storageKey: string;
+  readonly sha256: string;
+  readonly sinceMs: number;
 }
 
 /** What the database says of a webhook that is owed. */
@@ -156,6 +167,8 @@ export interface History {
   /** How the service ended when nobody had killed or stopped it. */
   readonly unexpectedEnds: readonly string[];
   readonly files?: readonly StoredFile[];
+  /** Where the judge can read the storage itself. */
+  readonly kept?: readonly KeptFile[];
   readonly deliveries?: readonly Delivery[];
   readonly receptions?: readonly Reception[];
   readonly money?: Money;

@@ -9,11 +9,11 @@ export type LineFault =
   | { readonly kind: 'cut' }
   | { readonly kind: 'one-way'; readonly lost: Direction }
   | { readonly kind: 'late'; readonly ms: number }
-  | { readonly kind: 'reset'; readonly afterBytes: number }
+  | { readonly kind: 'reset'; readonly of: Direction; readonly afterBytes: number }
   | { readonly kind: 'slow'; readonly bytesPerSecond: number };
 
 /** `up`: from who connects to who listens. */
-type Direction = 'up' | 'down';
+export type Direction = 'up' | 'down';
 
 export interface Line {
   readonly port: number;
@@ -156,7 +156,7 @@ async function deliver(
       await sleep(Math.max(0, arrivedAt + fault.ms - performance.now()));
       return write(way.to, piece);
     case 'reset':
-      if (way.direction === 'up') return write(way.to, piece);
+      if (fault.of !== way.direction) return write(way.to, piece);
       write(way.to, piece.subarray(0, fault.afterBytes));
       // What was written leaves first.
       await sleep(1);

@@ -1,25 +1,37 @@
-// The lines of a stage that can be made bad: several for clients, one to each back end, one to the database.
+// The lines of a stage that can be made bad: several for clients, one to each back end, one to the database, one to the
+// object store.
 import type { BackEnd } from './back-end.ts';
 import { type Line, openLine } from './line.ts';
 
-export type Edge = 'client' | 'instance' | 'database';
+export const EDGES = ['client', 'instance', 'database', 'storage'] as const;
+export type Edge = (typeof EDGES)[number];
 export type Lines = Readonly<Record<Edge, readonly Line[]>>;
 
 const CLIENT_LINES = 8;
 
 export async function openLines(
   edges: readonly Edge[],
-  to: { servicePort: number; backEnds: readonly BackEnd[]; databaseSocket: string | undefined },
+  to: {
+    servicePort: number;
+    backEnds: readonly BackEnd[];
+    databaseSocket: string | undefined;
+    storeUrl: string | undefined;
+  },
 ): Promise<Lines> {
-  const ports: Readonly<Record<'client' | 'instance', readonly number[]>> = {
-    client: edges.includes('client') ? Array.from({ length: CLIENT_LINES }, () => to.servicePort) : [],
-    instance: edges.includes('instance') ? to.backEnds.map(({ url }) => Number(new URL(url).port)) : [],
+  const ports = {
+    client: Array.from({ length: CLIENT_LINES }, () => to.servicePort),
+    instance: to.backEnds.map(({ url }) => portOf(url)),
+    storage: to.storeUrl === undefined ? [] : [portOf(to.storeUrl)],
   };
-  const open = (port: number) => openLine({ host: '127.0.0.1', port });
+  const open = async (edge: keyof typeof ports) =>
+    edges.includes(edge) ? await Promise.all(ports[edge].map((port) => openLine({ host: '127.0.0.1', port }))) : [];
   const hasDatabase = edges.includes('database') && to.databaseSocket !== undefined;
   return {
-    client: await Promise.all(ports.client.map(open)),
-    instance: await Promise.all(ports.instance.map(open)),
+    client: await open('client'),
+    instance: await open('instance'),
     database: hasDatabase ? [await openLine({ path: to.databaseSocket ?? '' })] : [],
+    storage: await open('storage'),
   };
 }
+
+const portOf = (url: string) => Number(new URL(url).port);

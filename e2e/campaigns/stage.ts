@@ -9,6 +9,7 @@ import { type BackEnd, createBackEnd, type Faults } from './back-end.ts';
 import { freePort } from './child-process.ts';
 import { databaseConfig, type HeldDatabase, holdDatabase } from './held-database.ts';
 import { type Edge, type Lines, openLines } from './lines.ts';
+import { type ObjectStore, startObjectStore } from './object-store.ts';
 import { copyProgram, type Program } from './program.ts';
 import type { Random } from './random.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
@@ -34,6 +35,8 @@ export interface Stage {
   readonly backEnds: readonly BackEnd[];
   readonly lines: Lines;
   readonly receiver: Receiver;
+  /** Where the files are, when they are in no folder. */
+  readonly store: ObjectStore | undefined;
   readonly database: pg.ClientConfig;
   databasePid(): number | undefined;
   /** Where callers reach it. */
@@ -57,6 +60,10 @@ export interface StageOptions {
   readonly replicas?: number;
   /** Lines that can be made bad. */
   readonly edges?: readonly Edge[];
+  /** The files are kept in one; a bad line to it needs one too. */
+  readonly hasObjectStore?: boolean;
+  /** Folder of the service's log and temporary files; else beside the data directory. */
+  readonly logsIn?: (dataDir: string) => string;
   /** Of comfleet.config.json. */
   readonly config?: (stage: { dir: string; emulator: string }) => unknown;
   /** Called with the data directory before anything is there. */
@@ -80,17 +87,19 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   const receiver = await startReceiver();
   const isHeld = replicas > 1 || edges.includes('database');
   const held = isHeld ? await holdDatabase(main, dir) : undefined;
-  const around: Surroundings = { options, dir, dataDir, main, backEnds, receiver, held };
+  const hasStore = options.hasObjectStore === true || edges.includes('storage');
+  const store = hasStore ? await startObjectStore(dir) : undefined;
+  const around: Surroundings = { options, dir, dataDir, main, backEnds, receiver, held, store };
   const { services, lines, baseUrls } = await startServices(around);
   const [service] = services;
   if (service === undefined) throw new Error('a stage needs a service');
   return {
-    ...{ dir, dataDir, service, services, main, emulator, backEnds, lines, receiver, baseUrls },
+    ...{ dir, dataDir, service, services, main, emulator, backEnds, lines, receiver, store, baseUrls },
     database: held?.config ?? databaseConfig(dataDir),
     databasePid: held?.pid ?? service.databasePid,
     token: held?.token ?? service.token,
     executionFiles: [embeddedFile, ...backEnds.map(({ executionsFile }) => executionsFile)],
-    logFiles: () => services.map((_, index) => logPathOf(dir, index)),
+    logFiles: () => services.map((_, index) => logPathOf(logFolder(around), index)),
     async killBackEnd(random) {
       const [first, ...others] = backEnds;
       if (first) await random.pick([first, ...others]).kill(random.between(0, 1_500));
@@ -102,6 +111,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       await Promise.all(backEnds.map((backEnd) => backEnd.stop()));
       await Promise.all(Object.values(lines).flatMap((group) => group.map((line) => line.stop())));
       await held?.stop();
+      await store?.stop();
       await receiver.stop();
       program.remove();
       options.clear?.(dataDir);
@@ -135,29 +145,26 @@ interface Surroundings {
   readonly backEnds: readonly BackEnd[];
   readonly receiver: Receiver;
   readonly held: HeldDatabase | undefined;
+  readonly store: ObjectStore | undefined;
 }
+
+const logFolder = ({ options, dir, dataDir }: Surroundings) => options.logsIn?.(dataDir) ?? dir;
 
 /** Of a replica that another one has replaced. */
 const REPLACED = 75;
 
-async function startServices({ options, dir, dataDir, main, backEnds, receiver, held }: Surroundings) {
+async function startServices(around: Surroundings) {
+  const { options, dataDir, main, backEnds, held, store } = around;
   const { edges = [], replicas = 1 } = options;
   const ports = await Promise.all(Array.from({ length: replicas }, freePort));
-  const lines = await openLines(edges, { servicePort: ports[0] ?? 0, backEnds, databaseSocket: held?.socket });
-  const badDatabase = lines.database[0];
-  const databaseUrl =
-    badDatabase === undefined ? held?.url : `postgres://comfleet@127.0.0.1:${badDatabase.port}/comfleet`;
-  const env = {
-    ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
-    COMFLEET_ALLOW_PRIVATE_HOSTS: receiver.host,
-    COMFLEET_BILLING: 'on',
-    ...options.env,
-  };
+  const ends = { servicePort: ports[0] ?? 0, backEnds, databaseSocket: held?.socket, storeUrl: store?.url };
+  const lines = await openLines(edges, ends);
+  const env = environmentOf(around, lines);
   const args = comfyuiUrls(lines, backEnds).flatMap((url) => ['--comfyui', url]);
   const services = ports.map((port, index) =>
     createService({
       ...{ main, dataDir, env, port, args },
-      logPath: logPathOf(dir, index),
+      logPath: logPathOf(logFolder(around), index),
       goodExits: replicas > 1 ? [REPLACED] : [],
     }),
   );
@@ -168,6 +175,22 @@ async function startServices({ options, dir, dataDir, main, backEnds, receiver, 
   }
   const callable = lines.client.length > 0 ? lines.client.map(({ port }) => port) : ports;
   return { services, lines, baseUrls: callable.map(urlOf) };
+}
+
+function environmentOf(around: Surroundings, lines: Lines): Record<string, string> {
+  const { options, receiver, held, store } = around;
+  const [badDatabase] = lines.database;
+  const databaseUrl =
+    badDatabase === undefined ? held?.url : `postgres://comfleet@127.0.0.1:${badDatabase.port}/comfleet`;
+  const [badStore] = lines.storage;
+  return {
+    ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
+    ...store?.settings(badStore === undefined ? store.url : urlOf(badStore.port)),
+    ...(options.logsIn === undefined ? {} : { TMPDIR: logFolder(around) }),
+    COMFLEET_ALLOW_PRIVATE_HOSTS: receiver.host,
+    COMFLEET_BILLING: 'on',
+    ...options.env,
+  };
 }
 
 const urlOf = (port: number) => `http://127.0.0.1:${port}`;

@@ -6,7 +6,7 @@ import { findViolations } from './check-history.pure.ts';
 import { waitUntil } from './child-process.ts';
 import { readExecutions, readStrikes } from './evidence.ts';
 import { readDatabase, readUnfinished } from './final-rows.ts';
-import type { History, Leftover, Money, Violation } from './history.pure.ts';
+import type { History, KeptFile, Leftover, Money, StoredFile, Violation } from './history.pure.ts';
 import { observeResult } from './observe.ts';
 import { SECRET_PREFIX } from './pictures.ts';
 import type { Stage } from './stage.ts';
@@ -59,6 +59,7 @@ export async function reachVerdict(
   };
   const history: History = {
     ...{ strikes: readStrikes(stage.executionFiles), ...known, ...found, ...closed, executions, money, leftovers },
+    ...(await readStore(stage, found.files)),
     submissions: callers.submissions,
     // What had not ended in all that time counts as such, even if the last start brought it on its way.
     rows: rows.map((row) => (waited.includes(row.requestId) ? { ...row, state: 'queued' } : row)),
@@ -119,6 +120,17 @@ async function observeWhatLasts(stage: Stage, callers: Callers): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: LOOKS_AT_ONCE }, look));
+}
+
+/** Only a storage that can be asked past the service. */
+async function readStore({ store }: Stage, files: readonly StoredFile[]): Promise<Pick<History, 'kept'>> {
+  if (store === undefined) return {};
+  const kept: KeptFile[] = [];
+  for (const storageKey of new Set(files.map((file) => file.storageKey))) {
+    const found = storageKey === undefined ? undefined : await store.look(storageKey);
+    if (storageKey !== undefined && found !== undefined) kept.push({ storageKey, ...found });
+  }
+  return { kept };
 }
 
 async function readBalances(stage: Stage, callers: Callers): Promise<Map<string, number>> {

@@ -119,6 +119,7 @@ function answerRead(store: S3Objects, { method, key, query, request }: S3Call): 
     etag: object.etag,
     'last-modified': new Date(object.modifiedAtMs).toUTCString(),
     'accept-ranges': 'bytes',
+    'x-since-ms': object.sinceMs, // no server says so; read by campaigns
   };
   for (const name of ['content-type', 'content-disposition', 'cache-control']) {
     const override = query.get(`response-${name}`);

@@ -7,6 +7,8 @@ export interface S3Object {
   readonly sizeBytes: number;
   readonly etag: string;
   readonly modifiedAtMs: number;
+  /** Since when these bytes are there: a call that comes late may write them again. */
+  readonly sinceMs: number;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -58,9 +60,11 @@ export function createS3Objects(now: () => number = Date.now): S3Objects {
   const objects = new Map<string, S3Object>();
   const uploads = new Map<string, Upload>();
 
-  function keep(key: string, object: Omit<S3Object, 'modifiedAtMs' | 'sizeBytes'>): S3Object {
+  function keep(key: string, object: Pick<S3Object, 'parts' | 'etag' | 'headers'>): S3Object {
     const sizeBytes = object.parts.reduce((sum, part) => sum + part.length, 0);
-    const kept = { ...object, sizeBytes, modifiedAtMs: now() };
+    const [modifiedAtMs, before] = [now(), objects.get(key)];
+    const sinceMs = before?.etag === object.etag ? before.sinceMs : modifiedAtMs;
+    const kept = { ...object, sizeBytes, modifiedAtMs, sinceMs };
     objects.set(key, kept);
     return kept;
   }
