@@ -121,6 +121,24 @@ describe('a socket', () => {
     expect(ears.closes).toEqual([{ kind: 'silent', silentMs: 60 }]);
   });
 
+  test('that leaves pings unanswered is said to be quiet, and heard again with its next word, before it is given up', async () => {
+    const socket = { pingEveryMs: 10, quietPings: 3, maxSilentPings: 1_000 };
+    const [client, fake] = await start({ autoPong: false }, { socket });
+    const said: string[] = [];
+    const ears = {
+      ...listen(),
+      onQuiet: (silentMs: number) => void said.push(`quiet for ${silentMs}`),
+      onHeard: () => void said.push('heard'),
+    };
+    await client.connect(ears);
+    await until(() => said.length === 1);
+    expect(said).toEqual(['quiet for 30']);
+    fake.sockets[0]?.ws.send('{"type": "status", "data": {}}');
+    await until(() => said.length >= 3);
+    expect(said.slice(0, 3)).toEqual(['quiet for 30', 'heard', 'quiet for 30']);
+    expect(ears.closes).toEqual([]);
+  });
+
   test('that only answers pings stays', async () => {
     let pings = 0;
     const [client] = await start(

@@ -10,6 +10,9 @@ import { decodeBinaryFrame, decodeTextFrame, type Frame, type Malformed } from '
 
 export interface SocketHandlers {
   onFrame(frame: Frame | Malformed): void;
+  /** It has left so many pings unanswered that it may stand still; `onHeard` says that it has not. The socket stays open. */
+  onQuiet?(silentMs: number): void;
+  onHeard?(): void;
   /** Once, whoever closed it; never when `connect` failed. */
   onClose(cause: CloseCause): void;
 }
@@ -34,11 +37,13 @@ export interface SocketOptions {
   /** From the call to ComfyUI's first message. */
   connectMs: number;
   pingEveryMs: number;
+  /** Pings without any sign of life before the owner is told. */
+  quietPings: number;
   /** Pings without any sign of life before the connection counts as dead. A loading model can hold python for long. */
   maxSilentPings: number;
 }
 
-export const DEFAULT_SOCKET_OPTIONS = { connectMs: 10_000, pingEveryMs: 5_000, maxSilentPings: 6 };
+export const DEFAULT_SOCKET_OPTIONS = { connectMs: 10_000, pingEveryMs: 2_000, quietPings: 3, maxSilentPings: 15 };
 
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
@@ -70,6 +75,7 @@ class Connection {
   readonly #handlers: SocketHandlers;
   #state: 'opening' | 'open' | 'ended' = 'opening';
   #silentPings = 0;
+  #isQuiet = false;
   #openTimer: NodeJS.Timeout | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
   #onOpen: (sid: string | undefined) => void = () => {};
@@ -117,12 +123,22 @@ class Connection {
       this.#end({ kind: 'silent', silentMs: this.#silentPings * this.#options.pingEveryMs });
       return;
     }
+    if (this.#silentPings >= this.#options.quietPings) this.#becomeQuiet();
     this.#silentPings++;
     this.#ws.ping();
   }
 
+  #becomeQuiet(): void {
+    if (this.#isQuiet || this.#state !== 'open') return;
+    this.#isQuiet = true;
+    this.#handlers.onQuiet?.(this.#silentPings * this.#options.pingEveryMs);
+  }
+
   #noteLife(): void {
     this.#silentPings = 0;
+    if (!this.#isQuiet || this.#state === 'ended') return;
+    this.#isQuiet = false;
+    this.#handlers.onHeard?.();
   }
 
   #hear(data: Buffer, isBinary: boolean): void {

@@ -15,7 +15,8 @@ it('an address where nothing listens is told in the log with its cause, and only
   const nothing = () => undefined;
   const log: Log = { debug: nothing, info: nothing, warn, error: nothing };
   const baseUrl = `http://127.0.0.1:${port}`;
-  const connection = createConnection({ baseUrl, now: Date.now, log, onReady: nothing, onLost: nothing });
+  const deaf = { onReady: nothing, onQuiet: nothing, onHeard: nothing, onLost: nothing };
+  const connection = createConnection({ baseUrl, now: Date.now, log, ...deaf });
   try {
     await vi.waitFor(() => expect(warn).toHaveBeenCalled(), { timeout: 10_000 });
     expect(warn.mock.calls).toEqual([

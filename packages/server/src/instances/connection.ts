@@ -36,6 +36,9 @@ interface Deps {
   /** Somebody waits for its first answer: it is asked often, and quietly. */
   readonly isAwaited?: boolean;
   readonly onReady: () => void;
+  /** Its websocket is open and says nothing: it may stand still. `onHeard`: it went on. */
+  readonly onQuiet: (cause: string) => void;
+  readonly onHeard: () => void;
   readonly onLost: (cause: string) => void;
 }
 
@@ -75,7 +78,7 @@ export function createConnection(deps: Deps): InstanceConnection {
     while (!closing.signal.aborted && socket === undefined) {
       try {
         await client.promptCount();
-        socket = await client.connect({ onFrame: deliver, onClose: (cause) => lose(describeClose(cause)) });
+        socket = await openSocket(client, deps, { deliver, lose });
         lastSeenAt = deps.now();
         lastCause = undefined;
         if (closing.signal.aborted) return socket.close();
@@ -107,6 +110,19 @@ export function createConnection(deps: Deps): InstanceConnection {
       await client.close();
     },
   };
+}
+
+function openSocket(
+  client: ComfyClient,
+  { onQuiet, onHeard }: Deps,
+  { deliver, lose }: { deliver: (frame: Frame | Malformed) => void; lose: (cause: string) => void },
+): Promise<ComfySocket> {
+  return client.connect({
+    onFrame: deliver,
+    onQuiet: (silentMs) => onQuiet(describeSilence(silentMs)),
+    onHeard,
+    onClose: (cause) => lose(describeClose(cause)),
+  });
 }
 
 function choosePause(deps: Deps, lastSeenAt: number, signal: AbortSignal) {
@@ -145,7 +161,8 @@ function describeClose(cause: {
   error?: Error;
 }): string {
   if (cause.kind === 'remote') return `the instance closed its websocket (code ${cause.code})`;
-  if (cause.kind === 'silent')
-    return `nothing was heard from the instance for ${Math.round((cause.silentMs ?? 0) / 1000)} s`;
+  if (cause.kind === 'silent') return describeSilence(cause.silentMs ?? 0);
   return cause.error?.message ?? 'the websocket was closed';
 }
+
+const describeSilence = (ms: number) => `nothing was heard from the instance for ${Math.round(ms / 1000)} s`;
