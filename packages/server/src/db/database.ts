@@ -4,6 +4,7 @@ import pg from 'pg';
 import { type Availability, createAvailability } from './availability.ts';
 import { clientConfig, type DatabaseLocation, type DatabaseLog, fenced } from './connection.ts';
 import { DatabaseUnavailable, isConnectionLoss, isFull } from './database-unavailable.ts';
+import { Deposed } from './fence.ts';
 import { createListener, type Listener } from './listener.ts';
 import type { Sql } from './sql.ts';
 import { storableText } from './storable.pure.ts';
@@ -88,6 +89,8 @@ async function connect({ pool, availability }: Session): Promise<pg.PoolClient> 
   try {
     return await pool.connect();
   } catch (error) {
+    // A brain that was replaced is about to end: whoever calls it meanwhile calls again, and meets another.
+    if (error instanceof Deposed) throw new DatabaseUnavailable(false, { cause: error });
     if (!isConnectionLoss(error)) throw error;
     availability.markDown(error);
     throw new DatabaseUnavailable(false, { cause: error });

@@ -4,6 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import { silentLog, useTestDatabase } from '../../testing/test-database.ts';
 import { until } from '../../testing/until.ts';
 import { createDatabase, type Database } from './database.ts';
+import { DatabaseUnavailable } from './database-unavailable.ts';
 import { createFence, Deposed, type Fence } from './fence.ts';
 import { createLeader, type Leader } from './leader.ts';
 import { sql } from './sql.ts';
@@ -95,12 +96,14 @@ test('a successor ends the sessions of the one before, whose new ones are refuse
   const refused = await until('a new session is opened', () =>
     first.db.query(sql`select 1`).then(
       () => undefined,
-      (error: unknown) => (error instanceof Deposed ? error : undefined),
+      (error: unknown) => (error instanceof DatabaseUnavailable && error.cause instanceof Deposed ? error : undefined),
     ),
   );
   expect(refused.message).toMatch(
     /another replica is the brain now.*: the term is \d+, this was the brain in term \d+/,
   );
+  // Callers are answered 503, not 500: nothing was done, and another replica does it.
+  expect(refused.ambiguous).toBe(false);
   await used.db().query(sql`update leadership set holder = null, beat = beat + 1`);
 });
 
