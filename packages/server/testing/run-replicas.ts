@@ -1,6 +1,7 @@
-// Services as processes of their own on one database, to be killed and put to sleep. Used by test/replica-processes.test.ts.
+// Services as processes of their own on one database, to be killed and put to sleep. Used by test/replica-processes.test.ts
+// and test/rolling-upgrade.test.ts.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -20,8 +21,11 @@ export interface ReplicaProcess {
   role(): Promise<string | undefined>;
 }
 
+/** `next`: this one with `nextMigration` besides. */
+export type Release = 'this' | 'next';
+
 export interface Replicas {
-  start(env?: Readonly<Record<string, string>>): Promise<ReplicaProcess>;
+  start(release?: Release): Promise<ReplicaProcess>;
   /** The one that says it is the brain. */
   brain(): Promise<ReplicaProcess | undefined>;
   stop(): Promise<void>;
@@ -30,9 +34,12 @@ export interface Replicas {
 export async function createReplicaProcesses(given: {
   connection: ConnectionParts;
   comfyuiUrl: string;
+  /** SQL, of the release after this one. */
+  nextMigration?: string;
 }): Promise<Replicas> {
   const dir = mkdtempSync(join(tmpdir(), 'comfleet-replicas-'));
   await bundle(dir);
+  if (given.nextMigration !== undefined) makeNextRelease(dir, given.nextMigration);
   const { host, port, user, database } = given.connection;
   const env = {
     PATH: process.env['PATH'],
@@ -48,8 +55,8 @@ export async function createReplicaProcesses(given: {
   };
   const started: ReplicaProcess[] = [];
   return {
-    async start(more = {}) {
-      const replica = await startReplica(dir, { ...env, ...more });
+    async start(release = 'this') {
+      const replica = await startReplica(dir, release, env);
       started.push(replica);
       return replica;
     },
@@ -67,11 +74,18 @@ export async function createReplicaProcesses(given: {
   };
 }
 
+function makeNextRelease(dir: string, migration: string): void {
+  cpSync(join(dir, 'this'), join(dir, 'next'), { recursive: true });
+  const migrations = join(dir, 'next', 'migrations');
+  const number = readdirSync(migrations).length + 1;
+  writeFileSync(join(migrations, `${String(number).padStart(4, '0')}_next_release.sql`), migration);
+}
+
 async function bundle(dir: string): Promise<void> {
   const here = fileURLToPath(new URL('./', import.meta.url));
   await build({
     entryPoints: [join(here, 'replica-process.ts')],
-    outfile: join(dir, 'dist', 'service.mjs'),
+    outfile: join(dir, 'this', 'service.mjs'),
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -81,12 +95,12 @@ async function bundle(dir: string): Promise<void> {
     },
     logLevel: 'error',
   });
-  cpSync(join(here, '../src/db/migrations'), join(dir, 'dist', 'migrations'), { recursive: true });
+  cpSync(join(here, '../src/db/migrations'), join(dir, 'this', 'migrations'), { recursive: true });
   symlinkSync(join(here, '../../../node_modules'), join(dir, 'node_modules'));
 }
 
-async function startReplica(dir: string, env: Record<string, string | undefined>): Promise<ReplicaProcess> {
-  const child = spawn(process.execPath, [join(dir, 'dist', 'service.mjs')], { cwd: dir, env });
+async function startReplica(dir: string, release: Release, env: NodeJS.ProcessEnv): Promise<ReplicaProcess> {
+  const child = spawn(process.execPath, [join(dir, release, 'service.mjs')], { cwd: dir, env });
   let log = '';
   let url: string | undefined;
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDatabase, silentLog, useTestDatabase } from '../../testing/test-database.ts';
 import { createDatabase } from './database.ts';
-import { migrate, readMigrations } from './migrate.ts';
+import { migrate, migrationsDir, readMigrations } from './migrate.ts';
 import { sql } from './sql.ts';
 
 const used = useTestDatabase('empty');
@@ -69,4 +69,35 @@ test('a breaking migration says so in a line of its own', () => {
 test('a gap in the numbers is refused', () => {
   write('0006_gap.sql', 'select 1;');
   expect(() => readMigrations(dir)).toThrow('0006_gap.sql');
+});
+
+/** What a service of the release before would stumble over. Since the replicas, they run beside each other. */
+const BREAKS =
+  /\b(drop|rename|truncate)\b|\bset not null\b|\balter column \w+ (set data )?type\b|\badd (constraint|check|unique|foreign)\b/i;
+const NEEDS_A_VALUE =
+  /\badd column (?:if not exists )?\w+ [^,;]*\bnot null\b(?![^,;]*\bdefault\b)(?<!\bdefault\b[^,;]*)/i;
+const FIRST_WITH_REPLICAS = 11;
+
+function breaks(text: string): boolean {
+  const statements = text.replace(/--.*$/gm, '');
+  return BREAKS.test(statements) || NEEDS_A_VALUE.test(statements);
+}
+
+test('a migration that does not say that it breaks older services only adds', () => {
+  const silent = readMigrations(migrationsDir()).filter(
+    ({ number, isBreaking }) => number >= FIRST_WITH_REPLICAS && !isBreaking,
+  );
+  expect(silent.length).toBeGreaterThan(0);
+  expect(silent.filter(({ text }) => breaks(text)).map(({ name }) => name)).toEqual([]);
+});
+
+test.each([
+  ['alter table a drop column b;', true],
+  ['alter table a rename column b to c;', true],
+  ['alter table a alter column b type bigint;', true],
+  ['alter table a add column b int not null;', true],
+  ['alter table a add column b int not null default 0, add column c text;', false],
+  ['-- drop nothing\ncreate table a (b int not null); create index on a (b);', false],
+])('"%s" breaks older services: %s', (text, isBreaking) => {
+  expect(breaks(text)).toBe(isBreaking);
 });
