@@ -2,7 +2,7 @@
 // API server judges it without making it. Called by kubernetes.ts.
 import type { ProviderProblem } from '../provider.ts';
 import type { KubernetesApi, Question } from './kubernetes-api.ts';
-import { explainRefusal, readFailure } from './kubernetes-error.pure.ts';
+import { explainRefusal, isPermission, readFailure } from './kubernetes-error.pure.ts';
 import { makePod } from './kubernetes-manifest.ts';
 import type { KubernetesSettings } from './kubernetes-settings.pure.ts';
 
@@ -56,8 +56,7 @@ async function checkSku(sku: string, api: KubernetesApi, { settings, fleetId }: 
     const failure = readFailure(error);
     // A quota that is used up now says nothing about the configuration; a missing permission is told of once for all.
     const isOfNow = /exceeded quota/.test(failure.message) || failure.reason === 'AlreadyExists';
-    const isPermission = failure.code === 403 && /cannot create resource/.test(failure.message);
-    if (!isOfNow && !isPermission) problems.push(explainRefusal(failure, api.namespace));
+    if (!isOfNow && !isPermission(failure)) problems.push(explainRefusal(failure, api.namespace));
   }
   return [...problems, ...(await checkSecrets(api, ofSku.imagePullSecrets))];
 }

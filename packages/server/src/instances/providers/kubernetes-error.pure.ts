@@ -49,6 +49,11 @@ export function pauseMs(failure: ApiFailure, tries: number, random: number): num
   return Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS) * (0.5 + random / 2);
 }
 
+/** Who asks may not, whatever is asked for. */
+export function isPermission({ code, message }: ApiFailure): boolean {
+  return code === 403 && / cannot \w+ resource /.test(message);
+}
+
 /** Why a Pod cannot be asked for, with what there is to do. */
 export function explainRefusal(failure: ApiFailure, namespace: string): string {
   const { code, message } = failure;
@@ -59,7 +64,9 @@ export function explainRefusal(failure: ApiFailure, namespace: string): string {
   if (code === 403 && /violates PodSecurity/.test(message)) {
     return `namespace ${namespace} does not admit the Pod: ${message} (run_as_non_root and run_as_user of the hardware's settings may help)`;
   }
-  if (code === 403) return `the Kubernetes API forbids it: ${message}`;
+  if (isPermission(failure)) return `the Kubernetes API forbids it: ${message}`;
+  // Limits, a class or a service account that is not there, a policy of the cluster.
+  if (code === 403) return `namespace ${namespace} does not admit the Pod: ${message}`;
   if (code === 404) return `there is no namespace ${namespace}: ${message}`;
   if (code === 422) return `the Kubernetes API finds the Pod invalid: ${message}`;
   return `the Kubernetes API refused (${code}): ${message}`;

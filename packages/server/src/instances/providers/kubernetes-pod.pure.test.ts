@@ -214,6 +214,24 @@ const CASES: readonly [string, SeenPod, PodView][] = [
     },
   ],
   [
+    'deleted by comfleet for long on a node that fell silent, as its controller marks it',
+    onNode(
+      { phase: 'Running', conditions: [{ type: 'Ready', status: 'False' }] },
+      { running: {} },
+      { deletionTimestamp: '2026-01-01T00:09:00Z' },
+    ),
+    { phase: 'unreachable', cause: 'its node node-1 does not answer any more' },
+  ],
+  [
+    'deleted for long, and not ready as its kubelet says',
+    onNode(
+      { phase: 'Running', conditions: [{ type: 'Ready', status: 'False', reason: 'ContainersNotReady' }] },
+      { running: {} },
+      { deletionTimestamp: '2026-01-01T00:09:00Z' },
+    ),
+    { phase: 'leaving', host: undefined, words: 'its Pod is being deleted' },
+  ],
+  [
     'its node fell silent a moment ago',
     onNode({ phase: 'Running', reason: 'NodeLost' }, { running: {} }, { deletionTimestamp: '2026-01-01T00:09:50Z' }),
     { phase: 'leaving', host: undefined, words: 'NodeLost' },

@@ -175,8 +175,13 @@ function isNodeSilent({ status }: SeenPod): boolean {
   return (status?.conditions ?? []).some(
     ({ type, status: is, reason }) =>
       (type === 'DisruptionTarget' && is === 'True' && reason === 'DeletionByTaintManager') ||
-      (type === 'Ready' && (is === 'Unknown' || reason === 'NodeStatusUnknown')),
+      (type === 'Ready' && (is === 'Unknown' || isUnreadyByOthers({ is, reason }))),
   );
+}
+
+/** A kubelet says why its Pod is not ready; the controller that marks the Pods of a node that fell silent does not. */
+function isUnreadyByOthers({ is, reason }: { is: string; reason: string | undefined }): boolean {
+  return is === 'False' && (reason === undefined || reason === '');
 }
 
 function viewPending(pod: SeenPod, now: number): PodView {

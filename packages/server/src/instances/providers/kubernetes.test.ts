@@ -180,6 +180,11 @@ test.each([
     'the quota of namespace comfy is used up: pods "x" is forbidden',
   ],
   [403, 'User "u" cannot create resource "pods"', 'the Kubernetes API forbids it: User "u" cannot create'],
+  [
+    403,
+    'pods "x" is forbidden: maximum cpu usage per Container is 2, but limit is 4',
+    'namespace comfy does not admit the Pod: pods "x" is forbidden: maximum cpu usage',
+  ],
   [422, 'Pod "x" is invalid: spec.tolerations', 'the Kubernetes API finds the Pod invalid: Pod "x" is invalid'],
   [404, 'namespaces "comfy" not found', 'there is no namespace comfy: namespaces "comfy" not found'],
 ])('%i %s refuses the start with the words of the server', async (status, message, words) => {
