@@ -1,152 +1,119 @@
-// The Kubernetes provider against a real API server: admission, permissions, quotas, status changes. No node is needed: the
-// tests play the kubelet. Runs when KUBECONFIG_TEST names a kubeconfig that may make namespaces, nothing of which is kept.
+// The Kubernetes provider against a real API server: admission, permissions, quotas, status changes, outages. No node is needed:
+// the tests play the kubelet. Runs when KUBECONFIG_TEST names a kubeconfig that may make namespaces, nothing of which is kept.
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import {
-  CoreV1Api,
-  KubeConfig,
-  RbacAuthorizationV1Api,
-  type V1ContainerState,
-  type V1PodStatus,
-  type V1Role,
-} from '@kubernetes/client-node';
+import type { KubeConfig, V1Role } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import type { InstanceSpec, Provider } from '../src/instances/provider.ts';
 import { createKubernetesProvider } from '../src/instances/providers/kubernetes.ts';
 import { podName } from '../src/instances/providers/kubernetes-manifest.ts';
 import { readKubernetesSettings } from '../src/instances/providers/kubernetes-settings.pure.ts';
 import { createLogTo } from '../src/telemetry/log.ts';
+import { describeProvider } from '../testing/provider-conformance.ts';
+import { containerOf, openCluster, playNode, type RealCluster, ROLE, runningAt } from '../testing/real-cluster.ts';
 import { until } from '../testing/until.ts';
 
 const kubeconfig = process.env['KUBECONFIG_TEST'];
-const roleFile = resolve(import.meta.dirname, '../../../deploy/kubernetes/base/role.yaml');
-const role: V1Role = parse(readFileSync(roleFile, 'utf8'));
-
-const admin = new KubeConfig();
-let core: CoreV1Api;
-const namespace = `comfleet-test-${randomBytes(4).toString('hex')}`;
 const log = createLogTo('silent', { write: () => undefined });
 const stops: (() => Promise<void>)[] = [];
+let cluster: RealCluster;
+let limited: KubeConfig;
 
 /** As an operator with a namespace that admits only what is restricted would. */
 const UNPRIVILEGED = { run_as_non_root: true, run_as_user: 1000 };
 
-async function prepareNamespace() {
-  admin.loadFromFile(String(kubeconfig));
-  core = admin.makeApiClient(CoreV1Api);
-  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
-  await core.createNamespace({ body: { metadata: { name: namespace, labels } } });
-  await core.createNamespacedServiceAccount({ namespace, body: { metadata: { name: 'comfleet' } } });
-  const rbac = admin.makeApiClient(RbacAuthorizationV1Api);
-  await rbac.createNamespacedRole({ namespace, body: role });
-  const subjects = [{ kind: 'ServiceAccount', name: 'comfleet', namespace }];
-  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'comfleet' };
-  await rbac.createNamespacedRoleBinding({ namespace, body: { metadata: { name: 'comfleet' }, roleRef, subjects } });
-  // Pods are refused until the controller has made it.
-  await until('the default service account', () =>
-    core.readNamespacedServiceAccount({ namespace, name: 'default' }).then(
-      () => true,
-      () => false,
-    ),
-  );
-}
-
-/** The kubeconfig of the service account that has only our Role. */
-async function limitedConfig(): Promise<KubeConfig> {
-  const request = { namespace, name: 'comfleet', body: { spec: { audiences: [], expirationSeconds: 3600 } } };
-  const { status } = await core.createNamespacedServiceAccountToken(request);
-  const cluster = admin.getCurrentCluster();
-  if (cluster === null) throw new Error('the kubeconfig names no cluster');
-  const config = new KubeConfig();
-  config.loadFromClusterAndUser(cluster, { name: 'limited', token: status?.token ?? '' });
-  return config;
-}
-
-async function startProvider(more: object = UNPRIVILEGED, fleetId = 'fleet-1') {
-  const told: string[] = [];
+function settingsOf(more: object) {
   const problems: string[] = [];
-  const wish = { image: 'registry.invalid/comfyui:1', namespace, gpus: 0, ...more };
+  const wish = { image: 'registry.invalid/comfyui:1', namespace: cluster.namespace, gpus: 0, ...UNPRIVILEGED, ...more };
   const settings = readKubernetesSettings(wish, 'kubernetes', problems);
   if (settings === undefined) throw new Error(problems.join());
-  const config = await limitedConfig();
-  const deps = { settings: new Map([['GPU', settings]]), fleetId: async () => fleetId, now: Date.now, log };
+  return settings;
+}
+
+interface Wish {
+  readonly fleetId?: string;
+  readonly config?: KubeConfig;
+}
+
+function openProvider(more: object = {}, { fleetId = 'fleet-1', config = limited }: Wish = {}) {
+  const told: string[] = [];
+  const deps = { settings: new Map([['GPU', settingsOf(more)]]), fleetId: async () => fleetId, now: Date.now, log };
   const provider = createKubernetesProvider({ ...deps, loadConfig: () => config });
   stops.push(() => provider.stop());
-  await provider.start({
-    onStarted: ({ id, baseUrl }) => told.push(`started ${id} ${baseUrl}`),
-    onPending: (id, words) => told.push(`pending ${id} ${words}`),
-    onGone: (id, cause, kind) => told.push(`gone ${id} ${kind}: ${cause}`),
-  });
-  return { provider, told, untilTold: (text: string) => until(text, () => told.some((line) => line.startsWith(text))) };
+  const start = async () =>
+    await provider.start({
+      onStarted: ({ id, baseUrl }) => told.push(`started ${id} ${baseUrl}`),
+      onPending: (id, words) => told.push(`pending ${id} ${words}`),
+      onLeaving: (id, because) => told.push(`leaving ${id} ${because}`),
+      onGone: (id, cause, kind) => told.push(`gone ${id} ${kind}: ${cause}`),
+      onListed: () => told.push('listed'),
+    });
+  const untilTold = (text: string) => until(text, () => told.find((line) => line.startsWith(text)));
+  return { provider, start, told, untilTold };
+}
+
+async function startProvider(more: object = {}, wish: Wish = {}) {
+  const opened = openProvider(more, wish);
+  await opened.start();
+  return opened;
 }
 
 function create(provider: Provider, id: string): Promise<void> {
-  const spec: InstanceSpec = {
-    id,
-    pool: `deployment:${id}`,
-    accountId: 'a',
-    deploymentId: id,
-    sku: 'GPU',
-    fingerprint: 'x y',
-  };
+  const ids = { id, pool: `deployment:${id}`, accountId: 'a', deploymentId: id };
+  const spec: InstanceSpec = { ...ids, sku: 'GPU', fingerprint: 'x y' };
   return provider.create?.(spec) ?? Promise.reject(new Error('absent'));
 }
 
-/** The scheduler's part. */
-async function bind(id: string) {
-  const body = { metadata: { name: podName(id) }, target: { apiVersion: 'v1', kind: 'Node', name: 'no-such-node' } };
-  await core.createNamespacedPodBinding({ namespace, name: podName(id), body });
+async function run(provider: Provider, id: string, ip: string): Promise<void> {
+  await create(provider, id);
+  await cluster.bind(id);
+  await cluster.report(id, runningAt(ip));
 }
 
-/** The kubelet's part: through the status, which others may be writing as well. */
-async function report(id: string, change: V1PodStatus) {
-  await until('the status is written', async () => {
-    const pod = await core.readNamespacedPod({ namespace, name: podName(id) });
-    const body = { ...pod, status: { ...pod.status, ...change } };
-    return core.replaceNamespacedPodStatus({ namespace, name: podName(id), body }).then(
-      () => true,
-      () => false,
-    );
-  });
-}
-
-async function confirmDeleted(id: string) {
-  await core.deleteNamespacedPod({ namespace, name: podName(id), gracePeriodSeconds: 0 });
-}
-
-const container = (state: V1ContainerState) => ({
-  containerStatuses: [{ name: 'comfyui', image: 'x', imageID: '', ready: false, restartCount: 0, state }],
+const without = (role: V1Role, verb: string, resource: string): V1Role => ({
+  ...role,
+  rules: (role.rules ?? []).map((rule) =>
+    rule.resources?.includes(resource) ? { ...rule, verbs: rule.verbs.filter((each) => each !== verb) } : rule,
+  ),
 });
-const isThere = async (id: string) =>
-  (await core.listNamespacedPod({ namespace })).items.find(({ metadata }) => metadata?.name === podName(id));
+
+const untilRefused = (provider: Provider, words: string) =>
+  until(words, () =>
+    create(provider, randomBytes(4).toString('hex')).then(
+      () => false,
+      (error: Error) => error.message.includes(words),
+    ),
+  );
 
 describe.runIf(kubeconfig)('a real API server', () => {
-  beforeAll(prepareNamespace);
-  beforeEach(async () => void (await core.deleteCollectionNamespacedPod({ namespace, gracePeriodSeconds: 0 })));
+  beforeAll(async () => {
+    cluster = await openCluster(String(kubeconfig));
+    limited = await cluster.configOf(ROLE);
+  });
+  beforeEach(() => cluster.clear());
   afterEach(async () => {
     for (const stop of stops.splice(0)) await stop();
   });
-  afterAll(async () => void (await core.deleteNamespace({ name: namespace })));
+  afterAll(() => cluster.remove());
 
   it('admits the Pod where only restricted ones are, and an instance lives from the first reason to its end', async () => {
     const { provider, told, untilTold } = await startProvider();
     await create(provider, 'a');
     await Promise.all([create(provider, 'a'), untilTold('pending a ')]);
-    await bind('a');
-    await report('a', container({ waiting: { reason: 'ErrImagePull', message: 'no such host' } }));
-    await untilTold('pending a ErrImagePull: no such host');
-    await report('a', {
-      phase: 'Running',
-      podIP: '10.1.2.3',
-      podIPs: [{ ip: '10.1.2.3' }],
-      ...container({ running: {} }),
-    });
+    await cluster.bind('a');
+    const [first, again] = ['no such host', 'Back-off pulling image "registry.invalid/comfyui:1": ErrImagePull: …'];
+    await cluster.report('a', containerOf({ waiting: { reason: 'ErrImagePull', message: first } }));
+    await untilTold(`pending a ErrImagePull: ${first}`);
+    await cluster.report('a', containerOf({ waiting: { reason: 'ImagePullBackOff', message: again } }));
+    await untilTold(`pending a ImagePullBackOff: ${again}`);
+    await cluster.report('a', runningAt('10.1.2.3'));
     await untilTold('started a http://10.1.2.3:8188');
-    await report('a', { phase: 'Failed', ...container({ terminated: { exitCode: 137, reason: 'OOMKilled' } }) });
+    const terminated = { exitCode: 137, reason: 'OOMKilled' };
+    await cluster.report('a', { phase: 'Failed', ...containerOf({ terminated }) });
     await untilTold('gone a out_of_memory: out of memory');
-    await until('it is deleted', async () => (await isThere('a')) === undefined);
+    await until('it is deleted', async () => {
+      const pod = await cluster.find('a');
+      return pod === undefined || pod.metadata?.deletionTimestamp !== undefined;
+    });
     expect(told.filter((line) => /^(started|gone)/.test(line))).toHaveLength(2);
   });
 
@@ -155,19 +122,12 @@ describe.runIf(kubeconfig)('a real API server', () => {
     await create(provider, 'waits');
     await provider.remove?.('waits');
     await untilTold('gone waits removed');
-    await create(provider, 'runs');
-    await bind('runs');
-    await report('runs', {
-      phase: 'Running',
-      podIP: '10.1.2.4',
-      podIPs: [{ ip: '10.1.2.4' }],
-      ...container({ running: {} }),
-    });
+    await run(provider, 'runs', '10.1.2.4');
     await untilTold('started runs');
     await provider.remove?.('runs');
-    await until('it is leaving', async () => (await isThere('runs'))?.metadata?.deletionTimestamp !== undefined);
-    expect(told.some((line) => line.startsWith('gone runs'))).toBe(false);
-    await confirmDeleted('runs');
+    await until('it is leaving', async () => (await cluster.find('runs'))?.metadata?.deletionTimestamp !== undefined);
+    expect(told.some((line) => /^(gone|leaving) runs/.test(line))).toBe(false);
+    await cluster.confirmDeleted('runs');
     await untilTold('gone runs removed');
     await provider.remove?.('runs');
     await provider.remove?.('never-was');
@@ -175,83 +135,157 @@ describe.runIf(kubeconfig)('a real API server', () => {
 
   it('knows its Pods again after a restart, and leaves those of another fleet alone', async () => {
     const first = await startProvider();
-    await create(first.provider, 'a');
-    await bind('a');
-    await report('a', {
-      phase: 'Running',
-      podIP: '10.1.2.5',
-      podIPs: [{ ip: '10.1.2.5' }],
-      ...container({ running: {} }),
-    });
+    await run(first.provider, 'a', '10.1.2.5');
     await first.untilTold('started a');
     await first.provider.stop();
     const next = await startProvider();
-    expect(next.told).toEqual(['started a http://10.1.2.5:8188']);
-    expect((await startProvider(UNPRIVILEGED, 'fleet-2')).told).toEqual([]);
+    expect(next.told).toEqual(['started a http://10.1.2.5:8188', 'listed']);
+    expect((await startProvider({}, { fleetId: 'fleet-2' })).told).toEqual(['listed']);
   });
 
-  it('tells of a Pod that its eviction takes away', async () => {
+  it('gives nothing more to a Pod that is evicted or deleted by somebody, and tells of its end once it is confirmed', async () => {
+    const { provider, told, untilTold } = await startProvider();
+    const [evicted, deleted] = ['evicted', 'deleted'];
+    for (const id of [evicted, deleted]) await run(provider, id, '10.1.2.6');
+    for (const id of [evicted, deleted]) await untilTold(`started ${id}`);
+    const { core, namespace } = cluster;
+    const name = podName(evicted);
+    await core.createNamespacedPodEviction({ namespace, name, body: { metadata: { name } } });
+    await untilTold('leaving evicted it was evicted, as when its node is drained');
+    await core.deleteNamespacedPod({ namespace, name: podName(deleted) });
+    await untilTold('leaving deleted its Pod is being deleted');
+    const next = await startProvider();
+    expect(next.told.filter((line) => line.startsWith('started'))).toHaveLength(2);
+    expect(next.told.filter((line) => line.startsWith('leaving'))).toHaveLength(2);
+    expect(told.filter((line) => line.startsWith('gone'))).toEqual([]);
+    for (const id of [evicted, deleted]) await cluster.confirmDeleted(id);
+    await untilTold('gone evicted evicted: it was evicted, as when its node is drained');
+    await untilTold(`gone deleted ended: its Pod ${podName(deleted)} was deleted, and not by comfleet`);
+  });
+
+  it('tells what its node was short of', async () => {
     const { provider, untilTold } = await startProvider();
-    await create(provider, 'a');
-    await bind('a');
-    await report('a', {
-      phase: 'Running',
-      podIP: '10.1.2.6',
-      podIPs: [{ ip: '10.1.2.6' }],
-      ...container({ running: {} }),
-    });
+    await run(provider, 'a', '10.1.2.7');
     await untilTold('started a');
-    await core.createNamespacedPodEviction({
-      namespace,
-      name: podName('a'),
-      body: { metadata: { name: podName('a') } },
-    });
-    await confirmDeleted('a');
-    await untilTold('gone a evicted: it was evicted, as when its node is drained');
+    const message = 'The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi.';
+    const lastTransitionTime = new Date();
+    const conditions = [
+      { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message, lastTransitionTime },
+    ];
+    const terminated = { exitCode: 137, reason: 'Error' };
+    const status = { phase: 'Failed', reason: 'Evicted', message, conditions };
+    await cluster.report('a', { ...status, ...containerOf({ terminated }) });
+    await untilTold(`gone a evicted: its node ran short of resources or shut down: ${message}`);
   });
 
-  it('refuses in words: security, quota, limits, what is invalid', async () => {
-    const root = await startProvider({});
+  it('refuses in words: security, what is invalid, limits, quota', async () => {
+    const root = await startProvider({ run_as_non_root: false, run_as_user: 0 });
     await expect(create(root.provider, 'a')).rejects.toThrow(/does not admit the Pod: .*runAsNonRoot/);
-    expect((await root.provider.check?.())?.map(({ says }) => says).join()).toMatch(/violates PodSecurity "restricted/);
-
-    const greedy = await startProvider({ ...UNPRIVILEGED, requests: { memory: '2Gi' }, limits: { memory: '1Gi' } });
+    expect(await root.provider.check?.()).toEqual([
+      { sku: 'GPU', says: expect.stringMatching(/violates PodSecurity "restricted/) },
+    ]);
+    const greedy = await startProvider({ requests: { memory: '2Gi' }, limits: { memory: '1Gi' } });
     await expect(create(greedy.provider, 'a')).rejects.toThrow(/finds the Pod invalid: .*memory/);
+    const absent = await startProvider({ priority_class: 'absent', service_account: 'absent' });
+    await expect(create(absent.provider, 'a')).rejects.toThrow(/does not admit the Pod: .*absent/);
 
-    const limit = { type: 'Container', max: { cpu: '2' }, _default: { cpu: '1' } };
-    await core.createNamespacedLimitRange({ namespace, body: { metadata: { name: 'l' }, spec: { limits: [limit] } } });
-    const wide = await startProvider({ ...UNPRIVILEGED, limits: { cpu: '4' } });
-    await until('the limit is in force', async () =>
-      create(wide.provider, 'wide').then(
-        () => false,
-        (error: Error) => error.message.includes('maximum cpu usage per Container is 2'),
-      ),
-    );
+    const { core, namespace } = cluster;
+    const limits = [{ type: 'Container', max: { cpu: '2' }, _default: { cpu: '1' } }];
+    await core.createNamespacedLimitRange({ namespace, body: { metadata: { name: 'l' }, spec: { limits } } });
+    const wide = await startProvider({ limits: { cpu: '4' } });
+    await untilRefused(wide.provider, `namespace ${namespace} does not admit the Pod: pods`);
+    const says = expect.stringContaining('maximum cpu usage per Container is 2, but limit is 4');
+    expect(await wide.provider.check?.()).toEqual([{ sku: 'GPU', says }]);
     await core.deleteNamespacedLimitRange({ namespace, name: 'l' });
 
     const { provider } = await startProvider();
-    await core.createNamespacedResourceQuota({
-      namespace,
-      body: { metadata: { name: 'q' }, spec: { hard: { pods: '0' } } },
-    });
-    const words = `the quota of namespace ${namespace} is used up`;
-    await until('the quota is in force', async () =>
-      create(provider, randomBytes(4).toString('hex')).then(
-        () => false,
-        (error: Error) => error.message.startsWith(words),
-      ),
-    );
+    const body = { metadata: { name: 'q' }, spec: { hard: { pods: '0' } } };
+    await core.createNamespacedResourceQuota({ namespace, body });
+    await untilRefused(provider, `the quota of namespace ${namespace} is used up`);
     expect(await provider.check?.()).toEqual([]);
     await core.deleteNamespacedResourceQuota({ namespace, name: 'q' });
   });
 
-  it('has no problem to tell with the Role of the manifests, and names what is missing without', async () => {
+  it('has no problem to tell with the Role of the manifests, and names each verb that is missing', async () => {
     const { provider } = await startProvider();
     expect(await provider.check?.()).toEqual([]);
-    const elsewhere = await startProvider({ ...UNPRIVILEGED, namespace: 'default' });
-    expect((await elsewhere.provider.check?.())?.map(({ says }) => says).join()).toContain(
-      'namespace default: comfleet may not create pods, ',
-    );
+    const role = without(without(ROLE, 'delete', 'pods'), 'get', 'pods/log');
+    const less = await startProvider({}, { config: await cluster.configOf(role) });
+    const says = `namespace ${cluster.namespace}: comfleet may not delete pods, get pods/log: give its service account a Role for that`;
+    expect(await less.provider.check?.()).toEqual([{ sku: 'GPU', says }]);
+    const elsewhere = await startProvider({ namespace: 'default' });
+    expect(await elsewhere.provider.check?.()).toEqual([
+      { sku: 'GPU', says: expect.stringContaining('namespace default: comfleet may not create pods, ') },
+    ]);
     await expect(create(elsewhere.provider, 'a')).rejects.toThrow('the Kubernetes API forbids it');
+  });
+
+  it('refuses a name that somebody else took', async () => {
+    const { provider } = await startProvider();
+    const { core, namespace } = cluster;
+    const securityContext = { runAsNonRoot: true, runAsUser: 1, seccompProfile: { type: 'RuntimeDefault' } };
+    const closed = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
+    const containers = [{ name: 'x', image: 'x', securityContext: closed }];
+    const body = { metadata: { name: podName('a') }, spec: { containers, securityContext } };
+    await core.createNamespacedPod({ namespace, body });
+    await expect(create(provider, 'a')).rejects.toThrow(`namespace ${namespace} has a Pod ${podName('a')} already`);
+  });
+
+  it('counts nothing as gone while the server is away, and tells once what happened meanwhile', async () => {
+    const door = await cluster.openDoor();
+    stops.push(() => door.shut());
+    const config = await cluster.configOf(ROLE, door.cluster);
+    const { provider, told, untilTold } = await startProvider({}, { config });
+    for (const [id, ip] of [
+      ['stays', '10.1.2.8'],
+      ['goes', '10.1.2.9'],
+    ] as const) {
+      await run(provider, id, ip);
+      await untilTold(`started ${id}`);
+    }
+    await create(provider, 'comes');
+    await door.shut();
+    const later = openProvider({}, { config });
+    await later.start();
+    expect([later.told, later.provider.isListed?.()]).toEqual([[], false]);
+    await cluster.core.deleteNamespacedPod({
+      namespace: cluster.namespace,
+      name: podName('goes'),
+      gracePeriodSeconds: 0,
+    });
+    await cluster.bind('comes');
+    await cluster.report('comes', runningAt('10.1.2.10'));
+    await door.open();
+    await untilTold('started comes http://10.1.2.10:8188');
+    await untilTold('gone goes ended');
+    await later.untilTold('listed');
+    expect(later.told.filter((line) => line.startsWith('started'))).toHaveLength(2);
+    expect(told.filter((line) => /^(gone|started) stays/.test(line))).toHaveLength(1);
+    expect(told.filter((line) => line.startsWith('gone'))).toHaveLength(1);
+  });
+
+  describeProvider('Pods of a real API server', async () => {
+    const badImage = 'BAD NAME';
+    const leave = playNode(cluster, badImage);
+    const settings = new Map([
+      ['GPU', settingsOf({})],
+      ['BAD', settingsOf({ image: badImage })],
+    ]);
+    return {
+      sku: 'GPU',
+      badSku: 'BAD',
+      survivesStop: true,
+      open: async () => {
+        const deps = { settings, fleetId: async () => 'fleet-1', now: Date.now, log };
+        const provider = createKubernetesProvider({ ...deps, loadConfig: () => limited });
+        stops.push(() => provider.stop());
+        return provider;
+      },
+      kill: async (id) => {
+        const terminated = { exitCode: 1, reason: 'Error', message: 'Traceback' };
+        await cluster.report(id, { phase: 'Failed', ...containerOf({ terminated }) });
+      },
+      close: leave,
+    };
   });
 });
