@@ -75,6 +75,30 @@ it('too many bytes leave nothing behind', async () => {
 
 const NO_LIMIT = { olderThanMs: 60_000, maxBytes: Infinity, listInUse: async () => new Set<string>() };
 
+it('whoever watches is told as soon as it has grown too large, and not by every write after', async () => {
+  let told = 0;
+  const write = (text: string) => cache.keep(Buffer.from(text.repeat(10)), LIMIT);
+  cache.watch({ maxBytes: 25, onExceeded: () => void told++ });
+  await write('a');
+  await write('b');
+  await write('b'); // the same bytes are written once
+  expect(told).toBe(0);
+  await write('c');
+  await write('d');
+  expect(told).toBe(1);
+  nowMs += 60_000;
+  await write('e');
+  expect(told).toBe(2);
+  nowMs += 3_600_000;
+  // Of 50 bytes 10 stay, so there is room for one more.
+  const limits = { olderThanMs: 7 * 86_400_000, maxBytes: 15, listInUse: async () => new Set<string>() };
+  expect(await cache.sweep(limits)).toBe(4);
+  await write('f');
+  expect(told).toBe(2);
+  await write('g');
+  expect(told).toBe(3);
+});
+
 it('a sweep removes what is old, spools of crashed puts too, and nothing of others', async () => {
   const kept = await cache.keep(GIF, LIMIT);
   await storage.put('in-spool-crashed', Buffer.from('half'), LIMIT);

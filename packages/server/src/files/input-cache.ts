@@ -21,6 +21,13 @@ export interface InputCache {
   open(sha256: string): Promise<Opened | undefined>; // undefined: swept meanwhile, keep it again
   /** How many went. */
   sweep(limits: SweepLimits): Promise<number>;
+  /** Who is told when it has grown too large; undefined: nobody. */
+  watch(watcher: SizeWatcher | undefined): void;
+}
+
+export interface SizeWatcher {
+  readonly maxBytes: number;
+  readonly onExceeded: () => void;
 }
 
 export interface SweepLimits {
@@ -39,6 +46,8 @@ const MAX_REMEMBERED = 10_000;
 /** What was used so lately is left alone: the row of its request may still be on its way. */
 const GRACE_MS = 2 * RENEW_MS;
 const DELETES_AT_ONCE = 500;
+/** What is in use goes by no sweep, and each reads the whole list. */
+const TELL_AGAIN_MS = 60_000;
 
 function keyOf(sha256: string): string {
   return `${PREFIX}${sha256}`;
@@ -61,9 +70,11 @@ export function createInputCache(deps: { storage: Storage; now: () => number }):
   const { storage, now } = deps;
   const seen = new Map<string, { atMs: number; input: CachedInput }>(); // by hash, oldest first
   const uses = createUses(now);
+  const size = createSize(now);
 
   function remember(input: CachedInput): void {
     uses.note(input.sha256);
+    size.grow(input.sizeBytes);
     seen.delete(input.sha256);
     seen.set(input.sha256, { atMs: now(), input });
     const oldest = seen.keys().next().value;
@@ -107,12 +118,13 @@ export function createInputCache(deps: { storage: Storage; now: () => number }):
   }
 
   async function sweep(limits: SweepLimits): Promise<number> {
-    const gone = await sweepInputs({ storage, now, usedAt: uses.at }, limits);
-    for (const sha256 of gone) seen.delete(sha256);
+    const { gone, leftBytes } = await sweepInputs({ storage, now, usedAt: uses.at }, limits);
+    for (const { sha256 } of gone) seen.delete(sha256);
+    size.know(leftBytes);
     return gone.length;
   }
 
-  return { keep, open, sweep };
+  return { keep, open, sweep, watch: size.watch };
 }
 
 /** When inputs were used here; what other replicas and earlier starts did is told by the storage. */
@@ -129,14 +141,35 @@ function createUses(now: () => number) {
   };
 }
 
+/** A guess between two sweeps: what was there before the first is not known, and what was kept twice counts twice. */
+function createSize(now: () => number) {
+  let bytes = 0;
+  let watcher: SizeWatcher | undefined;
+  let toldAt = Number.NEGATIVE_INFINITY;
+  return {
+    grow(by: number) {
+      bytes += by;
+      if (watcher === undefined || bytes <= watcher.maxBytes || now() - toldAt < TELL_AGAIN_MS) return;
+      toldAt = now();
+      watcher.onExceeded();
+    },
+    know(all: number) {
+      bytes = all;
+    },
+    watch(by: SizeWatcher | undefined) {
+      watcher = by;
+    },
+  };
+}
+
 interface SweepDeps {
   readonly storage: Storage;
   readonly now: () => number;
   readonly usedAt: (sha256: string) => number;
 }
 
-/** The hashes that went. */
-async function sweepInputs({ storage, now, usedAt }: SweepDeps, limits: SweepLimits): Promise<string[]> {
+/** What went, and how much is left. */
+async function sweepInputs({ storage, now, usedAt }: SweepDeps, limits: SweepLimits) {
   const entries: SweepEntry[] = [];
   for await (const { key, sizeBytes, modifiedAtMs } of storage.list(PREFIX)) {
     if (!OURS.test(key)) continue; // somebody else's, in a bucket without a prefix
@@ -145,10 +178,11 @@ async function sweepInputs({ storage, now, usedAt }: SweepDeps, limits: SweepLim
   }
   const olderThanMs = Math.max(limits.olderThanMs, GRACE_MS);
   const rules = { olderThanMs, graceMs: GRACE_MS, maxBytes: limits.maxBytes, nowMs: now() };
-  if (chooseToGo(entries, { ...rules, inUse: new Set() }).length === 0) return [];
-  const gone = chooseToGo(entries, { ...rules, inUse: await limits.listInUse() });
+  const sizeOf = (some: readonly SweepEntry[]) => some.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const mayGo = chooseToGo(entries, { ...rules, inUse: new Set() }).length > 0;
+  const gone = mayGo ? chooseToGo(entries, { ...rules, inUse: await limits.listInUse() }) : [];
   for (let at = 0; at < gone.length; at += DELETES_AT_ONCE) {
     await storage.removeAll(gone.slice(at, at + DELETES_AT_ONCE).map(({ key }) => key));
   }
-  return gone.map(({ sha256 }) => sha256);
+  return { gone, leftBytes: sizeOf(entries) - sizeOf(gone) };
 }

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { silentLog, useTestDatabase } from '../../testing/test-database.ts';
+import { until } from '../../testing/until.ts';
 import { sql } from '../db/sql.ts';
 import { recordEvent } from '../events/events.sql.ts';
-import { createInputCache } from '../files/input-cache.ts';
+import { createInputCache, type InputCache } from '../files/input-cache.ts';
+import type { Storage } from '../files/storage.ts';
 import { createDiskStore } from '../files/stores/disk.ts';
 import { createRetention } from './retention.ts';
 
@@ -16,10 +18,8 @@ const database = useTestDatabase('migrated');
 const dir = mkdtempSync(join(tmpdir(), 'comfleet-retention-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-async function sweepAt(now: number): Promise<void> {
-  const storage = createDiskStore({ dir });
-  const inputCache = createInputCache({ storage, now: () => now });
-  await createRetention({
+function openRetention(inputCache: InputCache, storage: Storage, now: number) {
+  return createRetention({
     db: database.db(),
     clock: { now: () => now },
     storage,
@@ -28,7 +28,12 @@ async function sweepAt(now: number): Promise<void> {
     log: { ...silentLog, debug: () => undefined },
     retentionDays: 7,
     requestRetentionDays: 30,
-  }).sweep();
+  });
+}
+
+async function sweepAt(now: number): Promise<void> {
+  const storage = createDiskStore({ dir });
+  await openRetention(createInputCache({ storage, now: () => now }), storage, now).sweep();
 }
 
 it('files past their time go, and bytes that no row names; all else stays', async () => {
@@ -98,4 +103,17 @@ it('an input that a waiting request needs stays, whatever its age, until the req
   expect(await listAfter(9)).toEqual([true, false]);
   await db.query(sql`update requests set state = 'cancelled', finished_at = now() where id = ${requestId}`);
   expect(await listAfter(9)).toEqual([false, false]);
+});
+
+it('inputs that grow too many go at once, not at the next sweep', async () => {
+  const storage = createDiskStore({ dir });
+  const old = await createInputCache({ storage, now: Date.now }).keep(Buffer.alloc(90, 3), MAX);
+  const now = () => Date.now() + 3_600_000;
+  const cache = createInputCache({ storage, now });
+  const retention = openRetention(cache, storage, now());
+  retention.start();
+  const kept = [await cache.keep(Buffer.alloc(60, 4), MAX), await cache.keep(Buffer.alloc(60, 5), MAX)];
+  await until('the oldest is gone', async () => !(await storage.has(`in-${old.sha256}`)));
+  for (const { sha256 } of kept) expect(await storage.has(`in-${sha256}`)).toBe(true); // used a moment ago
+  retention.stop();
 });

@@ -80,6 +80,14 @@ async function removeLeftOvers({ storage, clock }: Deps): Promise<void> {
   await storage.removeUnfinished(DAY_MS);
 }
 
+async function sweepInputs({ inputCache, inputCacheBytes, retentionDays, db }: Deps): Promise<void> {
+  await inputCache.sweep({
+    olderThanMs: Math.max(DAY_MS, retentionDays * DAY_MS),
+    maxBytes: inputCacheBytes,
+    listInUse: () => listMediaInUse(db),
+  });
+}
+
 export function createRetention(deps: Deps) {
   let timer: NodeJS.Timeout | undefined;
   let isSweeping = false;
@@ -97,11 +105,7 @@ export function createRetention(deps: Deps) {
       await repeat(() => deleteOldKeys(deps.db, { before: keysBefore, limit: BATCH }));
       await removeOrphans(deps);
       await removeLeftOvers(deps);
-      await deps.inputCache.sweep({
-        olderThanMs: Math.max(DAY_MS, deps.retentionDays * DAY_MS),
-        maxBytes: deps.inputCacheBytes,
-        listInUse: () => listMediaInUse(deps.db),
-      });
+      await sweepInputs(deps);
     } catch (error) {
       deps.log.warn(describeError(error), 'a retention sweep failed; the next one tries again');
     } finally {
@@ -109,12 +113,24 @@ export function createRetention(deps: Deps) {
     }
   }
 
+  const onExceeded = () =>
+    void sweepInputs(deps).catch((error) =>
+      deps.log.warn(
+        describeError(error),
+        'the inputs are too many, and could not be swept; the next sweep tries again',
+      ),
+    );
+
   return {
     start() {
       timer = setInterval(() => void sweep(), EVERY_MS);
       timer.unref();
+      deps.inputCache.watch({ maxBytes: deps.inputCacheBytes, onExceeded });
     },
-    stop: () => clearInterval(timer),
+    stop() {
+      clearInterval(timer);
+      deps.inputCache.watch(undefined);
+    },
     sweep,
   };
 }
