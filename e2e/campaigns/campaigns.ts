@@ -2,7 +2,8 @@
 import { R16 } from './backlog-campaign.ts';
 import type { Campaign } from './campaign.ts';
 import { R10, R10_FILES } from './disk-campaign.ts';
-import { R3, R4, R5, R6, R7, R17 } from './fault-campaigns.ts';
+import { R3, R4, R6, R7, R17 } from './fault-campaigns.ts';
+import { R5 } from './hang-campaign.ts';
 import { mixed, R1, R9 } from './kill-campaigns.ts';
 import { R8, R8_CLIENT, R8_DATABASE, R8_INSTANCE, R8_STORAGE } from './partition-campaign.ts';
 import { R14 } from './provider-campaign.ts';
@@ -20,7 +21,7 @@ export const CAMPAIGNS = {
   R2: { campaign: R2, bar: 600 },
   R3: { campaign: R3, bar: 500 },
   R4: { campaign: R4, bar: 300 },
-  R5: { campaign: R5, bar: 40 },
+  R5: { campaign: R5, bar: 100 },
   R6: { campaign: R6, bar: 200 },
   R7: { campaign: R7, bar: 100 },
   R8: { campaign: R8, bar: 100 },

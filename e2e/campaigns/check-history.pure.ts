@@ -6,8 +6,6 @@ import type { History, Observation, Submission, Violation } from './history.pure
 
 const ENDED = new Set(['succeeded', 'failed', 'cancelled']);
 const CANCELLED = new Set(['cancelled', 'canceled']);
-/** What had been sent to a back end before the cancel may still begin there within this time. */
-const CANCEL_SETTLES_MS = 2_000;
 
 export function findViolations(history: History): Violation[] {
   return [
@@ -15,7 +13,6 @@ export function findViolations(history: History): Violation[] {
       ...findLost(submission),
       ...findChanges(submission),
       ...findFailures(history, submission),
-      ...findUnheededCancels(history, submission),
       ...findWrongFiles(submission),
       ...findBroken(submission),
       ...findForeign(submission),
@@ -70,17 +67,6 @@ function findFailures(history: History, submission: Submission): Violation[] {
   if (end.errorCode === 10012 && losses >= MAX_ATTEMPTS) return [];
   const what = end.errorCode === undefined ? end.outcome : `${end.outcome} with ${end.errorCode}`;
   return [{ kind: 'failed by a crash', message: `${name(submission)} ${what} after ${losses} attempts` }];
-}
-
-function findUnheededCancels({ executions }: History, submission: Submission): Violation[] {
-  const cancel = submission.observations.find((o) => o.kind === 'cancel' && o.isAcknowledged);
-  if (cancel === undefined) return [];
-  const late = executions.find(
-    (run) => run.colour === submission.colour && run.startedAt > cancel.at + CANCEL_SETTLES_MS,
-  );
-  if (late === undefined) return [];
-  const message = `${name(submission)} began to run ${late.startedAt - cancel.at} ms after its cancel was acknowledged`;
-  return [{ kind: 'run after its cancel', message }];
 }
 
 function findWrongFiles(submission: Submission): Violation[] {

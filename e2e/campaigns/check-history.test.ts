@@ -67,6 +67,20 @@ describe('the judge of a crash campaign', () => {
     expect(judge({ executions: [run, { ...run, startedAt: 40 }], attempts: [loss] })).toEqual([kind]);
   });
 
+  it('passes the run of a lost attempt that an instance comes to after the next one, and no other order', () => {
+    const attempts: Attempt[] = [
+      { ...loss, epoch: 1, endedAt: 30 },
+      { ...loss, promptId: 'p2', epoch: 2, outcome: 'succeeded', endedAt: 60 },
+    ];
+    const late = [
+      { ...rerun, startedAt: 40 },
+      { ...run, startedAt: 50 },
+    ];
+    expect(judge({ executions: late, attempts })).toEqual([]);
+    const tooEarly = [{ ...rerun, startedAt: 20 }, late[1] ?? run];
+    expect(judge({ executions: tooEarly, attempts })).toEqual(['run twice without a recorded loss']);
+  });
+
   it('finds a fourth run, however well recorded', () => {
     const executions = [1, 2, 3, 4].map((n) => ({ promptId: `p${n}`, colour: RED, startedAt: n * 10 }));
     const attempts = [1, 2, 3].map((n) => ({ ...loss, promptId: `p${n}`, endedAt: n * 10 + 5 }));
@@ -114,6 +128,33 @@ describe('the judge of a crash campaign', () => {
     expect(judge({ submissions, executions: [{ ...run, startedAt: 5_000 }] })).toEqual(['run after its cancel']);
     const unheard = [{ ...submission, observations: [{ ...cancel, isAcknowledged: false }, ended, file] }];
     expect(judge({ submissions: unheard, executions: [{ ...run, startedAt: 5_000 }] })).toEqual([]);
+  });
+
+  it('excuses a run after its cancel only where its prompt was seen to go before it, to an instance that stood still', () => {
+    const cancelled: Observation = {
+      kind: 'ended',
+      at: 9_000,
+      outcome: 'canceled',
+      digest: 'd1',
+      errorCode: undefined,
+    };
+    const cancel: Observation = { kind: 'cancel', at: 3_000, isAcknowledged: true };
+    const submissions = [{ ...submission, observations: [cancel, cancelled] }];
+    const attempts: Attempt[] = [{ ...loss, instanceId: 'i1', outcome: 'cancelled', endedAt: 9_000 }];
+    const executions = [{ ...run, startedAt: 40_500 }];
+    const still = { instanceId: 'i1', from: 2_000, until: 40_000 };
+    const sending = { promptId: 'p1', at: 2_900 };
+    const of = (part: Partial<History>) =>
+      judge({ submissions, attempts, executions, sendings: [sending], standstills: [still], ...part });
+    expect(of({})).toEqual([]);
+    const found = ['run after its cancel'];
+    expect(of({ sendings: [{ ...sending, at: 3_200 }] })).toEqual(found);
+    expect(of({ sendings: [{ ...sending, promptId: 'p2' }] })).toEqual(found);
+    expect(of({ sendings: [] })).toEqual(found);
+    expect(of({ standstills: [] })).toEqual(found);
+    expect(of({ standstills: [{ ...still, instanceId: 'i2' }] })).toEqual(found);
+    expect(of({ standstills: [{ ...still, until: 30_000 }] })).toEqual(found);
+    expect(of({ standstills: [{ ...still, from: 20_000 }] })).toEqual(found);
   });
 
   it('finds a second run, even after a recorded loss, where the back end could have been asked', () => {
@@ -219,6 +260,16 @@ describe('the judge of a crash campaign', () => {
         attempts: [{ ...given, endedAt: 41_000 }],
       }),
     ).toEqual([]);
+  });
+
+  it('finds what was given to an instance while it stood still, or to a dead worker, and given up too late', () => {
+    const standstills = [{ instanceId: 'i1', from: 10_000, until: 55_000 }];
+    const given = { ...loss, instanceId: 'i1', startedAt: 18_000 };
+    expect(judge({ standstills, attempts: [{ ...given, endedAt: 47_000 }] })).toEqual([]);
+    expect(judge({ standstills, attempts: [{ ...given, endedAt: 49_000 }] })).toEqual(['too late']);
+    const strikes: Strike[] = [{ fault: 'zombie', how: undefined, promptId: 'p1', at: 10_000 }];
+    expect(judge({ strikes, attempts: [{ ...loss, endedAt: 39_000 }] })).toEqual([]);
+    expect(judge({ strikes, attempts: [{ ...loss, endedAt: 41_000 }] })).toEqual(['too late']);
   });
 
   it('finds a time over its bar', () => {

@@ -1,10 +1,14 @@
 // The judge's part about runs: what back ends began, against the attempts and requests on record (invariants 4, 5, 8, 14),
 // and how soon a standstill was noticed. Called by check-history.pure.ts.
 import { groupBy } from './group-by.pure.ts';
-import type { Attempt, Execution, History, Submission, Violation } from './history.pure.ts';
+import type { Attempt, Execution, History, Observation, Submission, Violation } from './history.pure.ts';
 
 export const MAX_ATTEMPTS = 3;
 const NOTICED_WITHIN_MS = 30_000;
+/** What had been sent to a back end before the cancel may still begin there within this time. */
+const CANCEL_SETTLES_MS = 2_000;
+/** Whoever watches a line reads what went by and the answer to the cancel in one turn, in any order. */
+const ONE_TURN_MS = 50;
 
 export const hex = (colour: number) => colour.toString(16).padStart(6, '0');
 
@@ -16,23 +20,24 @@ export function findBadRuns(history: History): Violation[] {
     ...findInventedResults(history),
     ...findTwoResults(history),
     ...findOvertaken(history),
+    ...findUnheededCancels(history),
     ...findLateNotices(history),
     ...findSpreadPoison(history),
   ];
 }
 
-// Between two runs of one picture, the loss of the earlier run's attempt has to be on record.
+// Between two runs of one picture, the loss of the earlier attempt has to be on record. The earlier attempt may well run
+// last: on an instance that stood still with its prompt.
 function findRepeatedRuns({ executions, attempts }: History): Violation[] {
-  const lost = new Map(attempts.filter((a) => a.outcome === 'lost').map((a) => [a.promptId, a]));
+  const known = new Map(attempts.map((attempt) => [attempt.promptId, attempt]));
   const violations: Violation[] = [];
   for (const [colour, runs] of byColour(executions)) {
-    runs.sort((a, b) => a.startedAt - b.startedAt);
-    for (const [index, run] of runs.entries()) {
-      const next = runs[index + 1];
+    const ordered = orderRuns(runs, known);
+    for (const [index, run] of ordered.entries()) {
+      const next = ordered[index + 1];
       if (next === undefined) break;
-      const loss = lost.get(run.promptId);
-      if (run.promptId !== next.promptId && loss !== undefined && loss.endedAt <= next.startedAt) continue;
-      const why = loss === undefined ? 'no loss is recorded' : 'the loss was recorded only later';
+      const why = run.promptId === next.promptId ? 'it is one prompt' : judgeLoss(known.get(run.promptId), next);
+      if (why === undefined) continue;
       const message = `#${hex(colour)} ran as prompt ${run.promptId} and again as ${next.promptId}: ${why}`;
       violations.push({ kind: 'run twice without a recorded loss', message });
     }
@@ -40,6 +45,20 @@ function findRepeatedRuns({ executions, attempts }: History): Violation[] {
       violations.push({ kind: 'run too often', message: `#${hex(colour)} ran ${runs.length} times` });
   }
   return violations;
+}
+
+/** Why the next run should not have been; undefined when it may. */
+function judgeLoss(attempt: Attempt | undefined, next: Execution): string | undefined {
+  if (attempt?.outcome !== 'lost') return 'no loss is recorded';
+  return attempt.endedAt <= next.startedAt ? undefined : 'the loss was recorded only later';
+}
+
+/** By the epochs of their attempts where all are on record, else as they began. */
+function orderRuns(runs: readonly Execution[], known: ReadonlyMap<string | undefined, Attempt>): Execution[] {
+  const epochOf = ({ promptId }: Execution) => known.get(promptId)?.epoch;
+  const begun = runs.toSorted((a, b) => a.startedAt - b.startedAt);
+  if (begun.some((run) => epochOf(run) === undefined)) return begun;
+  return begun.sort((a, b) => (epochOf(a) ?? 0) - (epochOf(b) ?? 0));
 }
 
 function findNeedlessRuns({ executions, isEachRunOnce = false }: History): Violation[] {
@@ -159,19 +178,58 @@ function countUpTo(sorted: readonly number[], limit: number): number {
   return low;
 }
 
-// What a back end ran when it stopped has to be given up in time, unless the back end goes on before.
-function findLateNotices({ standstills = [], attempts }: History): Violation[] {
-  return standstills.flatMap(({ instanceId, from, until }) => {
-    if (until - from <= NOTICED_WITHIN_MS) return [];
-    const late = attempts.filter(
-      ({ instanceId: at, startedAt, endedAt }) =>
-        at === instanceId && startedAt !== undefined && startedAt < from && endedAt > from + NOTICED_WITHIN_MS,
+type Cancel = Extract<Observation, { kind: 'cancel' }>;
+
+function findUnheededCancels(history: History): Violation[] {
+  return history.submissions.flatMap((submission) => {
+    const cancel = submission.observations.find((o): o is Cancel => o.kind === 'cancel' && o.isAcknowledged);
+    if (cancel === undefined) return [];
+    const late = history.executions.find(
+      (run) =>
+        run.colour === submission.colour &&
+        run.startedAt > cancel.at + CANCEL_SETTLES_MS &&
+        !wasWithFrozen(history, run, cancel),
     );
-    return late.map(({ requestId, endedAt }) => {
-      const message = `request ${requestId} stayed with an instance that stood still for ${Math.round((endedAt - from) / 1000)} s`;
-      return { kind: 'too late', message };
-    });
+    if (late === undefined) return [];
+    const sentAt = history.sendings?.find(({ promptId }) => promptId === late.promptId)?.at;
+    const sent = sentAt === undefined ? '' : `; its prompt was sent ${Math.round(cancel.at - sentAt)} ms before that`;
+    const message = `request ${submission.acknowledged[0]} (#${hex(submission.colour)}) began to run ${late.startedAt - cancel.at} ms after its cancel was acknowledged${sent}`;
+    return [{ kind: 'run after its cancel', message }];
   });
+}
+
+// What was seen going to an instance before the cancel cannot be taken back while that instance stands still.
+function wasWithFrozen({ sendings = [], standstills = [], attempts }: History, run: Execution, cancel: Cancel) {
+  const sending = sendings.find(({ promptId }) => promptId === run.promptId);
+  if (sending === undefined || sending.at > cancel.at + ONE_TURN_MS) return false;
+  const instanceId = attempts.find(({ promptId }) => promptId === run.promptId)?.instanceId;
+  return standstills.some(
+    (still) =>
+      still.instanceId === instanceId &&
+      still.from <= cancel.at + CANCEL_SETTLES_MS &&
+      run.startedAt <= still.until + CANCEL_SETTLES_MS,
+  );
+}
+
+// What a back end has when it stops, or is given while it stands still, has to be given up in time, unless it goes on before.
+function findLateNotices({ standstills = [], strikes = [], attempts }: History): Violation[] {
+  const dead = strikes.filter(({ fault }) => fault === 'zombie');
+  const withDead = dead.flatMap(({ promptId, at }) => {
+    const endedAt = attempts.find((attempt) => attempt.promptId === promptId)?.endedAt ?? at;
+    if (endedAt <= at + NOTICED_WITHIN_MS) return [];
+    const message = `prompt ${promptId} stayed with a dead worker for ${Math.round((endedAt - at) / 1000)} s`;
+    return [{ kind: 'too late' as const, message }];
+  });
+  const withFrozen = standstills.flatMap(({ instanceId, from, until }) =>
+    attempts.flatMap(({ requestId, instanceId: at, startedAt, endedAt, outcome, cause }) => {
+      if (at !== instanceId || startedAt === undefined || startedAt > until || endedAt < from) return [];
+      const since = Math.max(from, startedAt);
+      if (until - since <= NOTICED_WITHIN_MS || endedAt <= since + NOTICED_WITHIN_MS) return [];
+      const message = `request ${requestId} stayed with an instance that stood still for ${Math.round((endedAt - since) / 1000)} s (${outcome}: ${cause})`;
+      return [{ kind: 'too late' as const, message }];
+    }),
+  );
+  return [...withDead, ...withFrozen];
 }
 
 function findSpreadPoison({ submissions, strikes = [], attempts }: History): Violation[] {

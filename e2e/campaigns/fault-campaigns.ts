@@ -1,12 +1,10 @@
-// R3 to R7 and R17: back ends that misbehave. Each prompt may be struck, as the seed says; what counts is what the back
+// R3, R4, R6, R7 and R17: back ends that misbehave. Each prompt may be struck, as the seed says; what counts is what the back
 // ends wrote down. Listed in campaigns.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackEnd, Faults } from './back-end.ts';
 import type { Campaign, Played, Scene } from './campaign.ts';
 import { countStrikes, readStrikes } from './evidence.ts';
-import { readDatabase } from './final-rows.ts';
 import { groupBy } from './group-by.pure.ts';
-import type { Standstill } from './history.pure.ts';
 import type { Random } from './random.ts';
 import type { StageOptions } from './stage.ts';
 
@@ -132,66 +130,3 @@ export const R17: Campaign = {
     return { strikes: { ...countByKind(scene), 'poison requests': poison.length } };
   },
 };
-
-const GIVEN_UP_AFTER_MS = 30_000;
-
-export const R5: Campaign = {
-  what: 'an instance stands still (SIGSTOP, SIGCONT), its worker is dead, or its websocket falls silent',
-  stage: () => EIGHT,
-  callers: 40,
-  pollMs: 500,
-  async play(scene) {
-    const { stage, random, tries, tell } = scene;
-    const strikes: Record<string, number> = {};
-    const standstills: { url: string; from: number; until: number }[] = [];
-    const standing = stage.backEnds.map(async (backEnd, index) => {
-      for (let n = index; n < tries; n += stage.backEnds.length) {
-        await sleep(random.between(500, 3_000));
-        const kind = await hang(backEnd, random, (still) => standstills.push(still));
-        strikes[kind] = (strikes[kind] ?? 0) + 1;
-        tell(`${backEnd.url} ${kind}`);
-      }
-    });
-    await Promise.all(standing);
-    return { strikes, circumstances: { standstills: await nameInstances(scene, standstills) } };
-  },
-};
-
-async function hang(
-  backEnd: BackEnd,
-  random: Random,
-  note: (still: { url: string; from: number; until: number }) => void,
-): Promise<string> {
-  const drawn = random.next();
-  if (drawn < 0.2) {
-    await backEnd.misbehave({ websocket: { silent: true } });
-    await sleep(random.between(500, 3_000));
-    await backEnd.misbehave({ websocket: null });
-    return 'silent websocket';
-  }
-  if (drawn < 0.4) {
-    await backEnd.misbehave({ zombie: { times: 1 } });
-    await sleep(GIVEN_UP_AFTER_MS);
-    // Whoever keeps it running sees to it.
-    await backEnd.kill(0);
-    return 'dead worker';
-  }
-  const isGivenUp = drawn < 0.7;
-  const forMs = isGivenUp ? GIVEN_UP_AFTER_MS + random.between(2_000, 6_000) : random.between(500, 15_000);
-  const from = Date.now();
-  await backEnd.freeze(forMs);
-  note({ url: backEnd.url, from, until: Date.now() });
-  return isGivenUp ? 'standstill beyond patience' : 'standstill';
-}
-
-async function nameInstances(
-  { stage }: Scene,
-  standstills: readonly { url: string; from: number; until: number }[],
-): Promise<Standstill[]> {
-  const { instances } = await readDatabase(stage.database);
-  return standstills.flatMap(({ url, from, until }) =>
-    instances
-      .filter(({ address }) => address.includes(new URL(url).host))
-      .map(({ id }) => ({ instanceId: id, from, until })),
-  );
-}

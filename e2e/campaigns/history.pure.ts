@@ -151,6 +151,12 @@ export interface Standstill {
   readonly until: number;
 }
 
+/** A prompt that went by on the line to its instance. */
+export interface Sending {
+  readonly promptId: string;
+  readonly at: number;
+}
+
 /** Something that is held: descriptors, memory, temporary files. */
 export interface Leftover {
   readonly what: string;
@@ -175,6 +181,8 @@ export interface History {
   readonly fleet?: Fleet;
   readonly measures?: readonly Measure[];
   readonly standstills?: readonly Standstill[];
+  /** What was seen on the lines to the instances, where they were watched. */
+  readonly sendings?: readonly Sending[];
   readonly leftovers?: readonly Leftover[];
   /** Secrets that were found where they must not be, in words. */
   readonly leaks?: readonly string[];

@@ -15,12 +15,16 @@ export type LineFault =
 /** `up`: from who connects to who listens. */
 export type Direction = 'up' | 'down';
 
+export type Ear = (piece: Buffer) => void;
+
 export interface Line {
   readonly port: number;
   /** Holds until the next call. */
   misbehave(fault: LineFault): void;
   /** Good again; how many connections or pieces of data the fault met. */
   heal(): number;
+  /** What goes up from now on is heard as it comes in, each connection by an ear of its own. */
+  listen(makeEar: () => Ear): void;
   stop(): Promise<void>;
 }
 
@@ -43,6 +47,9 @@ export async function openLine(to: NetConnectOpts): Promise<Line> {
       state.change(undefined);
       return met;
     },
+    listen(makeEar) {
+      state.makeEar = makeEar;
+    },
     async stop() {
       state.change(undefined);
       server.close();
@@ -55,6 +62,7 @@ export async function openLine(to: NetConnectOpts): Promise<Line> {
 interface State {
   fault: LineFault | undefined;
   met: number;
+  makeEar: (() => Ear) | undefined;
   /** Each breaks one connection. */
   readonly open: Set<() => void>;
   change(fault: LineFault | undefined): void;
@@ -66,6 +74,7 @@ function createState(): State {
   const state: State = {
     fault: undefined,
     met: 0,
+    makeEar: undefined,
     open: new Set(),
     change(fault) {
       state.fault = fault;
@@ -121,7 +130,10 @@ function carry(state: State, way: Way): void {
   const { from, to } = way;
   let tail: Promise<void> = Promise.resolve();
   let held = 0;
+  let ear: Ear | undefined;
   from.on('data', (piece: Buffer) => {
+    if (way.direction === 'up') ear ??= state.makeEar?.();
+    ear?.(piece);
     const arrivedAt = performance.now();
     held += piece.length;
     if (held > HELD_BYTES) from.pause();

@@ -26,7 +26,10 @@ export interface Verdict {
 
 /** What is known only to the campaign. */
 export type Circumstances = Partial<
-  Pick<History, 'excusedCodes' | 'isEachRunOnce' | 'measures' | 'standstills' | 'orderSlack' | 'complaints'>
+  Pick<
+    History,
+    'excusedCodes' | 'isEachRunOnce' | 'measures' | 'standstills' | 'sendings' | 'orderSlack' | 'complaints'
+  >
 > & {
   readonly holdings?: Holdings | undefined;
   /** Ends what a campaign still has standing, when all requests have ended, and tells what is left. */
