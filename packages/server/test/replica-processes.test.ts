@@ -4,14 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createEmulator } from '@comfleet/emulator';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { sql } from '../src/db/sql.ts';
 import { type Caller, createCaller } from '../testing/caller.ts';
 import { ADMIN_TOKEN } from '../testing/create-test-app.ts';
+import { measurePace } from '../testing/measure-pace.ts';
 import { createReplicaProcesses, type ReplicaProcess, type Replicas } from '../testing/run-replicas.ts';
 import { useTestDatabase } from '../testing/test-database.ts';
 import { until } from '../testing/until.ts';
 
 const SERVICE_MS = 150;
-const TAKEN_OVER_WITHIN_MS = 2_000;
+/** On an idle machine together the 2 s that are promised: until a silence is one, and what there is to do then. */
+const NOTICED_WITHIN_MS = 1_650;
+const BEGUN_WITHIN_MS = 350;
+/** As in leader.pure.ts: what counts as one, and what a single look may add to it. */
+const SILENCE_MS = 1_200;
+const LONGEST_STEP_MS = 500;
 
 describe('replicas as processes', () => {
   const used = useTestDatabase();
@@ -56,9 +63,18 @@ describe('replicas as processes', () => {
     readFileSync(executionsFile, 'utf8')
       .split('\n')
       .filter((line) => line.includes(requestId)).length;
-  const untilBrain = async (from: number) => {
+  /** From the signal, by the pace that the machine had meanwhile. */
+  const takesOver = async (signal: 'SIGKILL' | 'SIGSTOP' | 'SIGTERM') => {
+    const pace = measurePace(() => used.db().query(sql`select term from leadership`));
+    const from = performance.now();
+    brain.signal(signal);
     await until('the follower is the brain', async () => (await follower.role()) === 'brain');
-    return performance.now() - from;
+    const ms = performance.now() - from;
+    const { waits, work } = await pace.stop();
+    const says = `waits ${waits.toFixed(2)}, work ${work.toFixed(2)} times as long as on an idle machine`;
+    process.stdout.write(`took over after ${signal}: ${Math.round(ms)} ms; ${says}\n`);
+    expect(ms, says).toBeLessThan(NOTICED_WITHIN_MS * waits + BEGUN_WITHIN_MS * work);
+    return /"because":"([^"]*)"/.exec(follower.log())?.[1] ?? '';
   };
   const endAll = async (ids: string[]) => {
     const results = await Promise.all(ids.map((id) => callerOf(follower).untilEnded(deploymentId, id)));
@@ -71,22 +87,16 @@ describe('replicas as processes', () => {
   it('a killed brain is followed, and what it ran is adopted', async () => {
     const ids = await submitMany(8);
     await untilRunning(ids[1]);
-    const from = performance.now();
-    brain.signal('SIGKILL');
-    const ms = await untilBrain(from);
-    process.stdout.write(`took over after kill -9: ${Math.round(ms)} ms\n`);
-    expect(ms).toBeLessThan(TAKEN_OVER_WITHIN_MS);
+    expect(await takesOver('SIGKILL')).toMatch(/no session at the database|has not moved/);
     await endAll(ids);
   });
 
   it('one that sleeps is followed; when it wakes it can write nothing, and ends', async () => {
     const ids = await submitMany(8);
     await untilRunning(ids[1]);
-    const from = performance.now();
-    brain.signal('SIGSTOP');
-    const ms = await untilBrain(from);
-    process.stdout.write(`took over after SIGSTOP: ${Math.round(ms)} ms\n`);
-    expect(ms).toBeLessThan(TAKEN_OVER_WITHIN_MS);
+    const because = await takesOver('SIGSTOP');
+    // In time that passed for both: a slow machine makes no silence longer.
+    expect(Number(/has not moved for (\d+) ms/.exec(because)?.[1])).toBeLessThan(SILENCE_MS + LONGEST_STEP_MS);
     await endAll(ids.slice(0, 4));
     brain.signal('SIGCONT');
     expect(await brain.ended()).toBe(75);
@@ -97,11 +107,7 @@ describe('replicas as processes', () => {
   it('one that is stopped hands over at once, and its runs go on', async () => {
     const ids = await submitMany(8);
     await untilRunning(ids[1]);
-    const from = performance.now();
-    brain.signal('SIGTERM');
-    const ms = await untilBrain(from);
-    process.stdout.write(`took over after SIGTERM: ${Math.round(ms)} ms\n`);
-    expect(ms).toBeLessThan(TAKEN_OVER_WITHIN_MS);
+    expect(await takesOver('SIGTERM')).toBe('there is no brain');
     expect(await brain.ended()).toBe(0);
     await endAll(ids);
   });
