@@ -24,7 +24,10 @@ const turn = existsSync(strikesFile) ? readFileSync(strikesFile, 'utf8').split('
 const chance = (turn * 2_654_435_761 + Number(seed) * 40_503) >>> 0;
 const mode = existsSync(join(dir, 'calm')) ? 'good' : (FLAKY_MODE ?? MODES[chance % MODES.length]);
 
-const entry = { fault: mode, prompt_id: process.env['COMFLEET_INSTANCE_ID'], at: Date.now() };
+// What is good is a turn, and no strike.
+const how = FLAKY_MODE === undefined ? undefined : 'always';
+const struck = mode === 'good' ? { turn: mode } : { fault: mode, how };
+const entry = { ...struck, prompt_id: process.env['COMFLEET_INSTANCE_ID'], at: Date.now() };
 appendFileSync(strikesFile, `${JSON.stringify(entry)}\n`);
 
 if (mode === 'never ready') {

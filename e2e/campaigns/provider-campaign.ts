@@ -65,7 +65,7 @@ export const R14: Campaign = {
       overMaximum.push(...countInstances(stage));
       if (Math.floor(count() / KILLS_EVERY) <= told) continue;
       told = Math.floor(count() / KILLS_EVERY);
-      tell(`${count()} turns of faulty instances`);
+      tell(`${count()} strikes`);
       await stage.service.kill();
       await stage.service.whenReady();
     }
@@ -87,7 +87,9 @@ async function warmUp(target: Target): Promise<void> {
 }
 
 function countModes({ dir }: Stage): Record<string, number> {
-  const modes = groupBy(readStrikes([join(dir, 'flaky.jsonl')]), ({ fault }) => fault);
+  const modes = groupBy(readStrikes([join(dir, 'flaky.jsonl')]), ({ fault, how }) =>
+    how === undefined ? fault : `${fault} (${how})`,
+  );
   return Object.fromEntries([...modes].map(([mode, turns]) => [mode, turns.length]));
 }
 
@@ -131,15 +133,13 @@ async function judgeHopeless(stage: Stage, [missing, failing]: readonly Target[]
       complaints.push(`a deployment that cannot start (${words}) says: ${said.slice(0, 600)}`);
     }
   }
-  const starts = readStrikes([join(stage.dir, 'flaky.jsonl')]).filter(({ fault }) => fault === 'ends at once').length;
+  const starts = readStrikes([join(stage.dir, 'flaky.jsonl')]).filter(({ how }) => how === 'always').length;
   const lives = stage.service.readyMs.length;
-  if (starts > MOST_STARTS_PER_LIFE * lives + countFlakyTurns(stage)) {
+  if (starts > MOST_STARTS_PER_LIFE * lives) {
     complaints.push(`${starts} starts of a program that always fails, in ${lives} lives of the service`);
   }
   return complaints;
 }
-
-const countFlakyTurns = (stage: Stage) => countModes(stage)['never ready'] ?? 0;
 
 /** Everything is disabled: nothing may be left. */
 async function closeAll(stage: Stage, targets: readonly Target[], overMaximum: string[]): Promise<{ fleet: Fleet }> {
