@@ -1,10 +1,11 @@
 // Every campaign by its name in the reliability goals, with how many strikes they ask for. Read by main.ts.
 import { R16 } from './backlog-campaign.ts';
 import type { Campaign } from './campaign.ts';
+import { R9 } from './database-campaign.ts';
 import { R10, R10_FILES } from './disk-campaign.ts';
 import { R3, R4, R6, R7, R17 } from './fault-campaigns.ts';
 import { R5 } from './hang-campaign.ts';
-import { mixed, R1, R9 } from './kill-campaigns.ts';
+import { mixed, R1 } from './kill-campaigns.ts';
 import { R8, R8_CLIENT, R8_DATABASE, R8_INSTANCE, R8_STORAGE } from './partition-campaign.ts';
 import { R14 } from './provider-campaign.ts';
 import { R13 } from './replica-campaign.ts';

@@ -1,4 +1,4 @@
-// R1: the service is killed at random moments; R9: the database is; and the mixed campaign, which kills and stops
+// R1: the service is killed at random moments; and the mixed campaign, which kills and stops
 // everything there is. Listed in campaigns.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bounded, type Campaign, type Scene } from './campaign.ts';
@@ -97,8 +97,3 @@ async function strike({ stage, random }: Scene, victim: Victim, longestMs: numbe
       return await pauseProcesses(stage.databasePid(), random.between(STANDS_STILL_MS[0], longestMs));
   }
 }
-
-export const R9: Campaign = {
-  ...mixed('embedded', ['database', 'database stands still'], 3_000),
-  what: 'kill -9 and SIGSTOP of the database under load',
-};
