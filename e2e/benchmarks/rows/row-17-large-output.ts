@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { request } from 'undici';
 import { listExecuted, startEmulator } from '../back-end.ts';
 import type { Submission } from '../gateway-arm.ts';
+import { downloadPlainly } from '../plain-download.ts';
 import { residentBytes } from '../process-cost.ts';
 import type { Row, RowResult, RunContext } from '../row.ts';
 import { openStage, type Stage, submitAll } from '../stage.ts';
@@ -97,7 +98,8 @@ async function measure(bench: Bench, figures: Figures, sizeMib: number): Promise
   const submission = await stage.arm.submit(stage.tenant(0), context.nextColour());
   const url = await waitForFile(bench, submission);
   const storedAt = Date.now();
-  const { firstByteMs, downloadMs } = await download(url);
+  // Not hashed: that would be the client's time. A second download is.
+  const { firstByteMs, downloadMs, bytes } = await downloadPlainly(url);
   const riseMib = memory.stop() / MIB;
   const executed = (await listExecuted(stage.backEnd.url)).find(({ colour }) => colour === submission.colour);
   const source = executed?.file;
@@ -106,6 +108,7 @@ async function measure(bench: Bench, figures: Figures, sizeMib: number): Promise
   const path = join(bench.emulatorDir, source.subfolder, source.filename);
   if (statSync(path).size !== sizeMib * MIB)
     bench.problems.push('the back end did not make an output of the wanted size');
+  if (bytes !== sizeMib * MIB) bench.problems.push(`the download had ${bytes} bytes`);
   const speed = (ms: number) => (sizeMib * MIB) / 1e3 / ms;
   figures.ours.push(speed(elapsedMs));
   figures.storeMbs.push(speed(storedAt - executed.endedAt));
@@ -134,17 +137,6 @@ async function waitForFile({ stage }: Bench, submission: Submission): Promise<st
   const url = Object.values(result.outputs ?? {}).flatMap(({ images = [] }) => images)[0]?.url;
   if (url === undefined) throw new Error(`the request has no output: ${JSON.stringify(result)}`);
   return url;
-}
-
-// The bytes are dropped: hashing would be the client's time. A second download is hashed.
-async function download(url: string): Promise<{ firstByteMs: number; downloadMs: number }> {
-  const startedAt = performance.now();
-  let firstByteMs = Number.NaN;
-  const { body } = await request(url);
-  for await (const chunk of body) {
-    if (Number.isNaN(firstByteMs) && (chunk as Buffer).length > 0) firstByteMs = performance.now() - startedAt;
-  }
-  return { firstByteMs, downloadMs: performance.now() - startedAt };
 }
 
 async function hashOfUrl(url: string): Promise<string> {
