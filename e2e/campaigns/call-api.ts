@@ -19,6 +19,7 @@ export interface Answer {
   status: number;
   body: Record<string, unknown>;
   text: string;
+  retryAfter: string | null;
 }
 
 interface Call {
@@ -36,7 +37,8 @@ export async function callApi(api: Api, path: string, init: Call = {}): Promise<
     const signal = AbortSignal.timeout(ANSWERS_WITHIN_MS);
     const reply = await fetch(`${anyOf(api.baseUrls)}/prod/v1${path}`, { ...init, headers, signal, dispatcher });
     const text = await reply.text();
-    return { kind: 'answer', status: reply.status, text, body: JSON.parse(text) as Record<string, unknown> };
+    const body = JSON.parse(text) as Record<string, unknown>;
+    return { kind: 'answer', status: reply.status, text, body, retryAfter: reply.headers.get('retry-after') };
   } catch {
     return { kind: 'none' };
   }

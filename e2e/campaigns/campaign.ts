@@ -17,6 +17,8 @@ export interface Scene {
   readonly tries: number;
   readonly callers: Callers;
   readonly targets: readonly [Target, Target];
+  /** A colour that nobody else gets. */
+  readonly nextColour: () => number;
   /** Something that a person who watches wants to know. */
   tell(line: string): void;
 }
@@ -70,13 +72,22 @@ export async function runCampaign({
     await stage.service.whenReady();
     const targets = await prepareTargets(stage, campaign.wish);
     const holdings = readHoldings(stage.service.pid());
+    const nextColour = drawColours(random);
     const callers = startCallers({
-      ...{ targets, count: campaign.callers, nextColour: drawColours(random) },
+      ...{ targets, count: campaign.callers, nextColour },
       ...(campaign.kinds ? { kinds: campaign.kinds } : {}),
       ...(campaign.pollMs ? { pollMs: campaign.pollMs } : {}),
       ...(campaign.hasWebhooks ? { webhookUrl: stage.receiver.url } : {}),
     });
-    const { circumstances, ...played } = await campaign.play({ stage, random, tries, callers, targets, tell });
+    const { circumstances, ...played } = await campaign.play({
+      stage,
+      random,
+      tries,
+      callers,
+      targets,
+      nextColour,
+      tell,
+    });
     tell('the storm is over');
     const known = { holdings, ...campaign.circumstances, ...circumstances };
     const verdict = await reachVerdict(stage, { callers, circumstances: known });

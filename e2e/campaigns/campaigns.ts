@@ -2,7 +2,7 @@
 import { R16 } from './backlog-campaign.ts';
 import type { Campaign } from './campaign.ts';
 import { R9 } from './database-campaign.ts';
-import { R10, R10_FILES } from './disk-campaign.ts';
+import { R10, R10_FILES, R10_LOGS, R10_OUTPUTS } from './disk-campaign.ts';
 import { R3, R4, R6, R7, R17 } from './fault-campaigns.ts';
 import { R5 } from './hang-campaign.ts';
 import { mixed, R1 } from './kill-campaigns.ts';
@@ -10,6 +10,8 @@ import { R8, R8_CLIENT, R8_DATABASE, R8_INSTANCE, R8_STORAGE } from './partition
 import { R14 } from './provider-campaign.ts';
 import { R13 } from './replica-campaign.ts';
 import { R2 } from './step-campaign.ts';
+import { R11 } from './store-campaign.ts';
+import { R13_UPGRADE } from './upgrade-campaign.ts';
 
 export interface Listed {
   readonly campaign: Campaign;
@@ -33,7 +35,11 @@ export const CAMPAIGNS = {
   R9: { campaign: R9, bar: 50 },
   R10: { campaign: R10, bar: 20 },
   'R10-files': { campaign: R10_FILES, bar: 20 },
+  'R10-outputs': { campaign: R10_OUTPUTS, bar: 20 },
+  'R10-logs': { campaign: R10_LOGS, bar: 20 },
+  R11: { campaign: R11, bar: 200 },
   R13: { campaign: R13, bar: 100 },
+  'R13-upgrade': { campaign: R13_UPGRADE, bar: 20 },
   R14: { campaign: R14, bar: 200 },
   R16: { campaign: R16, bar: 100_000 },
   R17: { campaign: R17, bar: 60 },

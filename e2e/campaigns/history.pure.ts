@@ -28,7 +28,7 @@ export interface SeenFile {
 }
 
 /** Plain pictures are judged by their order too; the others take time of their own before they can start. */
-export type PictureKind = 'plain' | 'media' | 'large' | 'secret' | 'slow' | 'poison';
+export type PictureKind = 'plain' | 'media' | 'large' | 'huge' | 'secret' | 'slow' | 'poison';
 
 /** One picture that one caller wants. Its colour is its own, so every run and every file can be told apart. */
 export interface Submission {

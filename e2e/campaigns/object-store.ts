@@ -32,9 +32,10 @@ export interface ObjectStore {
   /** What is there, by no way that a fault touches. */
   look(key: string): Promise<Kept | undefined>;
   misbehave(faults: readonly StoreFault[]): Promise<void>;
-  /** How many of the faults have not struck yet. */
-  faultsLeft(): Promise<number>;
-  recover(): Promise<void>;
+  /** How many of an operation's faults have not struck yet. */
+  faultsLeft(operation: string): Promise<number>;
+  /** This operation, or all of them. */
+  recover(operation?: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -54,8 +55,8 @@ export async function startObjectStore(dir: string): Promise<ObjectStore> {
     settings: (at) => ({ ...KEYS, STORAGE_URL: `s3://${BUCKET}/files?endpoint=${encodeURIComponent(at)}` }),
     look: (key) => look(`${url}/${BUCKET}/files/${key}`),
     misbehave: async (faults) => void (await ask({ add: faults })),
-    faultsLeft: async () => (await ask({})).left,
-    recover: async () => void (await ask({ isOver: true })),
+    faultsLeft: async (operation) => (await ask({ operation })).left,
+    recover: async (operation) => void (await ask({ operation, isOver: true })),
     async stop() {
       child.kill('SIGTERM');
       await ended;

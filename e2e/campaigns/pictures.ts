@@ -13,6 +13,8 @@ export const SAVED_GRAPH = {
 export const MEDIA_NODE = '4';
 /** Files above 16 kB go to the storage instead of a row; a picture carries its graph. */
 const LARGE_TEXT = 20_000;
+/** What goes to an object store in parts. */
+const HUGE_TEXT = 5_500_000;
 
 /** What a submitted picture of this kind has in the file of MEDIA_NODE. */
 export const mediaColour = (colour: number) => colour ^ 0xffffff;
@@ -35,7 +37,9 @@ export function bodyOf(kind: PictureKind, colour: number): Record<string, unknow
     case 'media':
       return { workflow_api_json: { ...coloured(colour), ...mediaNodes(colour) } };
     case 'large':
-      return { workflow_api_json: { ...coloured(colour), ...largeNodes(colour) } };
+      return { workflow_api_json: { ...coloured(colour), ...largeNodes(colour, LARGE_TEXT) } };
+    case 'huge':
+      return { workflow_api_json: { ...coloured(colour), ...largeNodes(colour, HUGE_TEXT) } };
     case 'secret':
       return { ...bodyOf('plain', colour), extra_data: { api_key_comfy_org: secretOf(colour) } };
     case 'slow':
@@ -58,8 +62,8 @@ function mediaNodes(colour: number) {
   };
 }
 
-function largeNodes(colour: number) {
-  const value = createHash('shake256', { outputLength: LARGE_TEXT / 2 })
+function largeNodes(colour: number, length: number) {
+  const value = createHash('shake256', { outputLength: length / 2 })
     .update(String(colour))
     .digest('hex');
   return {

@@ -10,10 +10,19 @@ process.once('SIGTERM', () => {
   if (process.connected) process.disconnect();
   void server.close();
 });
-process.on('message', ({ id, add = [], isOver = false }: { id: number; add?: S3Fault[]; isOver?: boolean }) => {
-  if (isOver) server.faults.length = 0;
+
+interface Told {
+  readonly id: number;
+  readonly add?: readonly S3Fault[];
+  /** Whose faults are over, or asked for; else all. */
+  readonly operation?: string;
+  readonly isOver?: boolean;
+}
+
+process.on('message', ({ id, add = [], operation, isOver = false }: Told) => {
   server.faults.push(...add);
-  const left = server.faults.filter(({ times }) => times > 0).length;
-  process.send?.({ id, left, uploads: server.store.uploads.size });
+  const meant = server.faults.filter((fault) => operation === undefined || fault.operation === operation);
+  if (isOver) for (const fault of meant) fault.times = 0;
+  process.send?.({ id, left: meant.filter(({ times }) => times > 0).length });
 });
 process.send?.({ url: server.url });
