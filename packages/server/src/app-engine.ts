@@ -55,6 +55,8 @@ export interface AppBase {
   readonly storage: Storage;
   /** Undefined when this service is alone on its database. */
   readonly replicas: Replicas | undefined;
+  /** This process must end. */
+  readonly onFatal: (error: Error) => void;
 }
 
 export type AppEngine = ReturnType<typeof createEngine>;
@@ -148,6 +150,7 @@ export function createEngine(base: AppBase) {
   const fundsSweep = funds && createFundsSweep({ live, funds, log, stop: stopRequest, disableAll });
   const endOfRefused = async () => {
     dispatcher.refreshLimits();
+    await dispatcher.backlog.settled();
     void scaling.scaler.refresh();
     await endRefused({ live, directory, stop: stopRequest }).catch((error) =>
       log.error(describeError(error), 'ending the requests of a closed deployment'),

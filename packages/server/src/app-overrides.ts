@@ -1,5 +1,6 @@
 // What a test of the whole service replaces: time, the back ends, the storage, the way out to the internet.
 import type { OpenedDatabase } from './db/open-database.ts';
+import type { BacklogPages } from './dispatch/recover.ts';
 import type { WatchTimes } from './execution/watch.ts';
 import type { Storage } from './files/storage.ts';
 import type { Provider } from './instances/provider.ts';
@@ -27,6 +28,8 @@ export interface AppOverrides {
   readonly fetchTimeoutMs?: number;
   /** The beat of event streams: positions each tick, heartbeats every 15. */
   readonly eventTickMs?: number;
+  /** How a start reads its backlog. */
+  readonly backlogPages?: BacklogPages;
   /** A database that is the test's own: nothing is started, and nobody else can be using it. */
   readonly database?: OpenedDatabase;
   /** The test's own database is shared by replicas. */

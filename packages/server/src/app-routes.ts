@@ -130,9 +130,14 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
   registerRequests(routes, parts);
 }
 
+/** A poll is rather answered from the database than late. */
+const LOADED_WITHIN_MS = 1_000;
+
 function registerRequests(routes: RouteServer<Account>, parts: AppParts): void {
   const { config, overrides, db, clock, newId, log, directory, versions, live, dispatcher } = parts;
-  const lookup = createRequestLookup({ db, live, recent: parts.recent, directory });
+  const { backlog } = dispatcher;
+  const untilLoaded = async () => parts.brain.isOn() && (await backlog.untilLoaded(LOADED_WITHIN_MS));
+  const lookup = createRequestLookup({ db, live, recent: parts.recent, directory, untilLoaded });
   registerRequestRoutes(routes, {
     exploreOwn: parts.scaling.exploreOwn,
     db,

@@ -74,7 +74,20 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
       onElected: () => void brain.start().catch(onFatal),
       onDeposed: onFatal,
     });
-  const base = { config, version, overrides, emulatorCommand, clock, log, newId, location, db, storage, replicas };
+  const base = {
+    config,
+    version,
+    overrides,
+    emulatorCommand,
+    clock,
+    log,
+    newId,
+    location,
+    db,
+    storage,
+    replicas,
+    onFatal,
+  };
   const engine = createEngine(base);
   const { fleet, live, writes, webhooks, billing } = engine;
   const brain = createBrain(base, engine);
@@ -92,10 +105,9 @@ export async function startApp({ config, version, emulatorCommand, onFatal, over
     await stop(); // a start that fails leaves no database and no back end running
     throw error;
   };
-  // Alone it does the work before it takes calls; one of several has to be reachable before it can be the brain.
-  if (replicas === undefined) await brain.start();
+  // Submits are taken before what was accepted earlier is read, and wait behind it.
   url = await http.listen({ port: config.port, host: config.host }).catch(fail);
-  if (replicas !== undefined) await joinReplicas(replicas, brain).catch(fail);
+  await (replicas === undefined ? brain.start() : joinReplicas(replicas, brain)).catch(fail);
   const adminUrl = await metrics.start().catch(fail);
   isReady = true;
 

@@ -4,12 +4,12 @@
 import type { AppBase, AppEngine } from './app-engine.ts';
 import { MAX_ATTEMPTS } from './app-engine.ts';
 import { persist } from './db/persist.ts';
-import { recoverRequests } from './dispatch/recover.ts';
+import { type Recovered, recoverRequests } from './dispatch/recover.ts';
 import { createTakeIn, type TakeIn } from './dispatch/take-in.ts';
 import { adoptLeases } from './requests/recover.sql.ts';
 
 export interface Brain {
-  /** From the beginning of its start until its stop. */
+  /** From the beginning of its start until its stop; of one that is alone, always until then. */
   isOn(): boolean;
   /** Everything has begun. */
   isWorking(): boolean;
@@ -25,6 +25,10 @@ const HAND_OVER_MS = 1_000;
 export function createBrain(base: AppBase, engine: AppEngine): Brain {
   const { db, clock, log } = base;
   const { live, recent, writes, directory, dispatcher, funds } = engine;
+  // What is accepted before the backlog is read waits behind it.
+  dispatcher.backlog.begin();
+  const stopping = new AbortController();
+  let rest: Promise<void> = Promise.resolve();
   const takeIn = createTakeIn({ db, clock, log, live, recent, writes, directory, dispatcher, funds });
   let state: 'off' | 'starting' | 'working' | 'over' = 'off';
   let starting: Promise<void> | undefined;
@@ -32,14 +36,18 @@ export function createBrain(base: AppBase, engine: AppEngine): Brain {
   async function start(): Promise<void> {
     if (state === 'over') return; // elected while it stops: it hands over in a moment
     state = 'starting';
-    await begin(base, engine);
-    if (base.replicas !== undefined) takeIn.start();
+    const recovered = await begin(base, engine, stopping.signal);
+    // It looks for what others accepted, and knows by then what was there.
+    rest = recovered.rest.then(() => {
+      if (base.replicas !== undefined && !stopping.signal.aborted) takeIn.start();
+    });
+    rest.catch(base.onFatal);
     // Stopped meanwhile: then it is over.
     if (state === 'starting') state = 'working';
   }
 
   return {
-    isOn: () => state === 'starting' || state === 'working',
+    isOn: () => state === 'starting' || state === 'working' || (state === 'off' && base.replicas === undefined),
     isWorking: () => state === 'working',
     start() {
       starting ??= start();
@@ -49,30 +57,40 @@ export function createBrain(base: AppBase, engine: AppEngine): Brain {
       const hasBegun = starting !== undefined;
       state = 'over';
       if (!hasBegun) return;
+      stopping.abort();
       await starting?.catch(() => undefined); // whoever started it hears of it
+      await rest.catch(() => undefined);
       await end(base, engine, { ...how, takeIn });
     },
     takeIn,
   };
 }
 
-async function begin({ db, clock, log, replicas }: AppBase, engine: AppEngine): Promise<void> {
-  const { fleet, live, writes, dispatcher, funds, simulator } = engine;
+async function begin(
+  { db, clock, log, replicas, overrides }: AppBase,
+  engine: AppEngine,
+  signal: AbortSignal,
+): Promise<Recovered> {
+  const { fleet, live, recent, writes, directory, dispatcher, funds, simulator } = engine;
   // From here on the brain before is refused whatever it still writes of them.
   if (replicas !== undefined) await persist(() => adoptLeases(db));
   await fleet.start();
   engine.providerCheck.look();
-  const parts = { db, clock, log, live, fleet, writes, dispatcher, funds, simulator };
-  await recoverRequests({ ...parts, maxAttempts: MAX_ATTEMPTS });
+  const parts = { db, clock, log, live, recent, fleet, writes, directory, dispatcher, funds, simulator };
+  const isAlive = (id: string) => fleet.get(id) !== undefined || fleet.asked().some((asked) => asked.id === id);
+  const [recovered] = await Promise.all([
+    recoverRequests({ ...parts, maxAttempts: MAX_ATTEMPTS, pages: overrides.backlogPages }, signal),
+    engine.billing.start(isAlive),
+    engine.webhooks.start(),
+  ]);
   await dispatcher.relearnModels();
-  await engine.billing.start((id) => fleet.get(id) !== undefined || fleet.asked().some((asked) => asked.id === id));
   await engine.endOfRefused();
-  await engine.webhooks.start();
   dispatcher.start();
   await engine.scaling.scaler.start();
   engine.deadlines.start();
   engine.fundsSweep?.start();
   engine.retention.start();
+  return recovered;
 }
 
 interface End {

@@ -13,7 +13,7 @@ export function reserve(board: Board, request: LiveRequest): boolean {
   const { deploymentId } = request;
   board.models.onArrival(request);
   const max = board.limits.get(deploymentId);
-  if (!board.isOpen || max === undefined) return false;
+  if (!board.isOpen || max === undefined || board.backlog.isLoading()) return false;
   const index = poolOfDeployment(board, deploymentId);
   // Nobody overtakes those who wait for the same instances, or whose lease is on its way.
   if (index === undefined || index.leasing > 0 || hasWaiting(index)) return false;
@@ -48,17 +48,22 @@ export function accept(board: Board, request: LiveRequest): void {
     void endRequest(board, request, request.stop);
     return;
   }
+  if (board.backlog.isLoading()) {
+    board.backlog.keep(request);
+    return;
+  }
   board.waiting.push(request);
   pumpOnceKnown(board, request.deploymentId);
 }
 
-/** A request that waited when the service ended. */
-export function restoreWaiting(board: Board, request: LiveRequest): void {
+/** A request that waited when the service ended; at the head when it had been given out before. */
+export function restoreWaiting(board: Board, request: LiveRequest, place: 'head' | 'tail' = 'tail'): void {
   if (request.stop) {
     void endRequest(board, request, request.stop);
     return;
   }
-  board.waiting.push(request);
+  if (place === 'head') board.waiting.pushFront(request);
+  else board.waiting.push(request);
   pumpOnceKnown(board, request.deploymentId);
 }
 

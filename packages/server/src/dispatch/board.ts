@@ -6,6 +6,7 @@ import type { ExecutionDeps } from '../execution/attempt.ts';
 import type { Fleet, Instance } from '../instances/fleet.ts';
 import type { LiveRequest } from '../requests/live.ts';
 import { type Because, startTrace } from '../requests/report.pure.ts';
+import { type Backlog, createBacklog } from './backlog.ts';
 import { createModelSets, type ModelSets } from './model-sets.ts';
 import { createPayloadBudget } from './payload-budget.ts';
 import type { PoolIndex } from './pool-index.ts';
@@ -29,6 +30,8 @@ export interface DispatchDeps {
 export interface Board {
   readonly deps: DispatchDeps;
   readonly waiting: Waiting;
+  /** What waits and is in none of its lanes yet. */
+  readonly backlog: Backlog;
   readonly usage: Usage;
   readonly runTimes: RunTimes;
   readonly models: ModelSets;
@@ -66,6 +69,7 @@ export function createBoard(deps: DispatchDeps, pump: (board: Board) => void): B
       onOpened: (lane) => addLane(board, lane),
       onClosed: (lane) => removeLane(board, lane),
     }),
+    backlog: createBacklog(),
     demandListeners,
     slotsWatch: {
       now: () => deps.execution.clock.now(),

@@ -16,9 +16,14 @@ export interface Demand {
 
 export function createDemand(board: Board): Demand {
   return {
-    waitingOf: (deploymentId) => board.waiting.lane(deploymentId)?.size ?? 0,
+    waitingOf: (deploymentId) => (board.waiting.lane(deploymentId)?.size ?? 0) + board.backlog.count(deploymentId),
     *waitingDeployments() {
-      for (const lane of board.waiting.lanes()) yield lane.deploymentId;
+      const more = board.backlog.deployments();
+      for (const { deploymentId } of board.waiting.lanes()) {
+        more.delete(deploymentId);
+        yield deploymentId;
+      }
+      yield* more;
     },
     pendingOn(instanceId) {
       const slots = board.slotsById.get(instanceId);

@@ -3,6 +3,7 @@ import type { Instance } from '../instances/fleet.ts';
 import { type LiveRequest, type StopWish, wishStop } from '../requests/live.ts';
 import type { RequestQueue } from '../requests/submit.ts';
 import { accept, release, reserve, restoreWaiting } from './accept.ts';
+import type { Backlog } from './backlog.ts';
 import { type Board, createBoard, type DispatchDeps, refreshLimit, slotsOf } from './board.ts';
 import { createDemand, type Demand } from './demand.ts';
 import type { EtaMs } from './eta.pure.ts';
@@ -25,7 +26,11 @@ export interface Dispatcher extends RequestQueue {
   /** Deployments were edited: their limits may have changed. */
   refreshLimits(): void;
   /** After a restart: a request that waited. */
-  restoreWaiting(request: LiveRequest): void;
+  restoreWaiting(request: LiveRequest, place?: 'head' | 'tail'): void;
+  /** What a start has not read yet. */
+  readonly backlog: Backlog;
+  /** A cancel is on record of a request that may not be in memory yet. */
+  cancelUnread(requestId: string): void;
   /** After a restart: a request whose prompt may be on this instance. */
   resumeOn(request: LiveRequest, instance: Instance): void;
   /** After a restart, once the requests are there: what instances have loaded, from what ran on them. */
@@ -58,16 +63,19 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
     accept: (request) => accept(board, request),
     position: (request) => positionOf(board, request),
     eta: (request) => etaOf(board, request),
-    stopRequest(request, wish) {
-      wishStop(request, wish);
-      if (board.waiting.remove(request)) void endRequest(board, request, wish);
-    },
+    stopRequest: (request, wish) => stopRequest(board, request, wish),
     refreshLimits() {
       forgetPools(board);
       const refreshed = [...board.waiting.lanes()].map((lane) => refreshLimit(board, lane.deploymentId));
       void Promise.allSettled(refreshed).then(() => board.pump());
     },
-    restoreWaiting: (request) => restoreWaiting(board, request),
+    restoreWaiting: (request, place) => restoreWaiting(board, request, place),
+    backlog: board.backlog,
+    cancelUnread(requestId) {
+      board.backlog.noteCancel(requestId);
+      const request = deps.execution.live.get(requestId);
+      if (request && request.stop === undefined) stopRequest(board, request, { kind: 'cancel' });
+    },
     resumeOn(request, instance) {
       const slots = slotsOf(board, instance);
       enter(slots, request.deploymentId);
@@ -84,6 +92,11 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
     drain: (graceMs) => drain(board, graceMs),
     leaveRuns: () => drain(board, GIVE_BACK_MS),
   };
+}
+
+function stopRequest(board: Board, request: LiveRequest, wish: StopWish): void {
+  wishStop(request, wish);
+  if (board.waiting.remove(request) || board.backlog.remove(request)) void endRequest(board, request, wish);
 }
 
 /** Of those that wait for their turn. */

@@ -24,7 +24,10 @@ async function relearn(board: Board): Promise<void> {
   const { db, clock } = board.deps.execution;
   const heads = [...board.waiting.lanes()].flatMap((lane) => lane.peek() ?? []);
   const since = clock.now() - LOOK_BACK_MS;
-  const runs = await listLatestRuns(db, { since, perDeployment: PER_DEPLOYMENT, waiting: heads });
+  const read = new Set(heads.map(({ deploymentId }) => deploymentId));
+  const unread = board.backlog.firsts().filter(({ deploymentId }) => !read.has(deploymentId));
+  const waiting = [...heads, ...unread];
+  const runs = await listLatestRuns(db, { since, perDeployment: PER_DEPLOYMENT, waiting });
   const under = [...board.slotsById.values()].flatMap(({ attempts }) => [...attempts].map(({ request }) => request));
   const newest = [...runs].reverse().map((run) => run.version_id);
   const versionIds = new Set([...under, ...heads].map(({ versionId }) => versionId).concat(newest));

@@ -15,7 +15,7 @@ export function positionOf(board: Board, request: LiveRequest): number | undefin
   if (request.phase !== 'queued' && request.phase !== 'leased') return undefined;
   const index = poolOfDeployment(board, request.deploymentId);
   if (request.phase === 'leased') return countLeasedBefore(index, request) + 1;
-  const rank = board.waiting.rank(request);
+  const rank = rankOf(board, request);
   // Not in its lane while its lease is given back: it returns to the head.
   if (rank === undefined) return 1;
   // Where it will run is still looked up.
@@ -23,6 +23,13 @@ export function positionOf(board: Board, request: LiveRequest): number | undefin
   let before = rank - 1 + countLeased(index);
   for (const { count } of othersBefore(board, { request, index, rank })) before += count;
   return before + 1;
+}
+
+/** Among those of its deployment. */
+function rankOf(board: Board, request: LiveRequest): number | undefined {
+  const before = board.backlog.countBefore(request);
+  if (before === undefined) return board.waiting.rank(request);
+  return (board.waiting.lane(request.deploymentId)?.size ?? 0) + before + 1;
 }
 
 /** undefined: it waits for no run, or nothing is known of how long runs take. */
@@ -37,7 +44,7 @@ export function etaOf(board: Board, request: LiveRequest): EtaMs | undefined {
   const max = board.limits.get(request.deploymentId) ?? ready.length;
   busy.push(...startingFor(board, request).slice(0, Math.max(0, max - ready.length)));
   if (busy.length === 0) return undefined;
-  const rank = request.phase === 'queued' ? (board.waiting.rank(request) ?? 1) : 1;
+  const rank = request.phase === 'queued' ? (rankOf(board, request) ?? 1) : 1;
   const mine = request.phase === 'queued' ? [{ count: rank - 1, time: own }] : [];
   const others = request.phase === 'queued' ? othersBefore(board, { request, index, rank }) : [];
   const shared = estimate({ ...sumUp([...mine, ...others]), busy, own, weight: own.weight });

@@ -1,39 +1,12 @@
 // Requests that other replicas accepted, and wishes to cancel that reached them: taken in as they are told of, and looked
 // for every two seconds, in case nobody could tell. Made in app-replicas.ts, runs on the brain only.
-import type { Funds } from '../billing/funds.ts';
-import type { Database } from '../db/database.ts';
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
-import type { DeploymentDirectory } from '../deployments/directory.ts';
-import { judgeRunning } from '../requests/end-refused.ts';
-import type { LiveIndex, StopWish } from '../requests/live.ts';
-import type { RecentlyEnded } from '../requests/recently-ended.ts';
-import {
-  type LiveRow,
-  listCancelWishes,
-  listWaiting,
-  listWaitingAfter,
-  readSeqMark,
-  type SeqMark,
-} from '../requests/recover.sql.ts';
-import { tellStart } from '../requests/tell-start.ts';
+import { listCancelWishes, listWaiting, listWaitingAfter, readSeqMark, type SeqMark } from '../requests/recover.sql.ts';
 import type { RequestWrites } from '../requests/writes.ts';
-import type { Clock } from '../telemetry/clock.ts';
-import { describeError, type Log } from '../telemetry/log.ts';
-import type { Dispatcher } from './dispatcher.ts';
-import { restoreRequest } from './restore-request.ts';
+import { describeError } from '../telemetry/log.ts';
+import { type EnterDeps, enterWaiting, isNew } from './enter-waiting.ts';
 
-interface Deps {
-  readonly db: Database;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly live: LiveIndex;
-  readonly recent: RecentlyEnded;
-  readonly writes: RequestWrites;
-  readonly directory: DeploymentDirectory;
-  readonly dispatcher: Dispatcher;
-  /** Undefined when billing is off. */
-  readonly funds: Funds | undefined;
-}
+type Deps = EnterDeps & { readonly writes: RequestWrites };
 
 export interface TakeIn {
   /** Undefined: look for yourself. */
@@ -82,6 +55,14 @@ export function createTakeIn(deps: Deps): TakeIn {
       }
     });
 
+  const cancels = (ids: readonly string[] | undefined) =>
+    inTurn(async () => {
+      for (const id of await listCancelWishes(deps.db, ids)) {
+        const request = deps.live.get(id);
+        if (request && request.stop === undefined) deps.dispatcher.stopRequest(request, { kind: 'cancel' });
+      }
+    });
+
   function pollSoon(): void {
     timer = setTimeout(() => void look().then(() => isOn && pollSoon()), POLL_MS);
     timer.unref();
@@ -89,16 +70,11 @@ export function createTakeIn(deps: Deps): TakeIn {
 
   return {
     requests: (ids) => (ids === undefined ? look() : inTurn(() => takeIn(deps, ids))),
-    cancels: (ids) =>
-      inTurn(async () => {
-        for (const id of await listCancelWishes(deps.db, ids)) {
-          const request = deps.live.get(id);
-          if (request && request.stop === undefined) deps.dispatcher.stopRequest(request, { kind: 'cancel' });
-        }
-      }),
+    cancels,
     start() {
       isOn = true;
       void look();
+      void cancels(undefined);
       pollSoon();
     },
     async stop() {
@@ -110,23 +86,6 @@ export function createTakeIn(deps: Deps): TakeIn {
 }
 
 async function takeIn(deps: Deps, ids: readonly string[]): Promise<void> {
-  const isNew = (id: string) => deps.live.get(id) === undefined && deps.recent.get(id) === undefined;
-  const unknown = ids.filter(isNew);
-  if (unknown.length === 0) return;
-  const rows = await listWaiting(deps.db, unknown);
-  const wishes = new Map<string, StopWish | undefined>();
-  for (const { deployment_id: id } of rows) {
-    if (wishes.has(id)) continue;
-    const deployment = await deps.directory.find(id);
-    wishes.set(id, deployment && judgeRunning(deployment));
-  }
-  for (const row of rows) if (isNew(row.id)) enter(deps, row, wishes.get(row.deployment_id));
-}
-
-function enter(deps: Deps, row: LiveRow, wish: StopWish | undefined): void {
-  const request = restoreRequest(row, deps.funds);
-  request.stop ??= wish;
-  deps.live.add(request);
-  if (row.webhook_intermediate) tellStart(deps, request);
-  deps.dispatcher.restoreWaiting(request);
+  const unknown = ids.filter((id) => isNew(deps, id));
+  if (unknown.length > 0) await enterWaiting(deps, await listWaiting(deps.db, unknown));
 }

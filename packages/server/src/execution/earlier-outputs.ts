@@ -12,7 +12,7 @@ import {
 import type { StoredFile } from '../requests/finish.sql.ts';
 import type { Attempt, ExecutionDeps } from './attempt.ts';
 import { type Fetched, nameOnInstance, readFileName } from './fetch-file.ts';
-import { loadPayload } from './prompt-body.ts';
+import { loadPayload } from './load-payload.ts';
 
 export interface EarlierFile {
   readonly isIdentical: boolean;

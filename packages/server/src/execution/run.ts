@@ -10,8 +10,9 @@ import { clearAway, mayRunStill } from './clear-away.ts';
 import { describeRefusal, nodeFailure } from './describe-failure.ts';
 import { bringInputs, type Inputs } from './inputs.ts';
 import { interruptUntilOver } from './interrupt.ts';
+import { loadInTurn, loadPayload, nextPayload } from './load-payload.ts';
 import type { Cause } from './outcome.pure.ts';
-import { buildPrompt, loadPayload } from './prompt-body.ts';
+import { buildPrompt } from './prompt-body.ts';
 import { collectRun } from './run-outputs.ts';
 import { reportRun } from './run-report.pure.ts';
 import { postPrompt } from './send-prompt.ts';
@@ -49,7 +50,7 @@ function traceFetch(request: LiveRequest, url: string) {
 
 async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> {
   const { request, instance, signal } = attempt;
-  const payload = request.payload ?? (await loadPayload(deps, request));
+  const payload = nextPayload(attempt) ?? (await loadInTurn(deps, attempt));
   let inputs: Inputs = { kind: 'ok', names: new Map() };
   if (payload.media.length > 0) {
     const from = deps.clock.now();

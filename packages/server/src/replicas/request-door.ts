@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NOTHING_SPENT } from '../billing/funds.ts';
 import type { Database } from '../db/database.ts';
 import type { Notices } from '../db/notices.ts';
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { LiveIndex } from '../requests/live.ts';
 import { countLive } from '../requests/recover.sql.ts';
 import { isUnfinished } from '../requests/requests.sql.ts';
@@ -13,7 +14,7 @@ interface Deps {
   readonly db: Database;
   readonly live: LiveIndex;
   /** The brain's own way. */
-  readonly dispatcher: RequestQueue;
+  readonly dispatcher: RequestQueue & Pick<Dispatcher, 'backlog' | 'cancelUnread'>;
   readonly isBrain: () => boolean;
   /** Undefined when there are no other replicas. */
   readonly notices: Notices<'requests' | 'cancels'> | undefined;
@@ -45,9 +46,12 @@ export function createRequestDoor(deps: Deps): RequestDoor {
         notices?.tell('requests', request.id);
       },
     },
-    countWaiting: (deploymentId) => (isBrain() ? live.countWaiting(deploymentId) : counts.of(deploymentId)),
+    countWaiting: (deploymentId) =>
+      isBrain()
+        ? live.countWaiting(deploymentId) + dispatcher.backlog.countUnread(deploymentId)
+        : counts.of(deploymentId),
     waitForEnd: (id, waitMs) => (isBrain() ? live.waitForEnd(id, waitMs) : pollForEnd(deps, id, waitMs)),
-    tellCancel: (id) => notices?.tell('cancels', id),
+    tellCancel: (id) => (isBrain() ? dispatcher.cancelUnread(id) : notices?.tell('cancels', id)),
   };
 }
 

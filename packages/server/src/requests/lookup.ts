@@ -17,6 +17,8 @@ interface Deps {
   readonly live: LiveIndex;
   readonly recent: RecentlyEnded;
   readonly directory: DeploymentDirectory;
+  /** False at once unless a start still reads its backlog; else true once that is read, or soon. */
+  readonly untilLoaded: () => Promise<boolean>;
 }
 
 export interface RequestAddress {
@@ -39,22 +41,28 @@ export function createRequestLookup(deps: Deps): RequestLookup {
     },
   });
 
+  async function find({ accountId, deploymentId, requestId }: RequestAddress): Promise<FoundRequest> {
+    const deployment = await deps.directory.require(deploymentId, accountId);
+    const id = requestId.toLowerCase();
+    const live = deps.live.get(id);
+    if (live && live.deploymentId === deployment.id) return { kind: 'live', request: live };
+    const row = isUuid(id) && live === undefined ? (deps.recent.get(id) ?? (await reads.add(id))) : undefined;
+    if (row === undefined || row.deployment_id !== deployment.id) {
+      throw refuse({ live, row }, { accountId, deploymentId: deployment.id, requestId });
+    }
+    if (!isTerminal(row.state)) {
+      // It was accepted and has not reached the index: another replica has it, or a start that still reads.
+      const again = deps.live.get(id);
+      if (again) return { kind: 'live', request: again };
+    }
+    return { kind: 'ended', row };
+  }
+
   return {
-    async require({ accountId, deploymentId, requestId }) {
-      const deployment = await deps.directory.require(deploymentId, accountId);
-      const id = requestId.toLowerCase();
-      const live = deps.live.get(id);
-      if (live && live.deploymentId === deployment.id) return { kind: 'live', request: live };
-      const row = isUuid(id) && live === undefined ? (deps.recent.get(id) ?? (await reads.add(id))) : undefined;
-      if (row === undefined || row.deployment_id !== deployment.id) {
-        throw refuse({ live, row }, { accountId, deploymentId: deployment.id, requestId });
-      }
-      if (!isTerminal(row.state)) {
-        // It was accepted and has not reached the index: a start that is still loading. The last known state is told.
-        const again = deps.live.get(id);
-        if (again) return { kind: 'live', request: again };
-      }
-      return { kind: 'ended', row };
+    async require(address) {
+      const found = await find(address);
+      if (found.kind === 'live' || isTerminal(found.row.state)) return found;
+      return (await deps.untilLoaded()) ? await find(address) : found;
     },
   };
 }

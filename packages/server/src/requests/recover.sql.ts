@@ -1,5 +1,6 @@
-// Statements about requests that are not in memory: after a start, when another replica took them in, and when a new
-// brain takes over what the old one was running. Called by dispatch/recover.ts and dispatch/take-in.ts.
+// Statements about requests that are not in memory: after a start (what waits is read by backlog.sql.ts), when another
+// replica took them in, and when a new brain takes over what the old one was running. Called by dispatch/recover.ts and
+// dispatch/take-in.ts.
 // reads: deployments
 
 import { uuidArray } from '../db/binary-arrays.ts';
@@ -38,9 +39,10 @@ const LIVE_ROWS: Sql = sql`
     r.webhook_url is not null as has_webhook, r.webhook_intermediate
   from requests r left join deployments d on d.id = r.deployment_id`;
 
-/** Everything a restart goes on with, in queue order. */
-export async function listLiveRequests(db: Queryable): Promise<LiveRow[]> {
-  return await db.query<LiveRow>(sql`${LIVE_ROWS} where r.finished_at is null order by r.seq`);
+/** Those that an instance was given, in queue order. */
+export async function listLeased(db: Queryable, top: number): Promise<LiveRow[]> {
+  return await db.query<LiveRow>(sql`
+    ${LIVE_ROWS} where r.finished_at is null and r.state = 'active' and r.seq <= ${top} order by r.seq`);
 }
 
 /** Those of them that wait, in queue order. */

@@ -30,10 +30,9 @@ export interface PayloadRow {
   readonly extra_data: string | null;
 }
 
-export async function findPayload(db: Queryable, requestId: string): Promise<PayloadRow | undefined> {
-  const rows = await db.query<PayloadRow>(sql.named('find_payload')`
-    select request_id, body, extra_data from request_payloads where request_id = ${requestId}`);
-  return rows[0];
+export async function findPayloads(db: Queryable, ids: readonly string[]): Promise<PayloadRow[]> {
+  return await db.query<PayloadRow>(sql.named('find_payloads')`
+    select request_id, body, extra_data from request_payloads where request_id = any(${uuidArray(ids)}::uuid[])`);
 }
 
 /** The wish to cancel a leased request, durable before it is acknowledged. */
