@@ -39,6 +39,8 @@ export interface Service {
   readonly unexpectedEnds: string[];
   pid(): number | undefined;
   start(): void;
+  /** Another program, from its next start on. */
+  become(main: string): void;
   isReady(): Promise<boolean>;
   whenReady(): Promise<void>;
   token(): string;
@@ -64,11 +66,12 @@ export function createService(options: ServiceOptions): Service {
   const readyMs: number[] = [];
   const unexpectedEnds: string[] = [];
   const asked = new WeakSet<Child>();
+  const program = { main: options.main };
   let child: Child | undefined;
 
   const isReady = () => answersReady(baseUrl);
   function start(env: Readonly<Record<string, string>> = {}): Child {
-    const started = launch({ ...options, env: { ...options.env, ...env } });
+    const started = launch({ ...options, ...program, env: { ...options.env, ...env } });
     child = started;
     void started.ended.then(async ({ code, signal }) => {
       if (asked.has(started)) return;
@@ -96,11 +99,9 @@ export function createService(options: ServiceOptions): Service {
     unexpectedEnds,
     pid: () => (child?.isRunning() ? child.pid : undefined),
     start: () => void start(),
+    become: (main) => void Object.assign(program, { main }),
     isReady,
-    async whenReady() {
-      const ms = await waitUntil(isReady, READY_WITHIN_MS);
-      if (ms === undefined) throw new Error(`the service was not ready within ${READY_WITHIN_MS / 1000} s`);
-    },
+    whenReady: () => untilReady(isReady),
     ...readDataDirectory(dataDir),
     async kill() {
       if (await end()) start();
@@ -121,6 +122,11 @@ export function createService(options: ServiceOptions): Service {
       return await terminateChild(child);
     },
   };
+}
+
+async function untilReady(isReady: () => Promise<boolean>): Promise<void> {
+  const ms = await waitUntil(isReady, READY_WITHIN_MS);
+  if (ms === undefined) throw new Error(`the service was not ready within ${READY_WITHIN_MS / 1000} s`);
 }
 
 async function waitForCrash(crashing: Child, { withinMs, nudge }: CrashWait): Promise<boolean> {

@@ -68,6 +68,8 @@ export interface StageOptions {
   readonly config?: (stage: { dir: string; emulator: string }) => unknown;
   /** Called with the data directory before anything is there. */
   readonly prepare?: (dataDir: string) => void;
+  /** Another program than this build, which services and their database begin with. */
+  readonly main?: string;
   readonly clear?: (dataDir: string) => void;
 }
 
@@ -86,10 +88,11 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   const backEnds = await startBackEnds(options, { dir, emulator });
   const receiver = await startReceiver();
   const isHeld = replicas > 1 || edges.includes('database');
-  const held = isHeld ? await holdDatabase(main, dir) : undefined;
+  const beginsWith = options.main ?? main;
+  const held = isHeld ? await holdDatabase(beginsWith, dir) : undefined;
   const hasStore = options.hasObjectStore === true || edges.includes('storage');
   const store = hasStore ? await startObjectStore(dir) : undefined;
-  const around: Surroundings = { options, dir, dataDir, main, backEnds, receiver, held, store };
+  const around: Surroundings = { options, dir, dataDir, main: beginsWith, backEnds, receiver, held, store };
   const { services, lines, baseUrls } = await startServices(around);
   const [service] = services;
   if (service === undefined) throw new Error('a stage needs a service');
