@@ -39,7 +39,7 @@ export function createBackEnd(options: BackEndOptions): BackEnd {
 
   function start(): void {
     isStopped = false;
-    const args = [emulator, '--port', String(port), '--base-dir', join(dir, `back-end-${port}`)];
+    const args = [emulator, '--port', String(port), '--base-dir', join(dir, `back-end-${port}`), '--hide-folders'];
     const all = [...args, ...emulatorOptions({ ...options, faults: nextFaults() })];
     const started = startChild({ args: all, cwd: dir, logPath: join(dir, `back-end-${port}.log`) });
     child = started;

@@ -6,6 +6,7 @@ import type { NodeDirectories } from './nodes/node.ts';
 
 export interface Directories extends NodeDirectories {
   modelsDir: string;
+  customNodesDir: string;
   /** `output`, `input` or `temp`; undefined for any other word. */
   byType(type: string): string | undefined;
 }
@@ -20,7 +21,8 @@ export function directoriesBelow(baseDir: string): Directories {
     ['output', outputDir],
     ['temp', tempDir],
   ]);
-  return { inputDir, outputDir, tempDir, modelsDir: path.join(base, 'models'), byType: (type) => byType.get(type) };
+  const [modelsDir, customNodesDir] = [path.join(base, 'models'), path.join(base, 'custom_nodes')];
+  return { inputDir, outputDir, tempDir, modelsDir, customNodesDir, byType: (type) => byType.get(type) };
 }
 
 export async function prepareDirectories({ inputDir, outputDir, tempDir }: Directories): Promise<void> {

@@ -21,6 +21,17 @@ const finish = (promptId: string) => (frame: JsonObject | Buffer) =>
   dataOf(frame)['node'] === null &&
   dataOf(frame)['prompt_id'] === promptId;
 
+it('says where its folders are as ComfyUI does: those of models below one, custom nodes beside it', async () => {
+  const folders = (await server.call('/internal/folder_paths')).json();
+  expect(folders).toMatchObject({
+    checkpoints: [path.join(server.baseDir, 'models', 'checkpoints')],
+    custom_nodes: [path.join(server.baseDir, 'custom_nodes')],
+  });
+  const hiding = await startEmulator({ hidesFolders: true });
+  expect((await hiding.call('/internal/folder_paths')).status).toBe(404);
+  await hiding.stop();
+});
+
 describe('a prompt of a connected client', () => {
   it('is told in the order of ComfyUI, and its history can be read at the end signal', async () => {
     const client = await server.listen('order');

@@ -38,6 +38,8 @@ export interface EmulatorOptions {
   faults?: unknown;
   /** Runs no nodes: constant outputs, no disk. */
   nullExec?: boolean;
+  /** Does not say where its folders are, as one on another machine: whoever wants a file has to ask for it. */
+  hidesFolders?: boolean;
   /** Classes that validation and /object_info know besides those that run. */
   extraObjectInfo?: ObjectInfo;
   /** One JSON line per start and end of a prompt: outlives a crash. */
@@ -135,7 +137,7 @@ function allRoutes(parts: Parts): Route[] {
     ...promptRoutes(parts),
     ...queueRoutes(parts),
     ...infoRoutes(parts),
-    ...modelRoutes(parts),
+    ...modelRoutes({ dirs: parts.dirs, hidesFolders: parts.options.hidesFolders === true }),
     ...viewRoutes({ ...parts, ...pretended }),
     ...uploadRoutes(parts),
     ...emulatorRoutes(parts),

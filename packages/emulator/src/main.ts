@@ -14,10 +14,10 @@ async function main(): Promise<void> {
     return;
   }
   const { options } = read;
-  const { baseDir, port, host, faults, nullExec, executionsFile } = options;
+  const { baseDir, port, host, faults, nullExec, hidesFolders, executionsFile } = options;
   const linger = createLinger({ lingerMs: options.lingerSeconds * 1000, stop: () => process.exit(0) });
   const emulator = createEmulator({
-    ...{ baseDir, port, host, faults, nullExec },
+    ...{ baseDir, port, host, faults, nullExec, hidesFolders },
     ...(executionsFile === undefined ? {} : { executionsFile }),
     onCrash: crash,
     onSockets: linger.socketCount,

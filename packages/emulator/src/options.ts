@@ -10,6 +10,7 @@ export interface CommandLine {
   faults: unknown;
   lingerSeconds: number;
   nullExec: boolean;
+  hidesFolders: boolean;
   executionsFile: string | undefined;
 }
 
@@ -26,6 +27,7 @@ export function readCommandLine(args: string[]): ReadCommandLine {
         faults: { type: 'string', default: '{}' },
         linger: { type: 'string', default: '0' },
         'null-exec': { type: 'boolean', default: false },
+        'hide-folders': { type: 'boolean', default: false },
         'executions-file': { type: 'string' },
       },
     });
@@ -36,6 +38,7 @@ export function readCommandLine(args: string[]): ReadCommandLine {
       faults: readJson('--faults', values.faults),
       lingerSeconds: readNumber('--linger', values.linger),
       nullExec: values['null-exec'],
+      hidesFolders: values['hide-folders'],
       executionsFile: values['executions-file'],
     };
     return { kind: 'options', options };

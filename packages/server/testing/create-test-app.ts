@@ -196,6 +196,8 @@ function createBackEnd(options: TestAppOptions, dataDir: string) {
         baseDir: join(dataDir, 'comfyui'),
         port,
         nullExec: options.emulator !== 'executing',
+        // As on another machine: its files are fetched, with all that may go wrong on the way.
+        hidesFolders: true,
         executionsFile,
         ...(options.faults === undefined ? {} : { faults: options.faults }),
         ...(options.extraObjectInfo === undefined ? {} : { extraObjectInfo: options.extraObjectInfo }),

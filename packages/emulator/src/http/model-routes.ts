@@ -29,9 +29,10 @@ const MODEL_FOLDERS = [
   'audio_encoders',
 ];
 
-export function modelRoutes({ dirs }: { dirs: Directories }): Route[] {
+export function modelRoutes({ dirs, hidesFolders }: { dirs: Directories; hidesFolders: boolean }): Route[] {
   const isFolder = (name: string) => MODEL_FOLDERS.includes(name);
-  const pathOf = (folder: string) => path.join(dirs.modelsDir, folder);
+  const pathOf = (folder: string) =>
+    folder === 'custom_nodes' ? dirs.customNodesDir : path.join(dirs.modelsDir, folder);
   return [
     { method: 'GET', path: '/models', handler: ({ response }) => sendJson(response, MODEL_FOLDERS) },
     {
@@ -76,8 +77,10 @@ export function modelRoutes({ dirs }: { dirs: Directories }): Route[] {
     {
       method: 'GET',
       path: '/internal/folder_paths',
-      handler: ({ response }) =>
-        sendJson(response, Object.fromEntries(MODEL_FOLDERS.map((folder) => [folder, [pathOf(folder)]]))),
+      handler({ response }) {
+        if (hidesFolders) sendEmpty(response, 404);
+        else sendJson(response, Object.fromEntries(MODEL_FOLDERS.map((folder) => [folder, [pathOf(folder)]])));
+      },
     },
   ];
 }

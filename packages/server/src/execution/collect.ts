@@ -34,7 +34,6 @@ const MAX_PICTURE_BYTES = 256 * 1024 * 1024;
 const PICTURE_OVERHEAD_BYTES = 64 * 1024;
 
 export function createCollector(deps: FetchDeps): Collector {
-  const local = openLocalFolders(deps.instance);
   /** One fetch a file, however often it is named. */
   const fetching = new Map<string, Promise<Fetched>>();
   const pictures: Picture[] = [];
@@ -46,6 +45,7 @@ export function createCollector(deps: FetchDeps): Collector {
     if ('reason' in read) return Promise.resolve({ kind: 'failed', reason: read.reason, isUnfit: true });
     const { name } = read;
     const key = keyOf(name);
+    const local = openLocalFolders(deps.instance, { hasWritten: name.type === 'output' });
     const fetched = fetching.get(key) ?? fetchFile(deps, local, { nodeId, name });
     fetching.set(key, fetched);
     const forget = () => void fetching.delete(key);
@@ -66,6 +66,7 @@ export function createCollector(deps: FetchDeps): Collector {
   }
 
   async function fetchUnlisted(): Promise<void> {
+    const local = openLocalFolders(deps.instance, { hasWritten: false });
     const found = local?.output.list(deps.folder).map((file) => ({ ...file, type: 'output' })) ?? [];
     const items = [...found, ...silent.modelPrefixes.map(firstModelFile)];
     await Promise.all(items.map((item) => fetchItem(undefined, item)));

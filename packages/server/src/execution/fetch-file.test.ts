@@ -36,7 +36,7 @@ async function fetchText(subfolder: string, filename: string): Promise<string> {
   };
   const deps = { store, instance, requestId: FOLDER, folder: FOLDER };
   const name = { filename, subfolder, type: 'output' as const };
-  const fetched = await fetchFile(deps, openLocalFolders(instance), { nodeId: '9', name });
+  const fetched = await fetchFile(deps, openLocalFolders(instance, { hasWritten: true }), { nodeId: '9', name });
   return fetched.kind === 'stored' ? String(fetched.file.content) : fetched.kind;
 }
 
@@ -56,6 +56,22 @@ describe("a file in a neighbour's folder", () => {
     writeFileSync(join(dir, 'output', 'key'), 'secret');
     expect(await fetchText('.ssh', 'key')).toBe('viewed');
     expect(await fetchText('', 'key')).toBe('viewed');
+  });
+
+  it('is not looked for again where the folder is not on this machine, once a file was written to it', () => {
+    const instance = neighbour();
+    rmSync(join(dir, 'output'), { recursive: true });
+    expect(openLocalFolders(instance, { hasWritten: false })).toBeUndefined();
+    mkdirSync(join(dir, 'output'));
+    expect(openLocalFolders(instance, { hasWritten: true })).toBeDefined();
+
+    const elsewhere = neighbour();
+    rmSync(join(dir, 'output'), { recursive: true });
+    expect(openLocalFolders(elsewhere, { hasWritten: true })).toBeUndefined();
+    mkdirSync(join(dir, 'output'));
+    expect(openLocalFolders(elsewhere, { hasWritten: true })).toBeUndefined();
+    // Its next life is another matter.
+    expect(openLocalFolders(neighbour(), { hasWritten: true })).toBeDefined();
   });
 
   it('is never read through a link', async () => {

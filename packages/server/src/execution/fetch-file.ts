@@ -28,12 +28,16 @@ export interface OpenFolders {
 }
 
 // Opened once for each set of folders, not for each run.
-const opened = new WeakMap<LocalFolders, OpenFolders>();
+const opened = new WeakMap<LocalFolders, OpenFolders | 'elsewhere'>();
 
-export function openLocalFolders({ folders }: Instance): OpenFolders | undefined {
+/** `hasWritten`: there is a file in the output folder, so one that is not here now is on another machine for good. */
+export function openLocalFolders(
+  { folders }: Instance,
+  { hasWritten }: { readonly hasWritten: boolean },
+): OpenFolders | undefined {
   if (folders === undefined) return undefined;
   const known = opened.get(folders);
-  if (known) return known;
+  if (known !== undefined) return known === 'elsewhere' ? undefined : known;
   try {
     const { output, temp, isOwn } = folders;
     const made = {
@@ -44,7 +48,9 @@ export function openLocalFolders({ folders }: Instance): OpenFolders | undefined
     opened.set(folders, made);
     return made;
   } catch {
-    return undefined; // a folder that is not there yet, or not on this machine: files are fetched over HTTP
+    // Not there yet, or not on this machine: files are fetched over HTTP.
+    if (hasWritten && !folders.isOwn) opened.set(folders, 'elsewhere');
+    return undefined;
   }
 }
 
