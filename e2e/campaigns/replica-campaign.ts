@@ -25,7 +25,7 @@ type Way = (typeof WAYS)[number];
 export const R13: Campaign = {
   what: 'three replicas: the brain is paused (also for a minute, leases held), killed or stopped, alone or with another; rolling restarts',
   stage: () => ({ setUp: 'fixed', backEndCount: 4, replicas: REPLICAS, serviceMs: 30 }),
-  callers: 60,
+  callers: 30,
   pollMs: 500,
   hasWebhooks: true,
   kinds: ['plain', 'plain', 'media', 'plain', 'large'],

@@ -5,6 +5,8 @@ import type { Service } from './service.ts';
 
 export const LEADS_WITHIN_MS = 60_000;
 const LOOKS_EVERY_MS = 150;
+/** A busy one on a busy machine takes a while. */
+const ANSWERS_WITHIN_MS = 3_000;
 
 export interface Roles {
   /** The one of these that leads. */
@@ -60,7 +62,7 @@ function readRoles(services: readonly Service[]): Promise<(string | undefined)[]
   return Promise.all(
     services.map(async ({ baseUrl }) => {
       try {
-        const reply = await fetch(`${baseUrl}/readyz`, { signal: AbortSignal.timeout(500) });
+        const reply = await fetch(`${baseUrl}/readyz`, { signal: AbortSignal.timeout(ANSWERS_WITHIN_MS) });
         return String(((await reply.json()) as { role?: string }).role);
       } catch {
         return undefined; // paused, or not there

@@ -20,7 +20,7 @@ export const R13_UPGRADE: Campaign = {
     const begins = earlier === undefined ? {} : { main: earlier.main };
     return { setUp: 'fixed', backEndCount: 4, replicas: REPLICAS, ...begins, clear: () => earlier?.remove() };
   },
-  callers: 40,
+  callers: 30,
   pollMs: 500,
   hasWebhooks: true,
   kinds: ['plain', 'plain', 'media', 'plain', 'large'],
