@@ -285,6 +285,11 @@ describe('the judge of a crash campaign', () => {
       judge({ submissions, attempts, strikes: Array.from({ length: count }, (_, n) => strike(`p${n + 1}`)) });
     expect(of(3)).toEqual([]);
     expect(of(4)).toEqual(['killed too many']);
+    // One prompt of the four is not on record.
+    const strikes = attempts.map(({ promptId = '' }) => strike(promptId));
+    const executions = [{ ...run, promptId: 'p4' }];
+    const found = judge({ submissions, attempts: attempts.slice(0, 3), strikes, executions });
+    expect(found).toContain('killed too many');
   });
 });
 

@@ -232,16 +232,20 @@ function findLateNotices({ standstills = [], strikes = [], attempts }: History):
   return [...withDead, ...withFrozen];
 }
 
-function findSpreadPoison({ submissions, strikes = [], attempts }: History): Violation[] {
-  const crashes = groupBy(
+function findSpreadPoison({ submissions, strikes = [], attempts, executions }: History): Violation[] {
+  const killers = groupBy(
     strikes.filter(({ fault }) => fault === 'crash'),
     ({ promptId }) => promptId,
   );
   return submissions
     .filter(({ kind }) => kind === 'poison')
     .flatMap(({ acknowledged, colour }) => {
-      const own = attempts.filter(({ requestId }) => requestId === acknowledged[0]);
-      const killed = own.reduce((sum, { promptId }) => sum + (crashes.get(promptId ?? '')?.length ?? 0), 0);
+      // Also by those of its prompts that nothing is on record of.
+      const prompts = new Set([
+        ...attempts.filter(({ requestId }) => requestId === acknowledged[0]).map(({ promptId }) => promptId),
+        ...executions.filter((run) => run.colour === colour).map(({ promptId }) => promptId),
+      ]);
+      const killed = [...prompts].reduce((sum, promptId) => sum + (killers.get(promptId ?? '')?.length ?? 0), 0);
       if (killed <= MAX_ATTEMPTS) return [];
       return [{ kind: 'killed too many', message: `#${hex(colour)} killed ${killed} instances` }];
     });

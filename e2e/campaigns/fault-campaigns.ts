@@ -2,9 +2,10 @@
 // ends wrote down. Listed in campaigns.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackEnd, Faults } from './back-end.ts';
-import type { Campaign, Played, Scene } from './campaign.ts';
+import { bounded, type Campaign, type Played, type Scene } from './campaign.ts';
 import { countStrikes, readStrikes } from './evidence.ts';
 import { groupBy } from './group-by.pure.ts';
+import type { Submission } from './history.pure.ts';
 import type { Random } from './random.ts';
 import type { StageOptions } from './stage.ts';
 
@@ -119,6 +120,7 @@ export const R17: Campaign = {
   kinds: ['plain', 'plain', 'plain', 'plain', 'plain', 'poison', 'plain', 'plain', 'plain', 'plain'],
   async play(scene) {
     const { stage, tries, tell, callers } = scene;
+    const from = Date.now();
     const count = countStrikes(stage.executionFiles);
     for (let told = 0; count() < tries; ) {
       await sleep(500);
@@ -127,6 +129,22 @@ export const R17: Campaign = {
       tell(`${count()} instances killed`);
     }
     const poison = callers.submissions.filter(({ kind }) => kind === 'poison');
-    return { strikes: { ...countByKind(scene), 'poison requests': poison.length } };
+    const pauses = listPauses(callers.submissions, from);
+    return {
+      strikes: { ...countByKind(scene), 'poison requests': poison.length },
+      times: { 'another ended': pauses },
+      circumstances: { measures: bounded('the way to the next end of another', pauses, FLOWS_WITHIN_MS) },
+    };
   },
 };
+
+const FLOWS_WITHIN_MS = 10_000;
+
+/** Between the ends of requests that are no poison, as their callers heard of them. */
+function listPauses(submissions: readonly Submission[], from: number): number[] {
+  const ends = submissions
+    .filter(({ kind }) => kind !== 'poison')
+    .flatMap(({ observations }) => observations.find(({ kind }) => kind === 'ended')?.at ?? []);
+  const times = [from, ...ends, Date.now()].sort((a, b) => a - b);
+  return times.slice(1).map((at, index) => at - (times[index] ?? at));
+}
