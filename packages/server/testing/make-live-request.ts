@@ -29,6 +29,7 @@ export function makeLiveRequest(fields: Partial<LiveRequest> = {}): LiveRequest 
     payload: undefined,
     stop: undefined,
     onStop: undefined,
+    models: undefined,
     laneIndex: -1,
     progress: undefined,
     notes: undefined,

@@ -18,7 +18,7 @@ export function reserve(board: Board, request: LiveRequest): boolean {
   // Nobody overtakes those who wait for the same instances, or whose lease is on its way.
   if (index === undefined || index.leasing > 0 || hasWaiting(index)) return false;
   const isLimited = countInstances(board, deploymentId) >= max;
-  const models = board.models.isUsed && !isLimited ? board.models.of(request.versionId) : '';
+  const models = board.models.isUsed && !isLimited ? board.models.of(request) : '';
   // Where no idle instance has its models, they are weighed with what is loaded and runs (loop.ts).
   const slots = models === '' ? findPlace(index, isLimited ? deploymentId : undefined) : findLoaded(index, models);
   if (slots === undefined) return false;

@@ -110,7 +110,7 @@ export function hold(board: Board, request: LiveRequest, slots: Slots, because: 
   request.promptId = board.deps.newId();
   request.leasedAt = board.deps.execution.clock.now();
   request.trace = startTrace({ because, waiting: board.waiting.size, readyAt: slots.instance.since });
-  const models = board.models.isUsed ? board.models.of(request.versionId) : '';
+  const models = board.models.isUsed ? board.models.of(request) : '';
   if (models !== '') slots.planned = models;
   enter(slots, request.deploymentId);
 }

@@ -143,7 +143,7 @@ function findUnsentFor(board: Board, idle: Slots, { attempts }: Slots): Attempt 
     const { isWatched, request } = attempt;
     if (isWatched || !mayRunOn(board, request.deploymentId, idle)) continue;
     // It was given ahead because its models are there.
-    const models = board.models.of(request.versionId);
+    const models = board.models.of(request);
     if (models === '' || models === idle.loaded) return attempt;
   }
   return undefined;

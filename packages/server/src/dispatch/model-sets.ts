@@ -1,5 +1,5 @@
-// What is known of the models that runs need: which of them a version's graph loads, how long its runs take with and without
-// a load, how much each set is asked for. Told by accept.ts and perform.ts, asked by place-models.ts. In memory: after a
+// What is known of the models that runs need: which of them a request's graph loads, how long runs take with and without a
+// load, how much each set is asked for. Told by accept.ts and perform.ts, asked by place-models.ts. In memory: after a
 // restart relearn-models.ts tells what the latest runs did, and how much is asked for is learned anew.
 import type { PreparedGraph } from '@comfleet/comfyui';
 import type { LiveRequest } from '../requests/live.ts';
@@ -7,8 +7,8 @@ import type { LiveRequest } from '../requests/live.ts';
 export interface ModelSets {
   /** Without any, nobody needs to look at models at all. */
   readonly isUsed: boolean;
-  /** Names what the version's runs have loaded; '' for a graph without models, and while it is not known. */
-  of(versionId: string): string;
+  /** Names what the request's run has loaded; '' for a graph without models, and while it is not known. */
+  of(request: Pick<LiveRequest, 'versionId' | 'models'>): string;
   /** A request came in: what it needs, and that it is asked for. */
   onArrival(request: LiveRequest): void;
   learnVersion(versionId: string, models: string): void;
@@ -41,6 +41,18 @@ export function nameModels(prepared: Pick<PreparedGraph, 'models'>): string {
   return [...prepared.models()].sort().join('\n');
 }
 
+/** Most requests of a version share one list: only one whose overrides name a model has its own. */
+const names = new WeakMap<readonly string[], string>();
+
+function nameShared(prepared: Pick<PreparedGraph, 'models'>): string {
+  const models = prepared.models();
+  const known = names.get(models);
+  if (known !== undefined) return known;
+  const name = nameModels({ models: () => models });
+  names.set(models, name);
+  return name;
+}
+
 export function createModelSets(now: () => number): ModelSets {
   const versions = new Map<string, string>();
   const entries = new Map<string, Entry>();
@@ -66,10 +78,14 @@ export function createModelSets(now: () => number): ModelSets {
     get isUsed() {
       return entries.size > 0;
     },
-    of: (versionId) => versions.get(versionId) ?? '',
-    onArrival({ versionId, payload }) {
-      if (!versions.has(versionId) && payload !== undefined) learnVersion(versionId, nameModels(payload.prepared));
-      const models = versions.get(versionId) ?? '';
+    of: ({ versionId, models }) => models ?? versions.get(versionId) ?? '',
+    onArrival(request) {
+      const { versionId, payload } = request;
+      // Kept with the request: its payload may be dropped while it waits.
+      if (payload !== undefined) request.models = nameShared(payload.prepared);
+      const models = request.models ?? versions.get(versionId) ?? '';
+      // What comes back after a restart without its payload is taken to need what others of its version do.
+      if (!versions.has(versionId) && payload !== undefined) learnVersion(versionId, models);
       if (models === '') return;
       const entry = entryOf(models);
       entry.weight = entry.weight * fade(now() - entry.weighedAt) + 1;

@@ -64,8 +64,8 @@ function freePlace(board: Board, request: LiveRequest, slots: Slots): void {
   board.pump();
 }
 
-function learnModels(board: Board, { versionId }: LiveRequest, { slots, runMs }: { slots: Slots; runMs: number }) {
-  const models = board.models.isUsed ? board.models.of(versionId) : '';
+function learnModels(board: Board, request: LiveRequest, { slots, runMs }: { slots: Slots; runMs: number }) {
+  const models = board.models.isUsed ? board.models.of(request) : '';
   if (models === '') return;
   board.models.learnRun(models, { runMs, wasLoaded: slots.loaded === models });
   slots.loaded = models;

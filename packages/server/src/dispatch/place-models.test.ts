@@ -11,9 +11,9 @@ const MAX = { flux: 9, sdxl: 9, plain: 9 };
 
 let count = 0;
 /** Each deployment has a version of its name, whose graph loads a model of that name. */
-function submit({ board, clock }: TestBoard, deploymentId: keyof typeof MAX): LiveRequest {
+function submit({ board, clock }: TestBoard, deploymentId: keyof typeof MAX, override?: string): LiveRequest {
   count += 1;
-  const models = deploymentId === 'plain' ? [] : [deploymentId];
+  const models = deploymentId === 'plain' ? [] : [override ?? deploymentId];
   const payload = { prepared: { models: () => models } } as unknown as RequestPayload;
   const fields = { deploymentId, versionId: deploymentId, payload, createdAt: clock.now };
   const request = makeLiveRequest({ id: `r${count}`, ...fields });
@@ -46,6 +46,21 @@ it('a request goes to the idle instance that has its models', () => {
   const request = submit(test, 'flux');
   expect(request.instanceId).toBe('i2');
   expect(request.trace?.because).toBe('its models are loaded');
+});
+
+it('a request whose override names other models goes where those are, and they count as loaded there', () => {
+  const test = makeLearned();
+  const slots = ['i1', 'i2', 'i3'].map((id) => addInstance(test, id, id === 'i2' ? 'sdxl' : 'flux'));
+  const request = submit(test, 'flux', 'sdxl');
+  expect(request).toMatchObject({ instanceId: 'i2', trace: { because: 'its models are loaded' } });
+  test.end(request);
+  expect(slots[1]?.loaded).toBe('sdxl');
+  // Also without its payload, which is dropped while memory is short.
+  const [first, second] = [submit(test, 'flux', 'sdxl'), submit(test, 'flux', 'sdxl')];
+  second.payload = undefined;
+  expect([first.instanceId, second.instanceId]).toEqual(['i2', undefined]);
+  test.end(first);
+  expect(second).toMatchObject({ instanceId: 'i2', trace: { because: 'its models are loaded' } });
 });
 
 it('models that nobody has are loaded at once', () => {

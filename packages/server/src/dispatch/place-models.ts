@@ -13,8 +13,8 @@ import type { Slots } from './slots.ts';
 import { listed } from './slots-list.ts';
 
 export function modelsOf(board: Board, lane: Lane): string {
-  const versionId = board.models.isUsed ? lane.peek()?.versionId : undefined;
-  return versionId === undefined ? '' : board.models.of(versionId);
+  const head = board.models.isUsed ? lane.peek() : undefined;
+  return head === undefined ? '' : board.models.of(head);
 }
 
 export function hasModels(board: Board, index: PoolIndex): boolean {
@@ -101,7 +101,7 @@ function busyMsOf(board: Board, slots: Slots, now: number): number {
 function viewLane(board: Board, lane: Lane, sets: ReadonlyMap<string, SeenSet>): ModelLane | undefined {
   const head = lane.peek();
   if (head === undefined) return undefined;
-  const models = board.models.of(head.versionId);
+  const models = board.models.of(head);
   const isNone = models === '';
   return {
     accountId: lane.accountId,

@@ -39,6 +39,7 @@ export function restoreRequest(row: LiveRow, funds: Funds | undefined): LiveRequ
     payload: undefined,
     stop: row.cancel_requested_at === null ? undefined : { kind: 'cancel' },
     onStop: undefined,
+    models: undefined,
     laneIndex: -1,
     progress: undefined,
     notes: undefined,

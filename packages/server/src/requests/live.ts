@@ -71,6 +71,8 @@ export interface LiveRequest {
   stop: StopWish | undefined;
   /** Set by the attempt that runs it. */
   onStop: (() => void) | undefined;
+  /** What its graph loads, overrides included; kept by dispatch/model-sets.ts. undefined: what its version does. */
+  models: string | undefined;
   /** Where it stands in its lane; kept by dispatch/lane.ts. */
   laneIndex: number;
   /** How far the attempt under way is, from its frames. */

@@ -57,6 +57,7 @@ export function newLiveRequest(
     payload: given.payload,
     stop: undefined,
     onStop: undefined,
+    models: undefined,
     laneIndex: -1,
     progress: undefined,
     notes: undefined,
