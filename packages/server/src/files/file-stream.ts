@@ -25,7 +25,7 @@ export class FileStream extends Readable {
   readonly #end: number;
   readonly #check: (() => void) | undefined;
   #at: number;
-  #reading: Promise<number> | undefined;
+  #reading: Promise<unknown> | undefined;
 
   constructor({ fd, start, end, check }: FileStreamOptions) {
     super({ highWaterMark: CHUNK_BYTES });
@@ -42,12 +42,32 @@ export class FileStream extends Readable {
       this.#check?.();
       return 0;
     }
-    this.#reading = readAt(this.#fd, into.subarray(0, this.#end - this.#at), this.#at);
+    const reading = readAt(this.#fd, into.subarray(0, this.#end - this.#at), this.#at);
+    this.#reading = reading;
     try {
-      const count = await this.#reading;
+      const count = await reading;
       if (count === 0) throw new Error('the file changed while it was read');
       this.#at += count;
       return count;
+    } finally {
+      this.#reading = undefined;
+    }
+  }
+
+  get bytesLeft(): number {
+    return this.#end - this.#at;
+  }
+
+  /** Has somebody else read the rest. The file stays open until that is over, whatever happens to the stream meanwhile. */
+  async readBy<T>(read: (rest: { fd: number; start: number; end: number }) => Promise<T>): Promise<T> {
+    if (this.destroyed) throw new Error('the file was closed while it was read');
+    const reading = read({ fd: this.#fd, start: this.#at, end: this.#end });
+    this.#reading = reading;
+    try {
+      const result = await reading;
+      this.#at = this.#end;
+      this.#check?.();
+      return result;
     } finally {
       this.#reading = undefined;
     }

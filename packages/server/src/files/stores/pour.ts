@@ -7,6 +7,7 @@ import { FileStream } from '../file-stream.ts';
 import { createThreadHash, type ThreadHash } from '../hash-thread.ts';
 import { SNIFF_BYTES } from '../media-type.ts';
 import { type PutOptions, StorageError, type Stored } from '../storage.ts';
+import { areThreadsFree, CopyFailed, copyInThreads, THREADS_FROM_BYTES } from './copy-threads.ts';
 
 const BUFFERS = 3;
 const BUFFER_BYTES = 512 * 1024;
@@ -32,6 +33,7 @@ function makeRing(): Slot[] {
 }
 
 export async function pour(file: FileHandle, source: Readable | Buffer, options: PutOptions): Promise<Stored> {
+  if (source instanceof FileStream && suitsThreads(source, options)) return await pourInThreads(file, source, options);
   const ring = rings.pop() ?? makeRing();
   try {
     return await pourThrough(ring, file, { fill: fillFrom(source, options.signal), options });
@@ -40,6 +42,27 @@ export async function pour(file: FileHandle, source: Readable | Buffer, options:
     for (const slot of ring) slot.done = Promise.resolve();
     if (rings.length < MAX_KEPT_RINGS) rings.push(ring);
   }
+}
+
+function suitsThreads({ bytesLeft }: FileStream, { sha256, maxBytes }: PutOptions): boolean {
+  return bytesLeft >= THREADS_FROM_BYTES && bytesLeft <= maxBytes && sha256 === undefined && areThreadsFree();
+}
+
+async function pourInThreads(file: FileHandle, source: FileStream, { signal }: PutOptions): Promise<Stored> {
+  const sizeBytes = source.bytesLeft;
+  const flush = createFlush(file);
+  const copied = await source
+    .readBy(({ fd, start, end }) =>
+      copyInThreads({ source: fd, target: file.fd, start, end, signal, onWrote: flush.wrote }),
+    )
+    .catch(async (error: unknown) => {
+      await flush.settled();
+      const isTargets = error instanceof CopyFailed && !error.isSource;
+      throw isTargets && signal?.aborted !== true ? error : sourceError(error, signal);
+    });
+  await flush.end();
+  source.destroy(); // nobody reads it to its end otherwise
+  return { sizeBytes, ...copied };
 }
 
 async function pourThrough(
@@ -125,10 +148,14 @@ function fillFrom(source: Readable | Buffer, signal: AbortSignal | undefined): F
     try {
       return await fill(into);
     } catch (error) {
-      if (signal?.aborted) throw new StorageError('the put was given up', { kind: 'aborted', cause: error });
-      throw new StorageError('the bytes to be stored broke off', { kind: 'source', cause: error });
+      throw sourceError(error, signal);
     }
   };
+}
+
+function sourceError(cause: unknown, signal: AbortSignal | undefined): StorageError {
+  if (signal?.aborted) return new StorageError('the put was given up', { kind: 'aborted', cause });
+  return new StorageError('the bytes to be stored broke off', { kind: 'source', cause });
 }
 
 function fillFromBuffer(source: Buffer): Fill {
