@@ -31,6 +31,9 @@ const DOWN = { status: 503, code: 'ServiceUnavailable' };
 const FULL = { status: 507, code: 'XMinioStorageFull' };
 const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==';
 
+const ANOTHER_PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgZGIGAAAOAAfXb+R4AAAAAElFTkSuQmCC';
+const THIRD_PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYWUDAAAgABC75asMAAAAAElFTkSuQmCC';
+
 const graph = (color: number): JsonObject => ({
   '1': { class_type: 'EmptyImage', inputs: { width: 8, height: 8, batch_size: 1, color } },
   '2': { class_type: 'SaveImage', inputs: { images: ['1', 0], filename_prefix: 'large' } },
@@ -99,4 +102,20 @@ it('a download of an object that is gone is 404, and 503001 while the storage is
   server.faults.length = 0;
   server.store.objects.clear();
   expectError(await app().call(path), 404001);
+});
+
+it('an input that is in the bucket is waited for while the storage is away', async () => {
+  const deploymentId = await app().createDeployment(PHOTO);
+  const body = { overrides: { '1': { inputs: { image: `data:image/png;base64,${ANOTHER_PIXEL}` } } } };
+  server.faults.push({ operation: 'get', how: 'reset', times: 2 });
+  expect(await app().run(deploymentId, body)).toMatchObject({ status: 'succeeded' });
+  expect(server.faults).toMatchObject([{ times: 0 }]);
+});
+
+it('an input that stays out of reach fails the request by name', async () => {
+  const deploymentId = await app().createDeployment(PHOTO);
+  const body = { overrides: { '1': { inputs: { image: `data:image/png;base64,${THIRD_PIXEL}` } } } };
+  server.faults.push({ operation: 'get', how: DOWN, times: 99 });
+  const entry = expectFailed(await app().run(deploymentId, body), 10009);
+  expect(entry['details']).toMatch(/cannot be read: \[s3\]/);
 });

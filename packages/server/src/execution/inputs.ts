@@ -4,8 +4,9 @@ import type { Readable } from 'node:stream';
 import { ComfyError, inputKey } from '@comfleet/comfyui';
 import type { InputCache } from '../files/input-cache.ts';
 import { fits } from '../files/media-type.ts';
-import { StorageError } from '../files/storage.ts';
+import { type Opened, StorageError } from '../files/storage.ts';
 import { MEDIA_ROOT } from '../files/upload-folder.ts';
+import { waitForStorage } from '../files/wait-for-storage.ts';
 import type { Instance } from '../instances/fleet.ts';
 import type { SafeFetch } from '../net/safe-fetch.ts';
 import { toStored } from '../requests/payload.ts';
@@ -16,6 +17,8 @@ import type { Failure } from './outcome.pure.ts';
 interface Deps {
   readonly inputCache: InputCache;
   readonly safeFetch: SafeFetch;
+  /** How long a storage that is down or full is waited for. */
+  readonly store: { readonly patienceMs: number };
   readonly limits: { readonly maxFetchBytes: number; readonly fetchTimeoutMs: number };
 }
 
@@ -27,6 +30,8 @@ interface FetchEnd {
   end(how: { readonly status?: number | undefined; readonly error?: string | undefined }): void;
 }
 
+/** What was fetched is fetched again when it could not be kept: seldom. */
+const FETCHED_AGAIN_AFTER_MS = 20_000;
 /** Names remembered for an instance; a forgotten one costs an upload. */
 const MAX_UPLOADED = 10_000;
 
@@ -51,33 +56,43 @@ export async function bringInputs(
   return { kind: 'ok', names };
 }
 
-async function storeMedia(
-  deps: Deps,
-  media: RequestMedia,
-  { signal, onFetch }: { signal: AbortSignal; onFetch: (message: string, url: string) => FetchEnd },
-): Promise<Stored | { failure: Failure }> {
+interface FetchWish {
+  readonly signal: AbortSignal;
+  readonly onFetch: (message: string, url: string) => FetchEnd;
+}
+
+async function storeMedia(deps: Deps, media: RequestMedia, wish: FetchWish): Promise<Stored | { failure: Failure }> {
   const { source } = media;
   if (source.kind === 'stored') return source;
-  const url = shownUrl(source.url);
-  const fetching = onFetch(`Node ${media.nodeId}, input ${media.name}: fetching ${url}.`, url);
-  const reply = await deps.safeFetch.get(source.url, {
-    maxBytes: deps.limits.maxFetchBytes,
-    timeoutMs: deps.limits.fetchTimeoutMs,
-    signal,
-  });
+  const patience = { ...deps.store, signal: wish.signal, longestPauseMs: FETCHED_AGAIN_AFTER_MS };
+  try {
+    return await waitForStorage(() => fetchMedia(deps, { ...wish, media, url: source.url }), patience);
+  } catch (error) {
+    return { failure: mediaFailed(media, shownUrl(source.url), describe(error)) };
+  }
+}
+
+async function fetchMedia(
+  deps: Deps,
+  { media, url, signal, onFetch }: FetchWish & { readonly media: RequestMedia; readonly url: string },
+): Promise<Stored | { failure: Failure }> {
+  const shown = shownUrl(url);
+  const fetching = onFetch(`Node ${media.nodeId}, input ${media.name}: fetching ${shown}.`, shown);
+  const { maxFetchBytes: maxBytes, fetchTimeoutMs: timeoutMs } = deps.limits;
+  const reply = await deps.safeFetch.get(url, { maxBytes, timeoutMs, signal });
   if (reply.kind === 'refused') {
     fetching.end({ status: reply.status, error: reply.reason });
-    return { failure: mediaFailed(media, url, reply.message) };
+    return { failure: mediaFailed(media, shown, reply.message) };
   }
   try {
-    const kept = await deps.inputCache.keep(reply.stream as Readable, { maxBytes: deps.limits.maxFetchBytes, signal });
+    const kept = await deps.inputCache.keep(reply.stream as Readable, { maxBytes, signal });
     fetching.end({ status: reply.status });
     if (fits(media.mediaKind, kept)) return toStored(kept);
     const what = kept.mime === 'application/octet-stream' ? 'no known media type' : kept.mime;
-    return { failure: mediaFailed(media, url, `what came is ${what}, the input takes ${media.mediaKind}`) };
+    return { failure: mediaFailed(media, shown, `what came is ${what}, the input takes ${media.mediaKind}`) };
   } catch (error) {
     fetching.end({ error: 'broken_off' });
-    return { failure: mediaFailed(media, url, describe(error)) };
+    throw error;
   }
 }
 
@@ -101,6 +116,19 @@ function shownUrl(text: string): string {
   return `${url.protocol}//${url.host}${url.pathname}`;
 }
 
+async function openStored(deps: Deps, { media, stored, signal }: UploadInput): Promise<Opened | { failure: Failure }> {
+  const failed = (why: string) => {
+    const details = `Node ${media.nodeId}, input ${media.name}: the stored media ${why}.`;
+    return { failure: { kind: 'media_failed' as const, details, debugInfo: '' } };
+  };
+  try {
+    const opened = await waitForStorage(() => deps.inputCache.open(stored.sha256), { ...deps.store, signal });
+    return opened ?? failed('is no longer there; submit again');
+  } catch (error) {
+    return failed(`cannot be read: ${describe(error)}`);
+  }
+}
+
 interface UploadInput {
   readonly media: RequestMedia;
   readonly stored: Stored;
@@ -112,12 +140,8 @@ async function uploadOnce(deps: Deps, input: UploadInput): Promise<{ name: strin
   const { stored, instance } = input;
   const known = instance.uploaded.get(stored.sha256);
   if (known !== undefined) return { name: known };
-  const opened = await deps.inputCache.open(stored.sha256);
-  if (opened === undefined) {
-    const { media } = input;
-    const details = `Node ${media.nodeId}, input ${media.name}: the stored media is no longer there; submit again.`;
-    return { failure: { kind: 'media_failed', details, debugInfo: '' } };
-  }
+  const opened = await openStored(deps, input);
+  if ('failure' in opened) return opened;
   try {
     crashPoint('before-input-upload');
     const uploaded = await instance.connection.client.upload({
