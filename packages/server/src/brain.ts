@@ -36,12 +36,13 @@ export function createBrain(base: AppBase, engine: AppEngine): Brain {
   async function start(): Promise<void> {
     if (state === 'over') return; // elected while it stops: it hands over in a moment
     state = 'starting';
-    const recovered = await begin(base, engine, stopping.signal);
-    // It looks for what others accepted, and knows by then what was there.
-    rest = recovered.rest.then(() => {
+    const { readRest } = await begin(base, engine, stopping.signal);
+    rest = readRest().then(() => {
+      // It looks for what others accepted, and knows by then what was there.
       if (base.replicas !== undefined && !stopping.signal.aborted) takeIn.start();
     });
     rest.catch(base.onFatal);
+    await beginUpkeep(engine);
     // Stopped meanwhile: then it is over.
     if (state === 'starting') state = 'working';
   }
@@ -66,6 +67,7 @@ export function createBrain(base: AppBase, engine: AppEngine): Brain {
   };
 }
 
+/** Until the first can be given out. */
 async function begin(
   { db, clock, log, replicas, overrides }: AppBase,
   engine: AppEngine,
@@ -86,11 +88,14 @@ async function begin(
   await dispatcher.relearnModels();
   await engine.endOfRefused();
   dispatcher.start();
-  await engine.scaling.scaler.start();
-  engine.deadlines.start();
-  engine.fundsSweep?.start();
-  engine.retention.start();
   return recovered;
+}
+
+async function beginUpkeep({ scaling, deadlines, fundsSweep, retention }: AppEngine): Promise<void> {
+  await scaling.scaler.start();
+  deadlines.start();
+  fundsSweep?.start();
+  retention.start();
 }
 
 interface End {

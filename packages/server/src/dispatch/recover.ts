@@ -20,8 +20,8 @@ export interface BacklogPages {
 }
 
 export interface Recovered {
-  /** Resolves once everything is in memory, or the work has ended here. */
-  readonly rest: Promise<void>;
+  /** To be called once the first are given out. Resolves when everything is in memory, or the work has ended here. */
+  readRest(): Promise<void>;
 }
 
 /** The first page is there soon; the others take less time for each request. */
@@ -51,7 +51,7 @@ export async function recoverRequests(deps: RecoverDeps, signal: AbortSignal): P
     crashPoint('after-recovery');
     if (waiting + resumed > 0) deps.log.info({ waiting, leased: resumed }, 'requests of an earlier start go on');
   }
-  return { rest: readRest() };
+  return { readRest };
 }
 
 interface WhichPages {
