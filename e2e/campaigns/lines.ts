@@ -1,5 +1,5 @@
-// The lines of a stage that can be made bad: several for clients, one to each back end, one to the database, one to the
-// object store.
+// The lines of a stage that can be made bad: several for clients, one to each back end, one from each service to the
+// database, one to the object store.
 import type { BackEnd } from './back-end.ts';
 import { type Line, openLine } from './line.ts';
 
@@ -15,6 +15,7 @@ export async function openLines(
     servicePort: number;
     backEnds: readonly BackEnd[];
     databaseSocket: string | undefined;
+    services: number;
     storeUrl: string | undefined;
   },
 ): Promise<Lines> {
@@ -25,11 +26,13 @@ export async function openLines(
   };
   const open = async (edge: keyof typeof ports) =>
     edges.includes(edge) ? await Promise.all(ports[edge].map((port) => openLine({ host: '127.0.0.1', port }))) : [];
-  const hasDatabase = edges.includes('database') && to.databaseSocket !== undefined;
+  const { databaseSocket: path } = to;
+  const services =
+    edges.includes('database') && path !== undefined ? Array.from({ length: to.services }, () => path) : [];
   return {
     client: await open('client'),
     instance: await open('instance'),
-    database: hasDatabase ? [await openLine({ path: to.databaseSocket ?? '' })] : [],
+    database: await Promise.all(services.map((socket) => openLine({ path: socket }))),
     storage: await open('storage'),
   };
 }

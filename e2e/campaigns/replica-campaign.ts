@@ -1,9 +1,10 @@
-// R13: three services on one database. The leading one is paused, killed or stopped, also with a follower, all are
-// restarted one after the other; now and then the leading one sleeps for a minute with its leases held, while the strikes
+// R13: three services on one database. The leading one is paused, cut off from it, killed or stopped, also with a follower,
+// all are restarted one after the other; now and then the leading one sleeps for a minute with its leases held, while the strikes
 // go on among the others. Listed in campaigns.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bounded, type Campaign, type Scene } from './campaign.ts';
 import { waitUntil } from './child-process.ts';
+import type { LineFault } from './line.ts';
 import { followRoles, LEADS_WITHIN_MS, type Roles } from './roles.ts';
 import type { Service } from './service.ts';
 
@@ -19,12 +20,20 @@ const LEAST_AWAKE = 2;
 /** One that wakes up learns with its next beat that it was replaced. */
 const KNOWS_BETTER_WITHIN_MS = 3_000;
 
-const WAYS = ['pause', 'pause', 'kill', 'kill', 'stop', 'pause two', 'kill two', 'rolling restart'] as const;
+const WAYS = [
+  ...(['pause', 'pause', 'cut off', 'cut off', 'kill', 'kill', 'stop'] as const),
+  ...(['pause two', 'kill two', 'rolling restart'] as const),
+] as const;
 type Way = (typeof WAYS)[number];
+const CUTS: readonly [LineFault, ...LineFault[]] = [
+  { kind: 'cut' },
+  { kind: 'one-way', lost: 'up' },
+  { kind: 'one-way', lost: 'down' },
+];
 
 export const R13: Campaign = {
-  what: 'three replicas: the brain is paused (also for a minute, leases held), killed or stopped, alone or with another; rolling restarts',
-  stage: () => ({ setUp: 'fixed', backEndCount: 4, replicas: REPLICAS, serviceMs: 30 }),
+  what: 'three replicas: the brain is paused (also for a minute, leases held), cut off, killed or stopped, alone or with another; rolling restarts',
+  stage: () => ({ setUp: 'fixed', backEndCount: 4, replicas: REPLICAS, serviceMs: 30, edges: ['database'] }),
   callers: 30,
   pollMs: 500,
   hasWebhooks: true,
@@ -48,7 +57,7 @@ export const R13: Campaign = {
       const others = awake.filter((service) => service !== brain);
       const ms = isLong
         ? await roles.untilOneLeads(others, performance.now())
-        : await strike({ way: name as Way, forMs: random.between(...PAUSES_MS) }, { brain, others, roles });
+        : await strike({ way: name as Way, forMs: random.between(...PAUSES_MS) }, { scene, brain, others, roles });
       if (ms !== undefined) tookOverMs.push(ms);
       count(sleeper?.isAsleep === true && !isLong ? `${name}, while a third sleeps` : name);
       tell(`${n}/${tries} ${name}${ms === undefined ? '' : `, taken over after ${Math.round(ms)} ms`}`);
@@ -92,6 +101,7 @@ async function untilEnoughAwake({ stage }: Scene, sleeper: Sleeper | undefined):
 }
 
 interface Cast {
+  readonly scene: Scene;
   readonly brain: Service;
   readonly others: readonly Service[];
   readonly roles: Roles;
@@ -100,7 +110,7 @@ interface Cast {
 /** Milliseconds until another one led, where one had to. */
 async function strike(
   { way, forMs }: { way: Way; forMs: number },
-  { brain, others, roles }: Cast,
+  { scene, brain, others, roles }: Cast,
 ): Promise<number | undefined> {
   const from = performance.now();
   const [another] = others;
@@ -109,6 +119,16 @@ async function strike(
       const paused = brain.pause(forMs);
       const tookOver = forMs > IS_FOLLOWED_AFTER_MS ? await roles.untilOneLeads(others, from) : undefined;
       await paused;
+      return tookOver;
+    }
+    case 'cut off': {
+      const line = scene.stage.lines.database[scene.stage.services.indexOf(brain)];
+      line?.misbehave(scene.random.pick(CUTS));
+      const [tookOver] = await Promise.all([
+        forMs > IS_FOLLOWED_AFTER_MS ? roles.untilOneLeads(others, from) : undefined,
+        sleep(forMs),
+      ]);
+      line?.heal();
       return tookOver;
     }
     case 'pause two':

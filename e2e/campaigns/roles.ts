@@ -63,9 +63,10 @@ function readRoles(services: readonly Service[]): Promise<(string | undefined)[]
     services.map(async ({ baseUrl }) => {
       try {
         const reply = await fetch(`${baseUrl}/readyz`, { signal: AbortSignal.timeout(ANSWERS_WITHIN_MS) });
-        return String(((await reply.json()) as { role?: string }).role);
+        const { role } = (await reply.json()) as { role?: string };
+        return reply.ok ? role : undefined;
       } catch {
-        return undefined; // paused, or not there
+        return undefined; // paused, cut off, or not there
       }
     }),
   );

@@ -160,13 +160,13 @@ async function startServices(around: Surroundings) {
   const { options, dataDir, main, backEnds, held, store } = around;
   const { edges = [], replicas = 1 } = options;
   const ports = await Promise.all(Array.from({ length: replicas }, freePort));
-  const ends = { servicePort: ports[0] ?? 0, backEnds, databaseSocket: held?.socket, storeUrl: store?.url };
+  const [servicePort = 0] = ports;
+  const ends = { servicePort, backEnds, databaseSocket: held?.socket, services: replicas, storeUrl: store?.url };
   const lines = await openLines(edges, ends);
-  const env = environmentOf(around, lines);
   const args = comfyuiUrls(lines, backEnds).flatMap((url) => ['--comfyui', url]);
   const services = ports.map((port, index) =>
     createService({
-      ...{ main, dataDir, env, port, args },
+      ...{ main, dataDir, env: environmentOf(around, lines, index), port, args },
       logPath: logPathOf(logFolder(around), index),
       goodExits: replicas > 1 ? [REPLACED] : [],
     }),
@@ -180,9 +180,9 @@ async function startServices(around: Surroundings) {
   return { services, lines, baseUrls: callable.map(urlOf) };
 }
 
-function environmentOf(around: Surroundings, lines: Lines): Record<string, string> {
+function environmentOf(around: Surroundings, lines: Lines, index: number): Record<string, string> {
   const { options, receiver, held, store } = around;
-  const [badDatabase] = lines.database;
+  const badDatabase = lines.database[index];
   const databaseUrl =
     badDatabase === undefined ? held?.url : `postgres://comfleet@127.0.0.1:${badDatabase.port}/comfleet`;
   const [badStore] = lines.storage;
