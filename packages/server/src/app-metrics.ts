@@ -1,4 +1,4 @@
-// Metrics as one part of the service: what they read, and the doors they are read through. Made by app.ts; does nothing
+// Metrics as one part of the service: what they read, and the doors they are read through. Made by app-door.ts; does nothing
 // unless COMFLEET_METRICS_TOKEN or COMFLEET_ADMIN_PORT is set.
 import type { FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';

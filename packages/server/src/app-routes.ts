@@ -1,4 +1,4 @@
-// Gives every folder's routes the parts they use. Called once by app.ts; a new folder's routes are one call here.
+// Gives every folder's routes the parts they use. Called once by app-door.ts; a new folder's routes are one call here.
 import { DEFAULT_LIMITS } from '@comfleet/api';
 import type { Account, Authenticator } from './accounts/authenticate.ts';
 import { registerAccountRoutes } from './accounts/routes.ts';

@@ -1,4 +1,4 @@
-// Counts the hours that are over, once, so that a month of usage is read from a few rows an hour. Started by app.ts.
+// Counts the hours that are over, once, so that a month of usage is read from a few rows an hour. Made by create-billing.ts.
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { describeError, type Log } from '../telemetry/log.ts';

@@ -1,4 +1,4 @@
-// Everything of billing that lives: the gate, the meter of started instances, the counting of usage. Made by app.ts.
+// Everything of billing that lives: the gate, the meter of started instances, the counting of usage. Made by app-engine.ts.
 import type { HardwareCatalogue } from '@comfleet/api';
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../telemetry/clock.ts';

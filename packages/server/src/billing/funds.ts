@@ -1,4 +1,4 @@
-// The gate for money, made by app.ts when billing is on: submit.ts takes a hold before it accepts a request, finish.ts
+// The gate for money, made by create-billing.ts when billing is on: submit.ts takes a hold before it accepts a request, finish.ts
 // settles it (the policy is in hold.pure.ts). A fresh account costs a submit no query: balances are read again after a
 // second, and always before anybody is refused. With N processes on one database each reserves for itself.
 import { ApiError, DEFAULT_HARDWARE, type HardwareCatalogue } from '@comfleet/api';

@@ -1,5 +1,5 @@
 // Bills instances that are started for a deployment, from the moment they are asked for until they are gone, in spans of at
-// most half a minute: a crash loses what no reading had seen, and never bills what nobody saw. Made by app.ts; told by
+// most half a minute: a crash loses what no reading had seen, and never bills what nobody saw. Made by create-billing.ts; told by
 // whoever starts and stops instances. Instances that were there anyway are not metered: their runs are billed instead.
 import { createRowBatcher } from '../db/batch-rows.ts';
 import type { Database } from '../db/database.ts';

@@ -1,4 +1,4 @@
-// What time on an instance costs. Called by meter.pure.ts, hold.pure.ts and funds.ts.
+// What time on an instance costs. Called by the *.pure.ts of billing and by end-unfunded.ts.
 // The rule: a span of an instance's life costs price × milliseconds / 3,600,000, in whole microdollars. The cost up to each
 // moment of a life is rounded down, and a span costs the difference of its two ends; so however a life is cut into spans,
 // their costs add up to exactly the cost of the whole, and nobody pays for a microdollar that was not used up.

@@ -1,6 +1,6 @@
 // The PostgreSQL that comes with comfleet, for when no DATABASE_URL is given: makes the cluster, starts the server or
 // adopts the one a killed service left, holds the data directory against a second service, and starts the server again
-// when it dies. Called by app.ts; the parts are in embedded/.
+// when it dies. Called by open-database.ts; the parts are in embedded/.
 //
 //   attaching ──guard lock taken──▶ up ──guard connection lost──▶ attaching …        (any) ──stop()──▶ stopped
 //       └── lock is another process's ──▶ refused at the first start, onExit later

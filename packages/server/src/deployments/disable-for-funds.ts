@@ -1,4 +1,4 @@
-// Disables what an account can no longer pay for: one deployment, or all of them. Called by app.ts for billing.
+// Disables what an account can no longer pay for: one deployment, or all of them. Called by app-engine.ts for billing.
 // Their live requests go on: what was accepted has its funds reserved (billing/hold.pure.ts).
 import type { Database } from '../db/database.ts';
 import { recordEvent } from '../events/events.sql.ts';

@@ -1,5 +1,5 @@
 // Ends requests that waited too long: past their own start_within_seconds, or past the start time-out while no instance
-// that may run them is ready. A slow sweep; started by app.ts.
+// that may run them is ready. A slow sweep; made by app-engine.ts, started by brain.ts.
 
 import type { Fleet } from '../instances/fleet.ts';
 import { withoutAddresses } from '../instances/record-events.ts';

@@ -1,5 +1,5 @@
-// What each account has used, as fairness between accounts is to see it. Pure; wraps the usage that assign.pure.ts and
-// affinity.pure.ts are given.
+// What each account has used, as affinity.pure.ts is to see it where models matter. Pure; place-models.ts wraps the board's
+// usage in it. assign.pure.ts is given the board's usage as it is (loop.ts).
 //
 // Runs that go on count with the time they have taken so far: counted only at their end, an account of long runs is always
 // thought to have used less than it holds, and gets up to twice its share. And small differences are none: accounts

@@ -1,5 +1,5 @@
 // How much of the waiting requests' payloads stays in memory: beyond the budget they are read again from the database when
-// their turn comes. Called by dispatch/loop.ts.
+// their turn comes (execution/load-payload.ts). Part of the board; asked by accept.ts.
 import type { LiveRequest } from '../requests/live.ts';
 
 const BUDGET_BYTES = 32 * 1024 * 1024;

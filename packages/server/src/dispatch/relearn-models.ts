@@ -1,6 +1,6 @@
 // After a start nothing is known of models (model-sets.ts). What the latest runs tell is read from their rows instead: which
 // models each version needs, what each instance has loaded, how long runs take with a load and without. Nothing is kept
-// for that while requests run. Called by brain.ts before anything is given out.
+// for that while requests run. Called through dispatcher.ts before anything is given out.
 import { type LatestRun, listLatestRuns } from '../requests/latest-runs.sql.ts';
 import { describeError } from '../telemetry/log.ts';
 import { type Board, slotsOf } from './board.ts';

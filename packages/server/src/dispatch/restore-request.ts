@@ -1,4 +1,4 @@
-// A row of a request that has not ended → the live request it goes on as. Called by recover.ts and take-in.ts.
+// A row of a request that has not ended → the live request it goes on as. Called by resume-leased.ts and enter-waiting.ts.
 import type { Funds } from '../billing/funds.ts';
 import type { LiveRequest } from '../requests/live.ts';
 import type { LiveRow } from '../requests/recover.sql.ts';

@@ -1,5 +1,5 @@
 // Requests that other replicas accepted, and wishes to cancel that reached them: taken in as they are told of, and looked
-// for every two seconds, in case nobody could tell. Made in app-replicas.ts, runs on the brain only.
+// for every two seconds, in case nobody could tell. Made by brain.ts, runs on the brain only.
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import { listCancelWishes, listWaiting, listWaitingAfter, readSeqMark, type SeqMark } from '../requests/recover.sql.ts';
 import type { RequestWrites } from '../requests/writes.ts';

@@ -1,4 +1,5 @@
-// Instance time used by each account, fading with time: what fairness between accounts goes by. Kept by dispatch/loop.ts.
+// Instance time used by each account, fading with time: what fairness between accounts goes by. Part
+// of the board: told by perform.ts and guests.ts of each run that ended, asked by loop.ts, place-models.ts and standing.ts.
 
 const HALF_LIFE_MS = 60_000;
 

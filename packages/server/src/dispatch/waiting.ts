@@ -1,4 +1,5 @@
-// Every waiting request, by deployment. Kept by dispatch/loop.ts, read for queue positions.
+// The requests that wait, in a lane for each deployment. Part of the board: accept.ts adds, perform.ts puts back, loop.ts takes
+// who is next, dispatcher.ts takes out who is cancelled; standing.ts reads positions. (What a start still reads: backlog.ts.)
 import type { LiveRequest } from '../requests/live.ts';
 import { createLane, type Lane } from './lane.ts';
 

@@ -1,4 +1,4 @@
-// Whether the data folder can be used, is nobody else's to read, and has room. Called by run-doctor.ts and before a start.
+// Whether the data folder can be used, is nobody else's to read, and has room. Called by check-start.ts.
 import { randomUUID } from 'node:crypto';
 import { rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 // Whether a DATABASE_URL is what the service needs: there, new enough, with the rights to make tables and to end sessions
-// of its own, and with sessions that stay the same. Called by run-doctor.ts and before a start.
+// of its own, and with sessions that stay the same. Called by check-start.ts.
 import { createDatabase, type Database } from '../db/database.ts';
 import { migrationsDir, readMigrations } from '../db/migrate.ts';
 import { countServices, endSession, listAppliedMigrations, readBackendPid, readServer } from './database.sql.ts';

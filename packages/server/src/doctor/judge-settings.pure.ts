@@ -1,4 +1,4 @@
-// What is dangerous about settings that are each allowed. Called by run-doctor.ts.
+// What is dangerous about settings that are each allowed. Called by check-start.ts.
 import type { Finding } from './finding.ts';
 
 export interface JudgedSettings {

@@ -1,5 +1,6 @@
 // From a run to stored files: every file that a node reports, every other new file below the attempt's own folder, and the
-// pictures of nodes that only send them. Begins while the run goes on, file by file as nodes finish. Called by run.ts.
+// pictures of nodes that only send them. Begins while the run goes on, file by file as nodes finish. Made for each
+// attempt (attempt.ts), asked by run.ts and run-outputs.ts.
 import { type JsonObject, type JsonValue, stringifyJson } from '@comfleet/comfyui';
 import type { StoredFile } from '../requests/finish.sql.ts';
 import type { EarlierOutputs } from './earlier-outputs.ts';

@@ -1,8 +1,7 @@
 // With replicas, every prompt passes here on its way to an instance, and every word that stops one: a brain that slept and may
 // have been replaced sends nothing before it is certain that it was not, and one that hands over lets what is on the wire
-// arrive first. It is asked
-// again at the moment of writing: a call may wait for a connection, or for a turn of the event loop, and sleep there.
-// Made in app-replicas.ts; called by run.ts and interrupt.ts.
+// arrive first. It is asked again at the moment of writing: a call may wait for a connection, or for a turn of the event loop,
+// and sleep there. Made in app-replicas.ts; called by send-prompt.ts, interrupt.ts and clear-away.ts.
 
 export interface SendGuard {
   /** `send` writes nothing when `mayBegin` says no. Never settles once closed: the attempt is another's. */

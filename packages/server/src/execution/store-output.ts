@@ -1,5 +1,5 @@
 // Stores one output: small ones go into the finish row, larger ones stream to the storage, hashed in the same pass.
-// Called by collect.ts. A broken transfer is tried again; what is stored is whole or it is not there (I7).
+// Called by fetch-file.ts. A broken transfer is tried again; what is stored is whole or it is not there (I7).
 import { hash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';

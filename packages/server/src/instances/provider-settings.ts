@@ -1,5 +1,5 @@
 // What the configuration says about providers: of each SKU, how its instances are made. Read at the start by
-// hardware-catalogue.ts from the `process`, `docker`, `kubernetes` or `urls` of an entry of `hardware`.
+// hardware-providers.ts from the `process`, `docker`, `kubernetes` or `urls` of an entry of `hardware`.
 import type { SkuSupply } from '../deployments/pool.pure.ts';
 import type { DockerSettings } from './providers/docker-settings.pure.ts';
 import type { KubernetesSettings } from './providers/kubernetes-settings.pure.ts';

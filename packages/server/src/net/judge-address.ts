@@ -1,4 +1,4 @@
-// Judges an IP address given as text: ipaddr.js only parses, address-rules.pure.ts decides. Used by safe-fetch.ts.
+// Judges an IP address given as text: ipaddr.js only parses, address-rules.pure.ts decides. Used by resolve-target.ts and target.ts.
 import { isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { type AddressVerdict, judgeAddressBytes } from './address-rules.pure.ts';

@@ -1,5 +1,5 @@
 // File names as ComfyUI reads them: `sub/name.png`, `name.png [output]`, and the fields of /view. Pure; called by
-// view.ts, prompt.ts and upload.ts.
+// routes.ts, check-prompt.ts and upload.ts.
 export interface NamedFile {
   readonly filename: string;
   readonly subfolder: string;

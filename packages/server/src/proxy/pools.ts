@@ -1,5 +1,5 @@
 // The connections of the proxy to each instance, apart from those that run requests: slow callers hold up only callers.
-// Made by app-routes.ts; used by forward.ts.
+// Made by proxy.ts; used by forward.ts and its neighbours.
 import { Pool } from 'undici';
 import type { Instance } from '../instances/fleet.ts';
 

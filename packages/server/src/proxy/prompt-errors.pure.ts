@@ -1,4 +1,4 @@
-// What is wrong with a proxied graph, as ComfyUI itself would say it: {error, node_errors}. Pure; called by prompt.ts.
+// What is wrong with a proxied graph, as ComfyUI itself would say it: {error, node_errors}. Pure; called by check-prompt.ts.
 import type { Graph, JsonObject, JsonValue, Problem } from '@comfleet/comfyui';
 
 export interface PromptVerdict {

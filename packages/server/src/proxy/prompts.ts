@@ -1,5 +1,5 @@
 // Prompts that callers send through the proxy: checked, recorded as the caller's, and sent in their turn under ids of
-// ours. The answer waits for the turn and is ComfyUI's own. Called by routes.ts.
+// ours. The answer waits for the turn and is ComfyUI's own. Made by proxy.ts; called by routes.ts.
 import { ApiError } from '@comfleet/api';
 import { isJsonObject, type JsonValue, stringifyJson } from '@comfleet/comfyui';
 import type { GuestPlace } from '../dispatch/guests.ts';

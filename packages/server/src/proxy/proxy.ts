@@ -1,5 +1,5 @@
 // The parts of the instance proxy, made together: connections, owners, prompts and websockets, and what ends them.
-// Made by app.ts; routes.ts serves with it.
+// Made by app-door.ts; routes.ts serves with it.
 import type { Authenticator } from '../accounts/authenticate.ts';
 import type { Database } from '../db/database.ts';
 import type { Deployment, DeploymentDirectory } from '../deployments/directory.ts';

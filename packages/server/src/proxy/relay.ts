@@ -1,5 +1,5 @@
 // One caller's websocket through to an instance: its own connection there under an id of ours, and back only the frames
-// of the caller's own prompts. Called by routes.ts; sockets.ts keeps them.
+// of the caller's own prompts. Made and kept by sockets.ts.
 import { randomUUID } from 'node:crypto';
 import {
   decodeBinaryFrame,

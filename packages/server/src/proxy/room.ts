@@ -1,5 +1,5 @@
 // How many proxied calls of one account may be held in memory at once, with their bodies: a prompt waits for its turn on the
-// instance with all of its graph. Called by routes.ts.
+// instance with all of its graph. Made by proxy.ts; asked by routes.ts.
 import { ApiError } from '@comfleet/api';
 
 export interface Room {

@@ -1,5 +1,5 @@
 // The websockets of callers to instances: opened for an authenticated call, closed with its token, its deployment, its
-// instance, or the service. Called by routes.ts; prompts.ts finds the socket whose prompt it sends.
+// instance, or the service. Made by proxy.ts, called by routes.ts; prompts.ts finds the socket whose prompt it sends.
 import { randomUUID } from 'node:crypto';
 import { ApiError } from '@comfleet/api';
 import type { FastifyReply } from 'fastify';

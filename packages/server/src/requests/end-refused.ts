@@ -1,5 +1,5 @@
-// Ends the live requests of deployments that were disabled or deleted, or whose account was closed. Called by app.ts when a deployment was changed,
-// before the change is answered, and after a start, before anything is dispatched.
+// Ends the live requests of deployments that were disabled or deleted, or whose account was closed. Called by
+// app-engine.ts when a deployment was changed, before the change is answered, and after a start, before anything is dispatched.
 import { persist } from '../db/persist.ts';
 import type { Deployment, DeploymentDirectory } from '../deployments/directory.ts';
 import type { LiveIndex, LiveRequest, StopWish } from './live.ts';

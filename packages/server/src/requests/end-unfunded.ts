@@ -1,6 +1,6 @@
 // When money runs out (the policy is in billing/hold.pure.ts): stops the runs that have outlasted what they reserved once
 // nothing else pays for them, and where the balance itself is used up, disables the account's deployments and ends what
-// waits, all with 10001. A slow sweep, started by app.ts when billing is on.
+// waits, all with 10001. A slow sweep, made by app-engine.ts when billing is on, started by brain.ts.
 import type { Funds, Overrun } from '../billing/funds.ts';
 import { priceSpan, wholeMs } from '../billing/price.pure.ts';
 import { describeError, type Log } from '../telemetry/log.ts';

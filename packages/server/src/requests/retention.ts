@@ -1,5 +1,6 @@
 // Removes result files, ended requests and events of instances past their retention, idempotency keys past their day, and
-// inputs nobody used for a day or that are too many. Slow and in bulk: deleting files while others are written costs the file system dearly. Started by app.ts.
+// inputs nobody used for a day or that are too many. Slow and in bulk: deleting files while others are written costs the file
+// system dearly. Made by app-engine.ts, started by brain.ts.
 import { IDEMPOTENCY_HOURS } from '@comfleet/api';
 import type { Database } from '../db/database.ts';
 import { deleteOldInstanceEvents } from '../events/events.sql.ts';

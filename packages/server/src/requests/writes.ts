@@ -1,4 +1,4 @@
-// Every write of a request's life, grouped by kind so that the writes of one turn share a commit. Made by app.ts,
+// Every write of a request's life, grouped by kind so that the writes of one turn share a commit. Made by app-engine.ts,
 // called by submit.ts, cancel.ts, finish.ts and dispatch.
 import { type Batcher, createBatcher } from '../db/batch.ts';
 import type { Database } from '../db/database.ts';

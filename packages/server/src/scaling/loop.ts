@@ -1,6 +1,7 @@
-// Starts and stops instances for the work there is: gather → decide → act (judge.ts). Woken by what happens (a request
-// that waits, a run that ended, an instance that came or went, an edit) and by one timer for what is due; wakes of one turn
-// of the event loop are one look. A deployment that nobody uses costs nothing. Made by scaler.ts.
+// The loop of scaling: starts and stops instances for the work there is, gather → decide → act (judge.ts). Woken by what
+// happens (a request that waits, a run that ended, an instance that came or went, an edit) and by one timer for what is due;
+// wakes of one turn of the event loop are one look. A deployment that nobody uses costs nothing. Made by scaler.ts. (Who runs
+// on them: dispatch/loop.ts.)
 import type { Deployment } from '../deployments/directory.ts';
 import { describeError } from '../telemetry/log.ts';
 import { type Alarm, createAlarm } from './alarm.ts';

@@ -1,4 +1,4 @@
-// The headers of a delivery as Standard Webhooks wants them, and the secrets behind the signature. Called by deliver.ts
+// The headers of a delivery as Standard Webhooks wants them, and the secrets behind the signature. Called by try-delivery.ts
 // for each try, and by routes.ts for new secrets.
 import { createHmac, randomBytes } from 'node:crypto';
 

@@ -1,4 +1,4 @@
-// One try of one delivery: signed, posted, judged, told in a record. Called by deliver.ts.
+// One try of one delivery: signed, posted, judged, told in a record. Called by send-page.ts.
 import type { SafeFetch } from '../net/safe-fetch.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { crashPoint } from '../telemetry/crash-point.ts';

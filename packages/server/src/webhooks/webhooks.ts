@@ -1,5 +1,5 @@
 // Webhooks as one part of the service: the deliverer, the jobs that tell it of work, and the upkeep around them. Made by
-// app.ts; requests owe deliveries through owed.sql.ts.
+// app-engine.ts; requests owe deliveries through owed.sql.ts.
 import type { DatabaseLocation } from '../db/connection.ts';
 import { createJobs } from '../db/jobs.ts';
 import { createDeliverer, type DelivererDeps } from './deliver.ts';

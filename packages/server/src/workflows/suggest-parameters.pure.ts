@@ -1,5 +1,5 @@
 // The named parameters that a graph suggests when its author declares none: `$name` tags in titles, media inputs,
-// prompts, seeds, and what the author gave a title of its own. Called by save-version.ts.
+// prompts, seeds, and what the author gave a title of its own. Called by versions.ts.
 import {
   findNodeInfo,
   type Graph,

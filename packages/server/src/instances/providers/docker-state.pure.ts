@@ -1,5 +1,5 @@
 // What the state of a container means for its instance, and what a pull says of itself, in words for a person. Pure; asked by
-// docker-containers.ts and docker-pull.ts.
+// docker-containers.ts, and of pulls by docker-image.ts.
 import type { GoneKind } from '../provider.ts';
 
 /** What is read of a container, as the API writes it. */

@@ -1,5 +1,5 @@
 // How a SKU's instances are started as Pods: the `kubernetes` of an entry of `hardware`, checked as strictly as the API
-// server would, so that a mistake is found at the start and not by the first request. Pure; read by hardware-catalogue.ts.
+// server would, so that a mistake is found at the start and not by the first request. Pure; read by hardware-providers.ts.
 import {
   createFieldReader,
   type FieldReader,

@@ -1,5 +1,5 @@
 // The Pods of a fleet in one namespace: listed once, then watched from there on. A watch that ends goes on where it was; one
-// whose place is no longer kept by the server (410 Gone), or that breaks, begins with a new list. Called by kubernetes-pods.ts.
+// whose place is no longer kept by the server (410 Gone), or that breaks, begins with a new list. Called by kubernetes.ts.
 import { describeError, type Log } from '../../telemetry/log.ts';
 import { createFollowing, pause } from './following.ts';
 import type { KubernetesApi, PodEvent } from './kubernetes-api.ts';

@@ -1,5 +1,5 @@
 // Who follows which request, and what each is told: the whole state at first, then what changes. Watches live requests
-// (live.ts) only while somebody follows them. Made by app.ts, called by stream.ts.
+// (live.ts) only while somebody follows them. Made by app-door.ts, called by stream.ts.
 import type { ServerResponse } from 'node:http';
 import { describeError, type Log } from '../../telemetry/log.ts';
 import { type LiveChange, type LiveRequest, type LiveWatcher, unwatch, watch } from '../live.ts';

@@ -1,5 +1,5 @@
 // The error simulator of a server started with --sandbox: lets a submit, a poll or any call end with a code of the
-// catalogue, and disturbs nothing else. Made by app.ts; called by submit.ts, routes.ts and after a restart by dispatch.
+// catalogue, and disturbs nothing else. Made by app-engine.ts; called by submit.ts, routes.ts and after a restart by dispatch.
 import { ApiError, ERRORS, type ErrorCode, type Problem, validationError } from '@comfleet/api';
 import { isJsonObject, type JsonObject, type JsonValue } from '@comfleet/comfyui';
 import type { Database } from '../../db/database.ts';
