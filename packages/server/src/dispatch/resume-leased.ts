@@ -23,6 +23,8 @@ export type ResumeDeps = Parameters<typeof tellStart>[0] & {
   readonly funds: Funds | undefined;
   /** Undefined unless this is a sandbox. */
   readonly simulator?: Simulator | undefined;
+  /** Of one whose instance cannot be asked about (await-instance.ts). */
+  readonly stopsWithinMs?: number;
 };
 
 /** Gives how many there were. */
@@ -58,7 +60,7 @@ async function resumeOnceKnown(
   { request, settling }: { request: LiveRequest; settling: Promise<Instance | undefined> },
 ): Promise<void> {
   try {
-    const known = await awaitInstance({ request, settling, log: deps.log });
+    const known = await awaitInstance({ ...deps, request, settling });
     if (known !== 'stopped') await resumeOrReturn(deps, row, { request, ...known });
     // It waits for nothing any more: that ends it.
     else deps.dispatcher.restoreWaiting(request);

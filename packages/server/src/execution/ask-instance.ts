@@ -1,5 +1,5 @@
 // What became of a prompt when frames may be missing: asks `/queue`, then `/history`, until there is an answer.
-// Called by watch.ts.
+// Called by watch.ts, and while outputs are collected.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ComfyError, type HistoryEntry } from '@comfleet/comfyui';
 import type { InstanceConnection } from '../instances/connection.ts';
@@ -73,7 +73,7 @@ async function lookUp({ connection, promptId }: Asking, trouble: Trouble): Promi
 }
 
 // A frozen process keeps its connections open and answers none of them: the client's own, longer time-out is not awaited.
-async function answerWithin<T>(answer: Promise<T>, ms: number): Promise<T> {
+export async function answerWithin<T>(answer: Promise<T>, ms: number): Promise<T> {
   const timing = new AbortController();
   const late = sleep(ms, undefined, { signal: timing.signal }).then((): never => {
     throw new Error('no answer came');

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonValue } from '@comfleet/comfyui';
 import { afterAwake, awakeNow } from '../telemetry/awake-time.ts';
 import { crashPoint } from '../telemetry/crash-point.ts';
-import { askInstance } from './ask-instance.ts';
+import { answerWithin, askInstance } from './ask-instance.ts';
 import type { Attempt, ExecutionDeps } from './attempt.ts';
 import type { Collected } from './collect.ts';
 import { createEarlierOutputs, takeIdenticalRun } from './earlier-outputs.ts';
@@ -95,11 +95,12 @@ async function readOutputs(
   end: Success,
 ): Promise<ReadonlyMap<string, JsonValue>> {
   if (end.entry) return end.entry.outputs;
+  const { client } = attempt.instance.connection;
   const until = awakeNow() + HISTORY_WITHIN_MS;
   let pauseMs = 2;
   while (awakeNow() < until) {
     try {
-      const entry = await attempt.instance.connection.client.history(attempt.promptId);
+      const entry = await answerWithin(client.history(attempt.promptId), until - awakeNow());
       if (entry) return entry.outputs;
     } catch (error) {
       deps.log.debug({ requestId: attempt.request.id, err: error }, 'history could not be read; trying again');

@@ -21,6 +21,7 @@ import { findSilentOutputs, NO_SILENT_OUTPUTS, type SilentOutputs } from './sile
 import { beginProgress, tellFrame, tellPreview } from './tell-progress.ts';
 import type { Place } from './turn.ts';
 import { type RunEnd, type Watch, watchPrompt } from './watch.ts';
+import { whileItAnswers } from './while-it-answers.ts';
 
 export async function runAttempt(deps: ExecutionDeps, attempt: Attempt): Promise<void> {
   let settled: Settled;
@@ -234,7 +235,7 @@ async function judgeEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): Pro
     case 'success':
       crashPoint('after-run-over');
       attempt.request.phase = 'collecting';
-      return await collectRun(deps, attempt, end);
+      return await collectWhileItAnswers(deps, attempt, end);
     case 'error':
       return nodeFailure(end.error, deps.memoryOf?.(attempt.instance));
     case 'interrupted':
@@ -243,6 +244,17 @@ async function judgeEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): Pro
       if (end.isWorkerDead) deps.reportDeadWorker(attempt.instance, attempt.promptId);
       return { kind: 'lost', reason: end.reason };
   }
+}
+
+async function collectWhileItAnswers(
+  deps: ExecutionDeps,
+  attempt: Attempt,
+  end: Extract<RunEnd, { kind: 'success' }>,
+): Promise<Settled> {
+  const { client } = attempt.instance.connection;
+  const settled = await whileItAnswers(client, deps.watchTimes, collectRun(deps, attempt, end));
+  if (settled !== 'silent') return settled;
+  return { kind: 'lost', reason: 'the run finished, and the instance stood still before its outputs were fetched' };
 }
 
 // ComfyUI queued the good outputs and dropped the others silently. All or nothing: the caller asked for all of them.
