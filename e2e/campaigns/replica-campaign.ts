@@ -140,9 +140,12 @@ async function strike(
     case 'kill two':
       await Promise.all([brain.kill(), another?.kill()]);
       return undefined;
-    case 'stop':
-      await brain.terminate();
-      return await roles.untilOneLeads(others, from).finally(() => brain.start());
+    case 'stop': {
+      // It hands over before it ends.
+      const [tookOver] = await Promise.all([roles.untilOneLeads(others, from), brain.terminate()]);
+      brain.start();
+      return tookOver;
+    }
     case 'rolling restart':
       for (const service of [brain, ...others]) {
         await service.terminate();
