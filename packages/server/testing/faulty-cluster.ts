@@ -194,11 +194,11 @@ function tellRunning({ cluster }: State, { name }: Pod, address: string): void {
   if (metadata !== undefined && metadata.deletionTimestamp === undefined) cluster.run(name, address);
 }
 
-/** Each deletion is tried five times, and again after a while. */
+/** Each deletion is tried five times at once, and again after a while. */
 function failDeletions({ cluster, tally, random }: State, { name }: Pod): void {
   const [status, reason] = random.next() < 0.5 ? [500, 'InternalError'] : [429, 'TooManyRequests'];
   const headers = status === 429 ? { 'retry-after': '0' } : {};
-  const fault = { call: `DELETE pods/${name}`, status, reason, headers, times: 1 + random.index(8) };
+  const fault = { call: `DELETE pods/${name}`, status, reason, headers, times: 4 + random.index(9) };
   cluster.fault(fault);
   tally.arm(`deletion refused (${status})`, fault);
 }
