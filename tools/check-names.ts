@@ -1,4 +1,5 @@
-// Names by the house rules: kebab-case files and folders, no drawer names, a first comment that says what a file is for.
+// Names by the house rules: kebab-case files and folders, no drawer names, a first comment that says what a file is for and
+// names only files that are there.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -14,6 +15,16 @@ const MIGRATION = /^\d{4}_[a-z0-9_]+\.sql$/;
 const DRAWERS = /^(utils?|helpers?|lib|libs|common|misc|types|constants|interfaces|services|managers)(\.ts)?$/;
 const SOURCE = /^(packages\/[^/]+\/(src|testing|test)|tools|e2e)\/.*\.(ts|mjs)$/;
 
+/** Not of a pattern such as *.sql.ts. */
+const FILE_NAME = /(?<![*.\w-])[\w-][\w.-]*\.ts\b/g;
+const names = new Set([...files].map((path) => basename(path)));
+
+function firstComment(text: string): string {
+  const lines = text.replace(/^#!.*\n/, '').split('\n');
+  const end = lines.findIndex((line) => line !== '' && !line.startsWith('//'));
+  return lines.slice(0, end < 0 ? lines.length : end).join('\n');
+}
+
 const problems: string[] = [];
 for (const path of files) {
   if (deleted.has(path) || /(^|\/)fixtures\//.test(path)) continue;
@@ -22,8 +33,13 @@ for (const path of files) {
   for (const part of [...dirname(path).split('/'), name]) {
     if (DRAWERS.test(part)) problems.push(`${path}: "${part}" names a drawer, not an idea`);
   }
-  if (SOURCE.test(path) && !name.endsWith('.test.ts') && !/^(#!.*\n)?(\/\/|\/\*)/.test(readFileSync(path, 'utf8'))) {
+  if (!SOURCE.test(path) || name.endsWith('.test.ts')) continue;
+  const text = readFileSync(path, 'utf8');
+  if (!/^(#!.*\n)?(\/\/|\/\*)/.test(text)) {
     problems.push(`${path}: does not open with a comment that says what it does and who calls it`);
+  }
+  for (const [named] of firstComment(text).matchAll(FILE_NAME)) {
+    if (!names.has(named)) problems.push(`${path}: its first comment names ${named}, which is not there`);
   }
 }
 

@@ -197,12 +197,14 @@ it('a drawer name, a wrong case and a file without its opening comment are repor
     'packages/server/src/utils.ts': '// Things.\n',
     'packages/server/src/camelCase.sql': '',
     'packages/server/src/bare.ts': 'export {};\n',
+    'packages/server/src/stale.ts': '// Called by bare.ts and gone-since.ts, and by *.sql.ts.\nexport {};\n',
   });
   run(folder, 'git', 'init', '--quiet');
   const { text } = runTool(folder, 'check-names.ts');
   expect(text).toContain('utils.ts: "utils.ts" names a drawer');
   expect(text).toContain('camelCase.sql: not kebab-case');
   expect(text).toContain('bare.ts: does not open with a comment');
+  expect(text.match(/stale.ts: .*/g)).toEqual(['stale.ts: its first comment names gone-since.ts, which is not there']);
 });
 
 it('a floating version, an install script and a download address are reported', () => {
