@@ -1,5 +1,6 @@
 // What each account has used, as affinity.pure.ts is to see it where models matter. Pure; place-models.ts wraps the board's
-// usage in it. assign.pure.ts is given the board's usage as it is (loop.ts).
+// usage in it. Elsewhere runs are mostly short, and a step of 20 s would let a flood of them pass first: assign.pure.ts is
+// given the board's usage as it is (docs/simulation.md).
 //
 // Runs that go on count with the time they have taken so far: counted only at their end, an account of long runs is always
 // thought to have used less than it holds, and gets up to twice its share. And small differences are none: accounts
