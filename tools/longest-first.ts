@@ -4,7 +4,11 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Those that compute and start processes take turns with those that wait. */
 const LONG = [
+  'e2e/campaigns/faults.test.ts',
+  'e2e/campaigns/fleet.test.ts',
   'e2e/campaigns/crash.test.ts',
+  'e2e/campaigns/lines.test.ts',
+  'e2e/campaigns/steps.test.ts',
   'packages/server/src/dispatch/take-in.test.ts',
   'packages/server/test/simulator.test.ts',
   'e2e/campaigns/stop.test.ts',
@@ -15,7 +19,6 @@ const LONG = [
   'packages/server/test/replica-processes.test.ts',
   'packages/server/test/webhook-faults.test.ts',
   'packages/server/test/hostile-bodies.test.ts',
-  'e2e/campaigns/faults.test.ts',
   'packages/server/test/tenancy.test.ts',
   'tools/checks.test.ts',
   'packages/server/test/failures.test.ts',
