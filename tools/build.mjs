@@ -21,11 +21,11 @@ const external = [
 const banner =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
-const entryPoints = {
-  comfleet: 'packages/cli/src/main.ts',
-  emulator: 'packages/emulator/src/main.ts',
-  'emulator-worker': 'packages/emulator/src/worker.ts',
-};
+/** What is imported on demand is a file beside its program, so that a start can do something before it loads the rest. */
+const bundles = [
+  { comfleet: 'packages/cli/src/main.ts' },
+  { emulator: 'packages/emulator/src/main.ts', 'emulator-worker': 'packages/emulator/src/worker.ts' },
+];
 
 async function buildAll() {
   const startedAt = performance.now();
@@ -35,24 +35,29 @@ async function buildAll() {
   rmSync(staging, { recursive: true, force: true });
   mkdirSync(staging);
   try {
-    const { metafile } = await bundle(staging);
+    const bundled = await Promise.all(bundles.map((entryPoints) => bundle(staging, entryPoints)));
     moveIntoPlace(staging);
     writeFileSync(stampPath, source);
-    const inputs = Object.keys(metafile.inputs).length;
+    const inputs = new Set(bundled.flatMap(({ metafile }) => Object.keys(metafile.inputs))).size;
     console.error(`built dist/ from ${inputs} files in ${Math.round(performance.now() - startedAt)} ms`);
   } finally {
     rmSync(staging, { recursive: true, force: true });
   }
 }
 
-/** @param {string} outdir */
-function bundle(outdir) {
+/**
+ * @param {string} outdir
+ * @param {Record<string, string>} entryPoints
+ */
+function bundle(outdir, entryPoints) {
   const present = Object.entries(entryPoints).filter(([, path]) => existsSync(join(root, path)));
   return build({
     absWorkingDir: root,
     entryPoints: Object.fromEntries(present),
     outdir,
     bundle: true,
+    splitting: 'comfleet' in entryPoints,
+    chunkNames: 'comfleet-[name]-[hash]',
     platform: 'node',
     format: 'esm',
     target: 'node20',
@@ -70,7 +75,10 @@ function bundle(outdir) {
 function moveIntoPlace(staging) {
   rmSync(stampPath, { force: true });
   mkdirSync(dist, { recursive: true });
-  for (const name of readdirSync(staging)) renameSync(join(staging, name), join(dist, name));
+  const names = readdirSync(staging);
+  const earlier = readdirSync(dist).filter((name) => name.startsWith('comfleet-') && !names.includes(name));
+  for (const name of names) renameSync(join(staging, name), join(dist, name));
+  for (const name of earlier) rmSync(join(dist, name), { force: true });
   const migrations = join(root, 'packages/server/src/db/migrations');
   rmSync(join(dist, 'migrations'), { recursive: true, force: true });
   if (existsSync(migrations)) cpSync(migrations, join(dist, 'migrations'), { recursive: true });

@@ -4,9 +4,10 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type pg from 'pg';
 import type { Cluster } from './cluster.ts';
+import { isRunning, stopChild, takeEarly } from './early-start.ts';
 import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
 import { type GuardAttempt, tryGuard } from './guard.ts';
-import { findPostmaster, pause, removeStaleLockFiles, spawnPostmaster } from './postmaster.ts';
+import { findPostmaster, pause, pauseUntilReady, removeStaleLockFiles, spawnPostmaster } from './postmaster.ts';
 
 export interface AttachDeps {
   readonly cluster: Cluster;
@@ -27,7 +28,6 @@ const HELD_PATIENCE_MS = 1_500;
 const SILENT_PATIENCE_MS = 60_000;
 const FIRST_START_TRIES = 6;
 const LONGEST_BACK_OFF_MS = 5_000;
-const ABANDON_MS = 5_000;
 
 export async function attachToServer(deps: AttachDeps): Promise<{ client: pg.Client; isAdopted: boolean }> {
   const starter = createStarter(deps);
@@ -45,7 +45,7 @@ export async function attachToServer(deps: AttachDeps): Promise<{ client: pg.Cli
       patience.renew();
       dialPauseMs = FIRST_DIAL_PAUSE_MS;
     }
-    await pause(dialPauseMs);
+    await pauseUntilReady(deps.cluster.dir, dialPauseMs);
     dialPauseMs = Math.min(dialPauseMs * 1.5, LONGEST_DIAL_PAUSE_MS);
   }
 }
@@ -88,11 +88,10 @@ interface Starter {
 
 function createStarter(deps: AttachDeps): Starter {
   const { cluster, log } = deps;
-  let child: ChildProcess | undefined;
-  let starts = 0;
+  let child: ChildProcess | undefined = takeEarly(cluster.dir);
+  let starts = child === undefined ? 0 : 1;
 
-  const isChildRunning = (): boolean =>
-    child?.pid !== undefined && child.exitCode === null && child.signalCode === null;
+  const isChildRunning = (): boolean => child !== undefined && isRunning(child);
 
   const isThere = (): boolean => {
     return isChildRunning() || findPostmaster(cluster.dir) !== undefined;
@@ -113,13 +112,8 @@ function createStarter(deps: AttachDeps): Starter {
       child = spawnPostmaster(cluster, deps.logPath);
       return true;
     },
-    // It may not have written its pid yet, so nobody else could find it to stop it.
     async abandon() {
-      child?.kill('SIGINT');
-      // In the middle of its recovery it takes a moment to hear of it.
-      const until = performance.now() + ABANDON_MS;
-      while (isChildRunning() && performance.now() < until) await pause(10);
-      if (isChildRunning()) child?.kill('SIGQUIT');
+      if (child !== undefined) await stopChild(child);
     },
   };
 }

@@ -74,7 +74,7 @@ export function locatePackage(require: NodeJS.Require = createRequire(import.met
   return { nativeDir: join(root, 'native'), version: manifest.version };
 }
 
-function binariesIn(nativeDir: string, version: string): Binaries {
+export function binariesIn(nativeDir: string, version: string): Binaries {
   const suffix = process.platform === 'win32' ? '.exe' : '';
   return {
     postgres: join(nativeDir, 'bin', `postgres${suffix}`),

@@ -125,3 +125,26 @@ export async function stopPostmaster(pid: number, clusterDir: string): Promise<v
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const READY_LOOK_MS = 3;
+
+/** Or less: until the server writes down that it takes connections. */
+export async function pauseUntilReady(clusterDir: string, ms: number): Promise<void> {
+  const until = performance.now() + ms;
+  let wasReady = saysReady(clusterDir);
+  while (performance.now() < until) {
+    await pause(Math.min(READY_LOOK_MS, until - performance.now()));
+    const isReady = saysReady(clusterDir);
+    if (isReady && !wasReady) return;
+    wasReady = isReady;
+  }
+}
+
+/** In the last line of its lock file; what a killed server left says so too. */
+function saysReady(clusterDir: string): boolean {
+  try {
+    return readFileSync(join(clusterDir, 'postmaster.pid'), 'utf8').trimEnd().endsWith('\nready');
+  } catch {
+    return false; // not written yet
+  }
+}
