@@ -1,6 +1,6 @@
 // Whose prompt may be on an instance now: a first-come semaphore. Attempts take it once their inputs are there, so a slow
 // download holds up nobody; it is given back on the frame that ends the run, and the next prompt goes out on that turn.
-// Where two may be there, the instance runs the older one: the younger is at the front once that one is over.
+// Where several may be there, the instance runs the oldest: the next one is at the front once that one is over.
 
 /** A place on the instance, held from before the prompt is sent until its run is over. */
 export interface Place {
