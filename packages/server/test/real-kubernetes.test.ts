@@ -18,12 +18,18 @@ const stops: (() => Promise<void>)[] = [];
 let cluster: RealCluster;
 let limited: KubeConfig;
 
-/** As an operator with a namespace that admits only what is restricted would. */
-const UNPRIVILEGED = { run_as_non_root: true, run_as_user: 1000 };
+/** As an operator with a namespace that admits only what is restricted would; on no node that the cluster may have. */
+const DEFAULTS = {
+  image: 'registry.invalid/comfyui:1',
+  gpus: 0,
+  run_as_non_root: true,
+  run_as_user: 1000,
+  node_selector: { 'kubernetes.io/hostname': 'no-such-node' },
+};
 
 function settingsOf(more: object) {
   const problems: string[] = [];
-  const wish = { image: 'registry.invalid/comfyui:1', namespace: cluster.namespace, gpus: 0, ...UNPRIVILEGED, ...more };
+  const wish = { namespace: cluster.namespace, ...DEFAULTS, ...more };
   const settings = readKubernetesSettings(wish, 'kubernetes', problems);
   if (settings === undefined) throw new Error(problems.join());
   return settings;
@@ -71,9 +77,11 @@ async function run(provider: Provider, id: string, ip: string): Promise<void> {
 
 const without = (role: V1Role, verb: string, resource: string): V1Role => ({
   ...role,
-  rules: (role.rules ?? []).map((rule) =>
-    rule.resources?.includes(resource) ? { ...rule, verbs: rule.verbs.filter((each) => each !== verb) } : rule,
-  ),
+  rules: (role.rules ?? [])
+    .map((rule) =>
+      rule.resources?.includes(resource) ? { ...rule, verbs: rule.verbs.filter((each) => each !== verb) } : rule,
+    )
+    .filter(({ verbs }) => verbs.length > 0),
 });
 
 const untilRefused = (provider: Provider, words: string) =>
