@@ -6,10 +6,10 @@ import { explainRefusal, isPermission, readFailure } from './kubernetes-error.pu
 import { makePod } from './kubernetes-manifest.ts';
 import type { KubernetesSettings } from './kubernetes-settings.pure.ts';
 
-interface Wish {
-  readonly settings: ReadonlyMap<string, KubernetesSettings>;
-  readonly fleetId: string;
-}
+type Settings = ReadonlyMap<string, KubernetesSettings>;
+
+/** No Pod is made, and the database that holds the id of the fleet may have no tables yet. */
+const NO_FLEET = 'check';
 
 /** What the provider calls: the Role in deploy/kubernetes grants exactly this. */
 export const NEEDED: readonly Question[] = [
@@ -17,11 +17,14 @@ export const NEEDED: readonly Question[] = [
   { verb: 'get', subresource: 'log' },
 ];
 
-export async function checkCluster(apis: ReadonlyMap<string, KubernetesApi>, wish: Wish): Promise<ProviderProblem[]> {
+export async function checkCluster(
+  apis: ReadonlyMap<string, KubernetesApi>,
+  settings: Settings,
+): Promise<ProviderProblem[]> {
   const permissions = new Map([...new Set(apis.values())].map((api) => [api, checkPermissions(api)]));
   const found = await Promise.all(
     [...apis].map(async ([sku, api]) => {
-      const problems = [...((await permissions.get(api)) ?? []), ...(await checkSku(sku, api, wish))];
+      const problems = [...((await permissions.get(api)) ?? []), ...(await checkSku(sku, api, settings))];
       return problems.map((says) => ({ sku, says }));
     }),
   );
@@ -45,13 +48,13 @@ function nameOf({ verb, subresource }: Question): string {
   return `${verb} pods${subresource === undefined ? '' : `/${subresource}`}`;
 }
 
-async function checkSku(sku: string, api: KubernetesApi, { settings, fleetId }: Wish): Promise<string[]> {
+async function checkSku(sku: string, api: KubernetesApi, settings: Settings): Promise<string[]> {
   const ofSku = settings.get(sku);
   if (ofSku === undefined) return [];
   const spec = { id: `check-${sku.toLowerCase()}`, pool: '', accountId: '', deploymentId: '', sku, fingerprint: '' };
   const problems: string[] = [];
   try {
-    await api.createPod(makePod(spec, ofSku, fleetId), { isDryRun: true });
+    await api.createPod(makePod(spec, ofSku, NO_FLEET), { isDryRun: true });
   } catch (error) {
     const failure = readFailure(error);
     // A quota that is used up now says nothing about the configuration; a missing permission is told of once for all.

@@ -42,7 +42,7 @@ async function startProvider(fleetId = 'fleet-1') {
   return opened;
 }
 
-async function openProvider(fleetId: string) {
+async function openProvider(fleetId: string | Error) {
   const told: string[] = [];
   /** What had been told by then. */
   const listed: string[][] = [];
@@ -50,7 +50,10 @@ async function openProvider(fleetId: string) {
   if (settings === undefined) throw new Error('the settings of the test are bad');
   const provider = createKubernetesProvider({
     settings: new Map([['GPU', settings]]),
-    fleetId: async () => fleetId,
+    fleetId: async () => {
+      if (fleetId instanceof Error) throw fleetId;
+      return fleetId;
+    },
     now: Date.now,
     log,
     loadConfig: cluster.loadConfig,
@@ -343,6 +346,11 @@ test('check() finds what is not permitted, what would be refused, and secrets th
   cluster.forbidden.clear();
   expect(await provider.check?.()).toEqual([]);
   expect(cluster.names()).toEqual([]);
+});
+
+test('check() needs no database, which has no tables before the first start', async () => {
+  const { provider } = await openProvider(new Error('relation "instances" does not exist'));
+  expect(await provider.check?.()).toEqual([]);
 });
 
 test('hardware that no "kubernetes" is said of is refused by name', async () => {

@@ -75,8 +75,7 @@ export function createKubernetesProvider(deps: Deps): Provider {
     },
     async check() {
       try {
-        const fleetId = await deps.fleetId();
-        return await checkCluster(await connect(state), { settings: deps.settings, fleetId });
+        return await checkCluster(await connect(state), deps.settings);
       } catch (error) {
         return [{ sku: undefined, says: error instanceof Error ? error.message : String(error) }];
       }
