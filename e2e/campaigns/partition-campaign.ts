@@ -3,10 +3,12 @@
 // campaigns.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bounded, type Campaign, type Scene } from './campaign.ts';
-import type { PictureKind } from './history.pure.ts';
+import { readDatabase } from './final-rows.ts';
+import type { PictureKind, Standstill } from './history.pure.ts';
 import type { Line, LineFault } from './line.ts';
 import { EDGES, type Edge } from './lines.ts';
 import type { Random } from './random.ts';
+import { watchPrompts } from './witness.ts';
 
 const KINDS = ['cut', 'one-way up', 'one-way down', 'late', 'reset', 'slow'] as const;
 type Kind = (typeof KINDS)[number];
@@ -48,15 +50,13 @@ function partition(edges: readonly Edge[], what: string): Campaign {
     async play(scene) {
       const strikes: Record<string, number> = {};
       const acceptedMs: number[] = [];
-      await Promise.all(edges.map((edge) => playEdge(scene, edge, { strikes, acceptedMs })));
-      return {
-        strikes,
-        times: { 'accepts again': acceptedMs },
-        // With all edges at once another one is bad meanwhile.
-        ...(edges.length > 1
-          ? {}
-          : { circumstances: { measures: bounded('the next accepted submit', acceptedMs, ACCEPTS_WITHIN_MS) } }),
-      };
+      const badTimes: BadTime[] = [];
+      const sendings = watchPrompts(scene.stage.lines.instance);
+      await Promise.all(edges.map((edge) => playEdge(scene, edge, { strikes, acceptedMs, badTimes })));
+      // With all edges at once another one is bad meanwhile.
+      const measures = edges.length > 1 ? [] : bounded('the next accepted submit', acceptedMs, ACCEPTS_WITHIN_MS);
+      const standstills = await nameInstances(scene, badTimes);
+      return { strikes, times: { 'accepts again': acceptedMs }, circumstances: { measures, sendings, standstills } };
     },
   };
 }
@@ -64,18 +64,35 @@ function partition(edges: readonly Edge[], what: string): Campaign {
 interface Tally {
   readonly strikes: Record<string, number>;
   readonly acceptedMs: number[];
+  readonly badTimes: BadTime[];
+}
+
+/** For an instance its bad line is a standstill: what was on its way arrives when the line is good again. */
+interface BadTime {
+  readonly port: number;
+  readonly from: number;
+  readonly until: number;
+}
+
+async function nameInstances({ stage }: Scene, badTimes: readonly BadTime[]): Promise<Standstill[]> {
+  const { instances } = await readDatabase(stage.database);
+  return badTimes.flatMap(({ port, from, until }) =>
+    instances.filter(({ address }) => address.endsWith(`:${port}`)).map(({ id }) => ({ instanceId: id, from, until })),
+  );
 }
 
 /** `tries` of each kind on this edge, by turns over its lines. */
-async function playEdge(scene: Scene, edge: Edge, { strikes, acceptedMs }: Tally): Promise<void> {
+async function playEdge(scene: Scene, edge: Edge, { strikes, acceptedMs, badTimes }: Tally): Promise<void> {
   const lines = scene.stage.lines[edge];
   for (const kind of KINDS) {
     const name = `${edge}: ${kind}`;
     strikes[name] = 0;
     const playLine = async (line: Line) => {
       for (let turn = 0; turn < MOST_TURNS * scene.tries && (strikes[name] ?? 0) < scene.tries; turn += 1) {
+        const from = Date.now();
         if (await strikeLine(scene.random, line, { kind, isAlone: lines.length === 1 }))
           strikes[name] = (strikes[name] ?? 0) + 1;
+        badTimes.push({ port: line.port, from, until: Date.now() + LATE_MS });
       }
     };
     await Promise.all(lines.map(playLine));
