@@ -8,8 +8,9 @@ import type { Pool } from '../deployments/pool.pure.ts';
 import type { LiveRequest } from '../requests/live.ts';
 import type { RequestPayload } from '../requests/payload.ts';
 import { reserve } from './accept.ts';
+import { room } from './give-ahead.pure.ts';
 import { forgetSlots, joinPool, learnPool, mayRunOn } from './pools.ts';
-import { learnRun, leave, room, type Slots } from './slots.ts';
+import { learnRun, leave, type Slots } from './slots.ts';
 
 const DEFAULT: Pool = { key: 'default', isScaled: false, fingerprint: '' };
 const own = (id: string, version: number): Pool => ({

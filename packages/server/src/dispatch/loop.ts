@@ -4,13 +4,14 @@
 // scaling/loop.ts.)
 import { chooseNext, type LaneView } from './assign.pure.ts';
 import { type Board, hold } from './board.ts';
+import { room } from './give-ahead.pure.ts';
 import type { Lane } from './lane.ts';
 import { leaseAndPerform } from './lease-and-perform.ts';
 import { hasModels, placeByModels, suitsAhead } from './place-models.ts';
 import { findPlace, hasWaiting, leastBusy, listBusy, type PoolIndex } from './pool-index.ts';
 import { countOtherInstances, maxInstancesOf } from './pools.ts';
 import { firstOf, LOOKS, rebalance } from './rebalance.ts';
-import { room, type Slots } from './slots.ts';
+import type { Slots } from './slots.ts';
 
 export function pump(board: Board): void {
   if (!board.isOpen) return;

@@ -1,7 +1,9 @@
 // One pool: the deployments that wait for its instances, and the instances by how much they have to do. Kept true by
 // pools.ts, so that loop.ts and accept.ts find who is next and where without a walk over all instances or all deployments.
+
+import { capacity, room } from './give-ahead.pure.ts';
 import type { Lane } from './lane.ts';
-import { capacity, room, type Slots } from './slots.ts';
+import type { Slots } from './slots.ts';
 import { append, listed, type SlotsList, unlink } from './slots-list.ts';
 
 export interface PoolIndex {

@@ -1,7 +1,8 @@
 // How many prompts may be inside an instance, by how long its runs take.
 import { expect, it } from 'vitest';
 import { makeBoard } from '../../testing/make-board.ts';
-import { capacity, learnRun, type Slots } from './slots.ts';
+import { capacity } from './give-ahead.pure.ts';
+import { learnRun, type Slots } from './slots.ts';
 
 function settleOn(slots: Slots, runMs: number): void {
   for (let run = 0; run < 100; run += 1) learnRun(slots, runMs);

@@ -3,6 +3,7 @@
 import type { Attempt } from '../execution/attempt.ts';
 import { createTurn, type Turn } from '../execution/turn.ts';
 import type { Instance } from '../instances/fleet.ts';
+import { depth } from './give-ahead.pure.ts';
 import type { PoolIndex } from './pool-index.ts';
 import type { Link } from './slots-list.ts';
 
@@ -47,11 +48,6 @@ export interface Guest {
 
 const UNKNOWN_RUN_MS = 1_000;
 const WEIGHT = 0.1;
-/** Above this, one prompt waiting inside the instance gains nothing worth its price for cancel and fairness. */
-const SHORT_RUN_MS = 100;
-/** Measured on a busy machine: ComfyUI's queue was empty after 57 of 100 trivial runs with two inside, after 33 with four. */
-const MAX_INSIDE = 4;
-
 export function createSlots(instance: Instance, watch: SlotsWatch): Slots {
   return {
     instance,
@@ -69,30 +65,6 @@ export function createSlots(instance: Instance, watch: SlotsWatch): Slots {
     link: { list: undefined, before: undefined, after: undefined },
     watch,
   };
-}
-
-/** What is given ahead of short runs is over in about this time: nobody waits longer there than it takes to be moved. */
-const AHEAD_MS = 100;
-const MAX_AHEAD = 16;
-
-// One ahead hides its preparation behind the current run. Where runs are so short that a lease costs as much, more are
-// leased in one statement; they are ours until they are sent, so a cancel still takes them back.
-export function capacity({ meanRunMs }: Slots): number {
-  if (meanRunMs >= SHORT_RUN_MS) return meanRunMs < 1_000 ? 3 : 2;
-  return 1 + Math.min(MAX_AHEAD, Math.max(3, Math.ceil(AHEAD_MS / meanRunMs)));
-}
-
-/** How many prompts may be inside the instance. The shorter they are, the likelier is all of them over before the next comes. */
-function depth({ meanRunMs }: Slots): number {
-  if (meanRunMs >= SHORT_RUN_MS) return 1;
-  return Math.min(MAX_INSIDE, Math.max(2, Math.floor(AHEAD_MS / meanRunMs)));
-}
-
-/** How many to give now: in groups where runs are short, so that their leases share a statement. */
-export function room(slots: Slots): number {
-  const free = capacity(slots) - slots.pending;
-  const isWorthIt = slots.pending <= 2 || slots.pending <= capacity(slots) / 2;
-  return isWorthIt ? Math.max(0, free) : 0;
 }
 
 export function enter(slots: Slots, deploymentId: string) {
