@@ -74,6 +74,8 @@ const KEYS = new Set([
 ]);
 const REGION = new Set(['PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException']);
 const UNREACHABLE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
+/** The client takes these for time-outs. */
+const BROKEN_OFF = new Set(['ECONNRESET', 'EPIPE']);
 
 interface Seen {
   readonly name: string;
@@ -122,6 +124,7 @@ function explain({ name, message, code, status }: Seen, { bucket, endpoint, regi
   if (/region is missing/i.test(message)) return 'no region is set: add ?region=… to STORAGE_URL or set AWS_REGION';
   if (status === 403) return `these credentials may not do this in the bucket "${bucket}" (${name})`;
   if (UNREACHABLE.has(code)) return `${place} cannot be reached (${code})`;
+  if (BROKEN_OFF.has(code)) return `the connection to ${place} broke off (${code})`;
   if (name === 'TimeoutError') return `${place} does not answer in time`;
   if (status !== undefined) return `${place} answered ${status} (${name})`;
   return `${place}: ${message || code || name}`;

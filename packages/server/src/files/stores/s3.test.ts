@@ -217,6 +217,8 @@ describe('s3', () => {
     const stranger = { credentials: { accessKeyId: 'stranger', secretAccessKey: 'x' } };
     expect(await put({}, stranger)).toMatch(/credentials are not accepted.*InvalidAccessKeyId/);
     expect(await put({ endpoint: 'http://127.0.0.1:9' })).toMatch(/127.0.0.1:9 cannot be reached \(ECONNREFUSED\)/);
+    fault('put', 'reset');
+    expect(await put({})).toMatch(/the connection to http.* broke off \(ECONNRESET\)/);
     fault('put', { status: 301, code: 'PermanentRedirect' });
     expect(await put({})).toMatch(/another region than us-east-1/);
   });
