@@ -33,7 +33,8 @@ export const R11: Campaign = {
   callers: 40,
   pollMs: 250,
   hasWebhooks: true,
-  kinds: ['huge', ...Array.from({ length: 4 }, () => ['large', 'media', 'large', 'plain'] as const).flat()],
+  // The huge ones are two callers' only: each costs the processor a second.
+  kinds: ['huge', ...Array.from({ length: 5 }, () => ['large', 'media', 'large', 'plain'] as const).flat()],
   async play(scene) {
     const { store } = scene.stage;
     if (store === undefined) throw new Error('a stage without an object store');
