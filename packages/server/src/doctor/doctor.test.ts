@@ -144,6 +144,18 @@ describe('all of it', () => {
     );
   });
 
+  test('names hardware whose program is not there', async () => {
+    const hardware = { sku: 'OWN', gpu: 'none', vram_gb: 8, ram_gb: 8, vcpus: 2, price_per_hour_usd: 1 };
+    const block = { provider: 'process', process: { command: ['/nowhere/comfyui'] } };
+    writeFileSync(join(dir, 'comfleet.config.json'), JSON.stringify({ hardware: [{ ...hardware, ...block }] }));
+    vi.spyOn(process, 'cwd').mockReturnValue(dir);
+    const { code, text } = await run({ COMFLEET_COMFYUI: url });
+    vi.restoreAllMocks();
+    rmSync(join(dir, 'comfleet.config.json'));
+    expect(code).toBe(1);
+    expect(text).toMatch(/^fail {2}provider process: hardware OWN: \/nowhere\/comfyui cannot be run/m);
+  });
+
   test('names every setting that cannot be read', async () => {
     expect(await run({ PORT: 'x', COMFLEET_BILLING: 'maybe' })).toMatchObject({
       code: 2,
