@@ -6,14 +6,20 @@ it('the shorter the runs are, the more is given ahead, and the more prompts may 
   expect([of(60_000), of(500), of(50), of(10), of(1)]).toEqual([
     [2, 1],
     [3, 1],
-    [4, 2],
-    [11, 4],
-    [17, 4],
+    [5, 2],
+    [14, 4],
+    [20, 4],
   ]);
 });
 
-it('of short runs several are given at once, when half of them are over', () => {
+it('of short runs several are given at once, when half of what is not inside yet is over', () => {
   const of = (pending: number) => room({ pending, meanRunMs: 10 });
-  expect([of(0), of(5), of(6), of(11), of(20)]).toEqual([11, 6, 0, 0, 0]);
+  expect([of(0), of(9), of(10), of(14), of(20)]).toEqual([14, 5, 0, 0, 0]);
   expect(room({ pending: 1, meanRunMs: 60_000 })).toBe(1);
+});
+
+it('more are there before a place inside is free, however long the runs take', () => {
+  for (let meanRunMs = 1; meanRunMs < 100; meanRunMs += 1) {
+    expect(room({ pending: depth({ meanRunMs }), meanRunMs })).toBeGreaterThan(1);
+  }
 });
