@@ -1,6 +1,6 @@
 // The Pods of a fleet in one namespace: listed once, then watched from there on. A watch that ends goes on where it was; one
 // whose place is no longer kept by the server (410 Gone), or that breaks, begins with a new list. Called by kubernetes.ts.
-import { describeError, type Log } from '../../telemetry/log.ts';
+import type { Log } from '../../telemetry/log.ts';
 import { createFollowing, pause } from './following.ts';
 import type { KubernetesApi, PodEvent } from './kubernetes-api.ts';
 import { isExpired, isPassing, pauseMs, readFailure } from './kubernetes-error.pure.ts';
@@ -65,14 +65,14 @@ async function follow(state: State, stopping: AbortSignal, settled: () => void):
     } catch (error) {
       if (stopping.aborted) return;
       const failure = readFailure(error);
-      const { namespace } = deps.api;
       state.failures += 1;
       // No permission, no such namespace: the start need not wait for what only a person can change.
       const isHopeless = !isPassing(failure) && !isExpired(failure);
       if (isHopeless) settled();
+      const { namespace } = deps.api;
       // One is nothing special: API servers are restarted, and balancers cut connections.
       if (isHopeless || state.failures > 1)
-        deps.log.warn({ namespace, ...describeError(error) }, `the Pods cannot be watched: ${failure.message}`);
+        deps.log.warn({ namespace, status: failure.code }, `the Pods cannot be watched: ${failure.message}`);
       await pause(pauseMs(failure, state.failures, Math.random()), stopping);
     }
   }

@@ -274,20 +274,24 @@ test('a watch that is cut, and an API server that does not answer, are come back
   await until('it is started', () => told.includes('started a http://10.0.0.7:8000 deployment:d-a'));
 });
 
-test('without an API server the start goes on soon, and says once all is told that it is', async () => {
-  const earlier = await startProvider();
-  await create(earlier.provider, 'a');
-  cluster.run(podName('a'), '10.0.0.7');
-  await earlier.provider.stop();
-  cluster.fault({ call: 'GET pods', status: 503, times: 15 });
-  const { provider, start, told, listed } = await openProvider('fleet-1');
-  await start();
-  expect([told, provider.isListed?.()]).toEqual([[], false]);
-  cluster.clearFaults();
-  await until('all is told', () => listed.length > 0);
-  expect(listed).toEqual([['started a http://10.0.0.7:8000 deployment:d-a']]);
-  expect(provider.isListed?.()).toBe(true);
-});
+// One that starts forbids everything until it has read its rules.
+test.each([503, 403])(
+  'without an API server (%i) the start goes on soon, and says once all is told that it is',
+  async (status) => {
+    const earlier = await startProvider();
+    await create(earlier.provider, 'a');
+    cluster.run(podName('a'), '10.0.0.7');
+    await earlier.provider.stop();
+    cluster.fault({ call: 'GET pods', status, message: 'User "u" cannot list resource "pods"', times: 15 });
+    const { provider, start, told, listed } = await openProvider('fleet-1');
+    await start();
+    expect([told, provider.isListed?.()]).toEqual([[], false]);
+    cluster.clearFaults();
+    await until('all is told', () => listed.length > 0);
+    expect(listed).toEqual([['started a http://10.0.0.7:8000 deployment:d-a']]);
+    expect(provider.isListed?.()).toBe(true);
+  },
+);
 
 test('calls one after another share a connection', async () => {
   const { provider } = await startProvider();
