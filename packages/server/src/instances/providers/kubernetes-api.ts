@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { KubeConfig, V1Pod } from '@kubernetes/client-node';
 import { describeError } from '../../telemetry/log.ts';
-import { isPassing, pauseMs, readFailure } from './kubernetes-error.pure.ts';
+import { type ApiFailure, isPassing, isPermission, pauseMs, readFailure } from './kubernetes-error.pure.ts';
 import { CONTAINER, type SeenPod } from './kubernetes-pod.pure.ts';
 
 /** The client library: an optional peer, loaded by the first provider that needs it. */
@@ -129,7 +129,9 @@ export function createKubernetesApi(library: Library, config: KubeConfig, namesp
     async mayI({ verb, subresource }) {
       const resourceAttributes = { namespace, verb, group: '', resource: 'pods', ...(subresource && { subresource }) };
       const body = { spec: { resourceAttributes } };
-      const review = await persevere(() => authorization.createSelfSubjectAccessReview({ body }));
+      // Everybody may ask this: a server that forbids it has just started, and has not read its rules yet.
+      const isPassingToo = (failure: ApiFailure) => isPassing(failure) || isPermission(failure);
+      const review = await persevere(() => authorization.createSelfSubjectAccessReview({ body }), isPassingToo);
       return review.status?.allowed === true;
     },
     async readSecret(name) {
@@ -182,13 +184,13 @@ function keepConnections(config: KubeConfig): Pick<KubeConfig, 'getName' | 'appl
   };
 }
 
-async function persevere<T>(call: () => Promise<T>): Promise<T> {
+async function persevere<T>(call: () => Promise<T>, isWorthATry = isPassing): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await call();
     } catch (error) {
       const failure = readFailure(error);
-      if (tries === TRIES || !isPassing(failure)) throw error;
+      if (tries === TRIES || !isWorthATry(failure)) throw error;
       await sleep(pauseMs(failure, tries, Math.random()));
     }
   }

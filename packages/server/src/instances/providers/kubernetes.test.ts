@@ -7,6 +7,7 @@ import { until } from '../../../testing/until.ts';
 import { createLogTo } from '../../telemetry/log.ts';
 import type { InstanceSpec, Provider } from '../provider.ts';
 import { createKubernetesProvider } from './kubernetes.ts';
+import { NEEDED } from './kubernetes-check.ts';
 import { podName } from './kubernetes-manifest.ts';
 import { readKubernetesSettings } from './kubernetes-settings.pure.ts';
 
@@ -350,6 +351,14 @@ test('check() finds what is not permitted, what would be refused, and secrets th
   cluster.forbidden.clear();
   expect(await provider.check?.()).toEqual([]);
   expect(cluster.names()).toEqual([]);
+});
+
+test('check() is not misled by an API server that has just started, and forbids everything', async () => {
+  const { provider } = await startProvider();
+  const message = 'User "u" cannot create resource "selfsubjectaccessreviews" in API group "authorization.k8s.io"';
+  const call = 'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+  cluster.fault({ call, status: 403, message, times: NEEDED.length + 1 });
+  expect(await provider.check?.()).toEqual([]);
 });
 
 test('check() needs no database, which has no tables before the first start', async () => {
