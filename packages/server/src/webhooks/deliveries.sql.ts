@@ -21,17 +21,21 @@ export interface DueDelivery {
   readonly previous_key: string | null;
 }
 
-/** The next due deliveries of a lane, claimed until then: no other replica sends them meanwhile. */
+/**
+ * The next due deliveries of a lane, claimed until then: no other replica sends them meanwhile. `until` is this claim's own:
+ * repeated after its answer was lost, it finds what it had claimed.
+ */
 export async function claimDue(
   db: Queryable,
-  wish: { lane: string; now: number; claimMs: number; limit: number },
+  wish: { lane: string; now: number; until: number; limit: number },
 ): Promise<DueDelivery[]> {
   const now = sql`to_timestamp(${wish.now}::float8 / 1000)`;
+  const until = sql`to_timestamp(${wish.until}::float8 / 1000)`;
   return await db.query<DueDelivery>(sql.named('claim_webhook_deliveries')`
     with due as (
       select d.id from webhook_deliveries d
       where d.lane = ${wish.lane} and d.status = 'pending' and d.next_at <= ${now}
-        and (d.claimed_until is null or d.claimed_until <= ${now})
+        and (d.claimed_until is null or d.claimed_until <= ${now} or d.claimed_until = ${until})
         -- A state never overtakes an earlier one.
         and (d.event = 'queued' or not exists (
           select from webhook_deliveries s
@@ -39,7 +43,7 @@ export async function claimDue(
             and (s.event = 'queued' or s.event = 'started' and d.event = 'ended')))
       order by d.next_at limit ${wish.limit} for update skip locked),
     claimed as (
-      update webhook_deliveries d set claimed_until = to_timestamp((${wish.now}::float8 + ${wish.claimMs}) / 1000)
+      update webhook_deliveries d set claimed_until = ${until}
       from due where d.id = due.id
       returning d.id, d.account_id, d.request_id, d.event, d.url, d.attempts, d.is_replay, d.schedule_from, d.schedule_tries)
     select c.*, u.url is not null as is_url_disabled, s.key,

@@ -14,6 +14,8 @@ export interface Lane {
 const PAGE_MAX = 64;
 /** A page this quick lets the next be larger. */
 const QUICK_MS = 500;
+/** By so much two claims of one moment differ: in microseconds, as the database keeps them. */
+const CLAIM_SPREAD_MS = 1_000;
 /** A lane without any success goes behind the healthy ones. */
 const SLOW_PRIORITY = 10;
 
@@ -63,7 +65,8 @@ function claim(session: Session, lane: Lane, limit: number): Promise<Page> {
 
 async function claimPage(session: Session, lane: Lane, limit: number): Promise<Page> {
   const claimedAt = session.clock.now();
-  const wish = { lane: lane.name, now: claimedAt, claimMs: CLAIM_MS, limit };
+  const until = claimedAt + CLAIM_MS + Math.random() * CLAIM_SPREAD_MS;
+  const wish = { lane: lane.name, now: claimedAt, until, limit };
   const deliveries = await persist(() => claimDue(session.db, wish), { signal: session.signal });
   crashPoint('after-webhook-claim');
   return { claimedAt, deliveries, ...(await preparePage(session, deliveries)) };

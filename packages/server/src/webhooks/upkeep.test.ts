@@ -79,9 +79,22 @@ describe('the upkeep of webhooks', () => {
 
 it('two replicas never claim the same delivery', async () => {
   for (let count = 0; count < 20; count += 1) await insert({ lane: 'shared' });
-  const claim = () => claimDue(database.db(), { lane: 'shared', now: now + 1, claimMs: 60_000, limit: 15 });
+  let claims = 0;
+  const claim = () => {
+    claims += 1;
+    return claimDue(database.db(), { lane: 'shared', now: now + 1, until: now + 60_000 + claims, limit: 15 });
+  };
   const pages = await Promise.all([claim(), claim(), claim()]);
   const ids = pages.flat().map(({ id }) => id);
   expect(ids).toHaveLength(20);
   expect(new Set(ids).size).toBe(20);
+});
+
+it('a claim whose answer was lost finds what it had claimed when it is repeated, and no other claim does', async () => {
+  const id = await insert({ lane: 'repeated' });
+  const wish = { lane: 'repeated', now: now + 1, until: now + 60_000.123, limit: 4 };
+  const claim = async (until: number) => (await claimDue(database.db(), { ...wish, until })).map((due) => due.id);
+  expect(await claim(wish.until)).toEqual([id]);
+  expect(await claim(wish.until + 0.001)).toEqual([]);
+  expect(await claim(wish.until)).toEqual([id]);
 });
