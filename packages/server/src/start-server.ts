@@ -2,7 +2,7 @@
 // (packages/cli) through index.ts.
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { abandonEarly, startEarly } from './db/embedded/early-start.ts';
+import { abandonEarly, isEarly, startEarly } from './db/embedded/early-start.ts';
 import type { RunServerOptions } from './run-server.ts';
 
 /** Resolves with the exit code once the service has stopped. */
@@ -11,6 +11,8 @@ export async function runServer(options: RunServerOptions): Promise<number> {
   const read = (name: string) => textOf(env[name]) ?? readFromFile(name);
   if (read('DATABASE_URL') === undefined) {
     startEarly(resolve(args.dataDir ?? read('COMFLEET_DATA') ?? DEFAULT_DATA_DIR));
+    // Until it is taken over nobody else would stop it (run-server.ts).
+    if (isEarly()) for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, callOff);
   }
   try {
     const { runServer } = await import('./run-server.ts');
@@ -18,6 +20,10 @@ export async function runServer(options: RunServerOptions): Promise<number> {
   } finally {
     await abandonEarly();
   }
+}
+
+function callOff(): void {
+  if (isEarly()) void abandonEarly().then(() => process.exit(0));
 }
 
 export async function runDoctor(

@@ -36,6 +36,9 @@ function findUsedBinaries(dir: string) {
   return isChosen && major === binaries.majorVersion && existsSync(binaries.postgres) ? binaries : undefined;
 }
 
+/** It was started, and nobody took it yet. */
+export const isEarly = (): boolean => early !== undefined;
+
 /** Whoever takes it answers for it. */
 export function takeEarly(dir: string): ChildProcess | undefined {
   if (early?.dir !== dir) return undefined;
