@@ -165,7 +165,10 @@ interface Prepared {
 async function prepareDatabase({ db, location, config, log, newId }: Prepared): Promise<string | undefined> {
   // A database that is killed during the start comes back: then these are done again.
   await persist(() => migrate(db), { withinMs: START_WITHIN_MS });
-  await persist(() => migrateJobs({ ...location, log }), { withinMs: START_WITHIN_MS });
   const firstAccount = { db, newId, dataDir: config.dataDir, configuredToken: config.adminToken };
-  return await persist(() => ensureFirstAccount(firstAccount), { withinMs: START_WITHIN_MS });
+  const [newAdminToken] = await Promise.all([
+    persist(() => ensureFirstAccount(firstAccount), { withinMs: START_WITHIN_MS }),
+    persist(() => migrateJobs({ ...location, log }), { withinMs: START_WITHIN_MS }),
+  ]);
+  return newAdminToken;
 }
