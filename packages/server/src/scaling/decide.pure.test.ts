@@ -187,3 +187,15 @@ it('of a hardware without room it asks for as many as there is room for, and say
   });
   expect(drained({ instances: many(2, busy), room: { ...room, left: 0 } })).toEqual([]);
 });
+
+it('a start that nothing waits for any more is given up once it takes twice the usual time', () => {
+  const instances = [starting('new', { since: NOW - 1_000 }), starting('old', { since: NOW - 120_000 })];
+  expect(decide({ instances })).toMatchObject({
+    target: 1,
+    drain: [{ id: 'old', because: 'starting for 120 s, and nothing waits for it any more' }],
+    checkAt: NOW + 119_000,
+  });
+  expect(drained({ instances, waiting: 2 })).toEqual([]);
+  expect(drained({ instances, limits: { minInstances: 2 } })).toEqual([]);
+  expect(drained({ instances, limits: { keepWarmMs: 180_000 } })).toEqual([]);
+});

@@ -81,22 +81,20 @@ export function decideScale(state: ScaleState, now: number): ScaleDecision {
   const wanted = countWanted(state, { current, most, now });
   const rollOver = replaceOutdated(state.instances, { wanted: wanted.count, maxInstances: most.count });
   const surplus = current.length - Math.min(limits.maxInstances, wanted.count);
-  const idle = surplus > 0 ? dropIdle(state, { current, surplus, now }) : { drain: [], checkAt: undefined };
+  const idle = surplus > 0 ? dropIdle(state, { current, surplus, now }) : NONE;
+  const late =
+    surplus > idle.drain.length ? dropLate(state, { current, surplus: surplus - idle.drain.length, now }) : NONE;
   // Whatever still exists counts: during a roll-over too there are never more than the maximum.
   const room = Math.max(0, most.count - state.instances.length);
   const missing = Math.max(0, Math.min(limits.maxInstances, wanted.count) - current.length);
   const start = limitStarts(state, { missing: Math.min(missing, room), current, now });
-  const checks = [idle.checkAt, start.checkAt, wanted.checkAt].filter((at) => at !== undefined);
+  const checks = [idle.checkAt, late.checkAt, start.checkAt, wanted.checkAt].filter((at) => at !== undefined);
+  const unneeded = [...over, ...idle.drain, ...late.drain];
   return {
-    target: current.length - idle.drain.length + start.count,
+    target: current.length - idle.drain.length - late.drain.length + start.count,
     start: start.count,
-    drain: [...rollOver.drain, ...over, ...idle.drain],
-    reasons: [
-      ...wanted.reasons,
-      ...rollOver.reasons,
-      ...start.reasons,
-      ...[...over, ...idle.drain].map(({ because }) => because),
-    ],
+    drain: [...rollOver.drain, ...unneeded],
+    reasons: [...wanted.reasons, ...rollOver.reasons, ...start.reasons, ...unneeded.map(({ because }) => because)],
     checkAt: checks.length === 0 ? undefined : Math.min(...checks),
     shortOf: most.isHardware && missing > room ? most.because : undefined,
   };
@@ -177,6 +175,8 @@ function describeQueue({ waiting, limits }: ScaleState, existing: number, wanted
   return `${waiting} waiting for ${existing} instances, queue_size ${limits.queueSize}: ${wanted} wanted`;
 }
 
+const NONE: { drain: Drain[]; checkAt: number | undefined } = { drain: [], checkAt: undefined };
+
 interface Surplus {
   readonly current: readonly ScaledInstance[];
   readonly surplus: number;
@@ -202,6 +202,24 @@ function dropIdle(state: ScaleState, { current, surplus, now }: Surplus) {
     else checkAt = Math.min(checkAt ?? Number.POSITIVE_INFINITY, until);
   }
   return { drain, checkAt };
+}
+
+/** A start in less than twice the usual time is waited for: it is nearly paid, and the next request may be near. */
+const LATE_BY = 2;
+
+/** Nobody wants them any more, and their start takes so long that it may never end (a Pod that fits nowhere). */
+function dropLate({ limits, coldStartMs }: ScaleState, { current, surplus, now }: Surplus): typeof NONE {
+  const starting = current
+    .filter((each) => each.phase === 'starting' && each.running === 0)
+    .sort((a, b) => a.since - b.since);
+  const isLateAfterMs = Math.max(LATE_BY * coldStartMs, limits.keepWarmMs);
+  const drain: Drain[] = [];
+  for (const { id, since } of starting.slice(0, surplus)) {
+    if (now < since + isLateAfterMs) return { drain, checkAt: since + isLateAfterMs };
+    const seconds = Math.round((now - since) / 1_000);
+    drain.push({ id, because: `starting for ${seconds} s, and nothing waits for it any more` });
+  }
+  return { drain, checkAt: undefined };
 }
 
 /** By how many that are idle were used after it. Asked for many in a row: once something is known, all are alike. */
