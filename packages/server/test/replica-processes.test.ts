@@ -1,5 +1,5 @@
 // Several services as processes on one database: the brain is killed, put to sleep, stopped, and everything goes on.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createEmulator } from '@comfleet/emulator';
@@ -12,7 +12,7 @@ import { createReplicaProcesses, type ReplicaProcess, type Replicas } from '../t
 import { useTestDatabase } from '../testing/test-database.ts';
 import { until } from '../testing/until.ts';
 
-const SERVICE_MS = 150;
+const SERVICE_MS = 200;
 /** On an idle machine together the 2 s that are promised: until a silence is one, and what there is to do then. */
 const NOTICED_WITHIN_MS = 1_650;
 const BEGUN_WITHIN_MS = 350;
@@ -53,16 +53,15 @@ describe('replicas as processes', () => {
     follower = await replicas.start();
   });
 
+  /** At once: on a busy machine the first would otherwise be over before the last is there. */
   const submitMany = async (count: number) => {
     const caller = callerOf(follower);
-    const ids: string[] = [];
-    for (let n = 0; n < count; n += 1) ids.push(await caller.submit(deploymentId));
-    return ids;
+    return await Promise.all(Array.from({ length: count }, () => caller.submit(deploymentId)));
   };
-  const countRuns = (requestId: string) =>
-    readFileSync(executionsFile, 'utf8')
-      .split('\n')
-      .filter((line) => line.includes(requestId)).length;
+  const countRuns = (requestId: string) => {
+    const lines = existsSync(executionsFile) ? readFileSync(executionsFile, 'utf8').split('\n') : [];
+    return lines.filter((line) => line.includes(requestId)).length;
+  };
   /** From the signal, by the pace that the machine had meanwhile. */
   const takesOver = async (signal: 'SIGKILL' | 'SIGSTOP' | 'SIGTERM') => {
     const pace = measurePace(() => used.db().query(sql`select term from leadership`));
@@ -81,19 +80,18 @@ describe('replicas as processes', () => {
     expect(results.map((result) => result['status'])).toEqual(ids.map(() => 'succeeded'));
     expect(ids.map(countRuns)).toEqual(ids.map(() => 1));
   };
-  const untilRunning = async (id: string | undefined) =>
-    void (await callerOf(follower).untilStatus(deploymentId, String(id), 'in_progress'));
+  const untilOneRuns = (ids: string[]) => until('one of them runs', () => ids.some((id) => countRuns(id) > 0));
 
   it('a killed brain is followed, and what it ran is adopted', async () => {
     const ids = await submitMany(8);
-    await untilRunning(ids[1]);
+    await untilOneRuns(ids);
     expect(await takesOver('SIGKILL')).toMatch(/no session at the database|has not moved/);
     await endAll(ids);
   });
 
   it('one that sleeps is followed; when it wakes it can write nothing, and ends', async () => {
     const ids = await submitMany(8);
-    await untilRunning(ids[1]);
+    await untilOneRuns(ids);
     const because = await takesOver('SIGSTOP');
     // In time that passed for both: a slow machine makes no silence longer.
     expect(Number(/has not moved for (\d+) ms/.exec(because)?.[1])).toBeLessThan(SILENCE_MS + LONGEST_STEP_MS);
@@ -106,7 +104,7 @@ describe('replicas as processes', () => {
 
   it('one that is stopped hands over at once, and its runs go on', async () => {
     const ids = await submitMany(8);
-    await untilRunning(ids[1]);
+    await untilOneRuns(ids);
     expect(await takesOver('SIGTERM')).toBe('there is no brain');
     expect(await brain.ended()).toBe(0);
     await endAll(ids);
