@@ -21,6 +21,18 @@ const BETWEEN_MS: readonly [number, number] = [500, 3_000];
 const STRUCK_WITHIN_MS = 20_000;
 const LOOK_MS = 100;
 
+type Kind = 'silent websocket' | 'dead worker' | 'standstill' | 'standstill beyond patience';
+type Kinds = readonly [Kind, ...Kind[]];
+const KINDS: Kinds = [
+  ...(['silent websocket', 'silent websocket', 'dead worker', 'dead worker', 'standstill', 'standstill'] as const),
+  ...([
+    'standstill',
+    'standstill beyond patience',
+    'standstill beyond patience',
+    'standstill beyond patience',
+  ] as const),
+];
+
 interface Hanging {
   readonly scene: Scene;
   readonly backEnd: BackEnd;
@@ -30,7 +42,7 @@ interface Hanging {
   readonly standstills: Standstill[];
 }
 
-export const R5: Campaign = {
+const hangs = (kinds: Kinds): Campaign => ({
   what: 'an instance stands still (SIGSTOP, SIGCONT), its worker is dead, or its websocket falls silent',
   stage: () => ({ setUp: 'fixed', backEndCount: 8, serviceMs: 20, edges: ['instance'] }),
   callers: 40,
@@ -47,42 +59,46 @@ export const R5: Campaign = {
       while (begun < tries) {
         begun += 1;
         await sleep(random.between(...BETWEEN_MS));
-        const kind = await hang({ scene, backEnd, instanceId: ids[index] ?? '', noticed, standstills });
-        if (kind === undefined) begun -= 1;
-        else strikes[kind] = (strikes[kind] ?? 0) + 1;
-        tell(`${begun}/${tries} ${backEnd.url} ${kind ?? 'was not struck'}`);
+        const kind = random.pick(kinds);
+        if (await hang({ scene, backEnd, instanceId: ids[index] ?? '', noticed, standstills }, kind)) {
+          strikes[kind] = (strikes[kind] ?? 0) + 1;
+          tell(`${begun}/${tries} ${backEnd.url} ${kind}`);
+        } else begun -= 1;
       }
     };
     await Promise.all(stage.backEnds.map(playOn));
     return { strikes, ...(await measure(scene, { noticed, standstills, sendings })) };
   },
-};
+});
 
-/** What struck; undefined when nothing did. */
-async function hang(hanging: Hanging): Promise<string | undefined> {
+export const R5 = hangs(KINDS);
+/** In less time: none of them is beyond patience. */
+export const SHORT_HANGS = hangs(['silent websocket', 'dead worker', 'standstill']);
+
+/** False: nothing was struck. */
+async function hang(hanging: Hanging, kind: Kind): Promise<boolean> {
   const { scene, backEnd } = hanging;
   const { random } = scene;
-  const drawn = random.next();
-  if (drawn < 0.2) return await silence(backEnd, random);
-  if (drawn < 0.4) return await killWorker(hanging);
-  const isLong = drawn < 0.7;
+  if (kind === 'silent websocket') return await silence(backEnd, random);
+  if (kind === 'dead worker') return await killWorker(hanging);
+  const isLong = kind === 'standstill beyond patience';
   const forMs = isLong ? random.between(...BEYOND_PATIENCE_MS) : random.between(...STANDSTILL_MS);
   const from = Date.now();
   const looking = isLong ? noteNotice(hanging, 'standstill', from) : undefined;
   await backEnd.freeze(forMs);
   hanging.standstills.push({ instanceId: hanging.instanceId, from, until: Date.now() });
   await looking;
-  return isLong ? 'standstill beyond patience' : 'standstill';
+  return true;
 }
 
-async function silence(backEnd: BackEnd, random: Random): Promise<string> {
+async function silence(backEnd: BackEnd, random: Random): Promise<boolean> {
   await backEnd.misbehave({ websocket: { silent: true } });
   await sleep(random.between(...SILENT_MS));
   await backEnd.misbehave({ websocket: null });
-  return 'silent websocket';
+  return true;
 }
 
-async function killWorker(hanging: Hanging): Promise<string | undefined> {
+async function killWorker(hanging: Hanging): Promise<boolean> {
   const { backEnd } = hanging;
   const countNew = countStrikes([backEnd.executionsFile]);
   const before = countNew();
@@ -93,7 +109,7 @@ async function killWorker(hanging: Hanging): Promise<string | undefined> {
   if (isStruck) await noteNotice(hanging, 'dead worker', Date.now());
   // Whoever keeps it running sees to it.
   await backEnd.kill(0);
-  return isStruck ? 'dead worker' : undefined;
+  return isStruck;
 }
 
 /** As the service tells it; an instance that is never noticed counts with the time it was looked at. */

@@ -1,6 +1,7 @@
 // Background jobs on the same PostgreSQL: graphile-worker in a schema of its own. app.ts makes and stops it; a folder
 // gives it tasks, and its statements add the jobs (comfleet_jobs.add_job), in the transaction that owes the work.
-import { Logger, type Runner, run, runMigrations, type TaskList } from 'graphile-worker';
+import { EventEmitter } from 'node:events';
+import { Logger, type Runner, run, runMigrations, type TaskList, type WorkerEvents } from 'graphile-worker';
 import pg from 'pg';
 import { clientConfig, type DatabaseLocation, type DatabaseLog, fenced } from './connection.ts';
 
@@ -10,6 +11,8 @@ export const JOBS_SCHEMA = 'comfleet_jobs';
 const POLL_MS = 1_000;
 const RESTART_PAUSE_MS = 500;
 const POOL_SIZE = 3;
+/** Its own bound for the tasks under way is 5 s; after a lost connection it may not end at all. */
+const ENDS_WITHIN_MS = 8_000;
 
 type JobsDeps = DatabaseLocation & { readonly log: DatabaseLog };
 
@@ -35,25 +38,26 @@ export function createJobs(deps: JobsDeps, tasks: JobTasks, concurrency: number)
 
   // The library ends its workers when a connection is lost at the wrong moment: then they are started again.
   async function keepRunning(): Promise<void> {
-    const pool = openPool(deps);
     while (!isStopped) {
+      const pool = openPool(deps);
+      const events: WorkerEvents = new EventEmitter();
+      const stuck = untilStuck(events);
+      stuck.catch(() => undefined); // most end before
       try {
         runner = await run({
-          ...options(log),
-          pgPool: pool,
-          concurrency,
-          taskList: toTaskList(tasks),
-          preset: preset(concurrency),
+          ...{ ...options(log), pgPool: pool, events, concurrency },
+          ...{ taskList: toTaskList(tasks), preset: preset(concurrency) },
         });
         if (isStopped) await runner.stop();
-        else await runner.promise;
+        else await Promise.race([runner.promise, stuck]);
       } catch (error) {
         log.warn({ error: messageOf(error) }, 'background jobs stopped; they are started again');
       }
       runner = undefined;
+      // Of one that is stuck a connection may never be given back.
+      await Promise.race([pool.end(), stuck.catch(() => undefined)]);
       if (!isStopped) await pause();
     }
-    await pool.end();
   }
 
   function pause(): Promise<void> {
@@ -77,6 +81,13 @@ export function createJobs(deps: JobsDeps, tasks: JobTasks, concurrency: number)
       await over;
     },
   };
+}
+
+/** Rejects when the library was about to end its workers and did not. */
+async function untilStuck(events: WorkerEvents): Promise<never> {
+  await new Promise((resolve) => events.once('pool:gracefulShutdown', resolve));
+  await new Promise((resolve) => setTimeout(resolve, ENDS_WITHIN_MS).unref());
+  throw new Error('they did not end by themselves');
 }
 
 // The payload is what wake_webhooks (0006) wrote.
