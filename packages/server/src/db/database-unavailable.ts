@@ -8,7 +8,7 @@ export class DatabaseUnavailable extends Error {
 
   constructor(ambiguous: boolean, { cause }: { cause: unknown }) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    super(`the database ${isFull(cause) ? 'has no room left' : 'cannot be reached'}: ${reason}`, { cause });
+    super(`the database ${inWords(cause)}: ${reason}`, { cause });
     this.ambiguous = ambiguous;
   }
 }
@@ -45,7 +45,22 @@ export function isConnectionLoss(error: unknown): boolean {
   return code === '' && PG_MESSAGES.test(error.message);
 }
 
-/** The disk of the database is full: the server took the statement back whole, and answers others. */
+function inWords(cause: unknown): string {
+  if (isFull(cause)) return 'has no room left';
+  return isTooSlow(cause) ? 'takes too long' : 'cannot be reached';
+}
+
+/** The server took the statement back whole, and answers others: it passes like a database that is away. */
+export function isPassing(error: unknown): boolean {
+  return isFull(error) || isTooSlow(error);
+}
+
+/** By the time that a statement may take; one that a person cancels has the same code. */
+function isTooSlow(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '57014' && /statement timeout/.test(error.message);
+}
+
+/** The disk of the database is full. */
 export function isFull(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === '53100';
 }

@@ -3,7 +3,7 @@
 import pg from 'pg';
 import { type Availability, createAvailability } from './availability.ts';
 import { clientConfig, type DatabaseLocation, type DatabaseLog, fenced } from './connection.ts';
-import { DatabaseUnavailable, isConnectionLoss, isFull } from './database-unavailable.ts';
+import { DatabaseUnavailable, isConnectionLoss, isPassing } from './database-unavailable.ts';
 import { Deposed } from './fence.ts';
 import { createListener, type Listener } from './listener.ts';
 import type { Sql } from './sql.ts';
@@ -120,7 +120,7 @@ async function queryOnce<Row>(session: Session, statement: Sql): Promise<Row[]> 
   } catch (error) {
     const lost = isConnectionLoss(error);
     client.release(lost);
-    if (isFull(error)) throw new DatabaseUnavailable(false, { cause: error });
+    if (isPassing(error)) throw new DatabaseUnavailable(false, { cause: error });
     if (!lost) throw error;
     session.availability.markDown(error);
     throw new DatabaseUnavailable(true, { cause: error });
@@ -149,7 +149,7 @@ async function runTransaction<T>(
   } catch (error) {
     const lost = isConnectionLoss(error) || !(await rollBack(client, session));
     client.release(lost);
-    if (isFull(error)) throw new DatabaseUnavailable(false, { cause: error });
+    if (isPassing(error)) throw new DatabaseUnavailable(false, { cause: error });
     if (!isConnectionLoss(error)) throw error;
     session.availability.markDown(error);
     // Before the commit was sent nothing can have been kept.
