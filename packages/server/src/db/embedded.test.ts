@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { bundleEmbeddedProcess, type EmbeddedProcess, runEmbeddedProcess } from '../../testing/run-embedded-process.ts';
 import { silentLog } from '../../testing/test-database.ts';
@@ -124,6 +125,28 @@ test('after a kill -9 of the service the next start adopts the server it left', 
   expect(next.pid).toBe(pid);
   await next.stop();
   expect(findPostmaster(join(dataDir, 'postgres'))).toBeUndefined();
+});
+
+test('what a killed service had begun in the database it left is over before the next start reads anything', async () => {
+  const dataDir = dataDirWithCluster('begun');
+  const service = run(dataDir);
+  const { connection } = await startedConnection(service);
+  await ask(connection, sql`create table kept (number int)`);
+  const connect = async (application_name: string) => {
+    const client = new pg.Client({ ...connection, application_name });
+    client.on('error', () => {});
+    await client.connect();
+    return client;
+  };
+  const [its, jobs, stranger] = await Promise.all(['comfleet 4711', 'comfleet jobs 4711', 'psql'].map(connect));
+  await its?.query('begin; insert into kept values (1)');
+  await end(service, 'SIGKILL');
+  const next = await start(dataDir);
+  expect(await ask(next.connection, sql`select number from kept`)).toEqual([]);
+  await expect(its?.query('commit')).rejects.toThrow();
+  await expect(jobs?.query('select 1')).rejects.toThrow();
+  expect((await stranger?.query('select 7 as number'))?.rows).toEqual([{ number: 7 }]);
+  await stranger?.end();
 });
 
 test('a second service on one data directory is refused, by the name of the first, which goes on undisturbed', async () => {

@@ -12,7 +12,7 @@ import { attachToServer } from './embedded/attach.ts';
 import { prepareBinaries } from './embedded/binaries.ts';
 import { type Cluster, ensureCluster, PORT, SUPERUSER } from './embedded/cluster.ts';
 import { EmbeddedPostgresError, USE_DATABASE_URL } from './embedded/embedded-postgres-error.ts';
-import { ensureDatabase } from './embedded/guard.ts';
+import { endEarlierSessions, ensureDatabase } from './embedded/guard.ts';
 import { findPostmaster, stopPostmaster } from './embedded/postmaster.ts';
 import { removeSocketLink, socketFolder } from './embedded/socket-folder.ts';
 import { canReach, chooseSystemUser, type SystemUser } from './embedded/system-user.ts';
@@ -68,7 +68,11 @@ async function supervise(deps: EmbeddedPostgresDeps, server: Server): Promise<Em
     client.once('end', () => {
       recovering = recover();
     });
-    if (patience === 'first-start') await ensureDatabase(client, database);
+    if (patience === 'first-start') {
+      await ensureDatabase(client, database);
+      const { left } = isAdopted ? await endEarlierSessions(client, database) : { left: 0 };
+      if (left > 0) log.warn({ left }, 'sessions of the service before do not end');
+    }
     log.info({ pid: findPostmaster(dir), isAdopted }, 'embedded PostgreSQL is up');
   };
 

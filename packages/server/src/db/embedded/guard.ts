@@ -49,3 +49,18 @@ export async function ensureDatabase(client: pg.Client, name: string): Promise<v
   const found = await client.query('select 1 from pg_database where datname = $1', [name]);
   if (found.rows.length === 0) await client.query(`create database ${pg.escapeIdentifier(name)}`);
 }
+
+const END_WITHIN_MS = 5_000;
+
+/**
+ * A killed service leaves statements behind, and its server goes on with them. What they commit after the start has read
+ * what there is, nobody would notice until the next one. Sessions that are not a service's (psql) go on.
+ */
+export async function endEarlierSessions(client: pg.Client, database: string): Promise<{ left: number }> {
+  const ended = await client.query<{ has_ended: boolean }>(
+    `select pg_terminate_backend(pid, ${END_WITHIN_MS}) as has_ended from pg_stat_activity
+     where datname = $1 and pid <> pg_backend_pid() and application_name ~ '^comfleet (jobs )?[0-9]+$'`,
+    [database],
+  );
+  return { left: ended.rows.filter(({ has_ended }) => !has_ended).length };
+}
