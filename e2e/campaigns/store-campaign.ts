@@ -19,6 +19,11 @@ const FAULTS: Readonly<Record<string, readonly StoreFault['how'][]>> = {
   complete: WRITES,
 };
 const KINDS = Object.values(FAULTS).flat().length;
+/**
+ * Each in one hand. An upload in parts needs all three of its calls: were one of them always bad, the store would be away
+ * for it for longer than it is waited for.
+ */
+const HANDS = [['put'], ['head'], ['get'], ['start-upload', 'put-part', 'complete']] as const;
 
 /** A burst outlasts the tries that a client makes by itself. */
 const BURST = 8;
@@ -39,7 +44,7 @@ export const R11: Campaign = {
     const { store } = scene.stage;
     if (store === undefined) throw new Error('a stage without an object store');
     const tally: Tally = { strikes: {}, begun: 0, missed: 0 };
-    await Promise.all(Object.keys(FAULTS).map((operation) => playFaults(scene, store, { operation, tally })));
+    await Promise.all(HANDS.map((operations) => playFaults(scene, store, { operations, tally })));
     await store.recover();
     const acceptedMs = await scene.callers.submitOne();
     return { strikes: tally.strikes, missed: tally.missed, times: { 'accepts again': [acceptedMs] } };
@@ -52,15 +57,15 @@ interface Tally {
   missed: number;
 }
 
-/** Each kind of fault of this operation in turn: its share of the tries. */
+/** Each kind of fault of these operations in turn: their share of the tries. */
 async function playFaults(
   { random, tries, tell }: Scene,
   store: ObjectStore,
-  { operation, tally }: { operation: string; tally: Tally },
+  { operations, tally }: { operations: readonly string[]; tally: Tally },
 ): Promise<void> {
-  const kinds = FAULTS[operation] ?? [];
+  const kinds = operations.flatMap((operation) => (FAULTS[operation] ?? []).map((how) => ({ operation, how })));
   const rounds = Math.ceil(tries / KINDS);
-  for (const how of Array.from({ length: rounds }, () => kinds).flat()) {
+  for (const { operation, how } of Array.from({ length: rounds }, () => kinds).flat()) {
     const times = random.next() < BURST_SHARE ? BURST : 1;
     const name = `${operation} ${typeof how === 'string' ? how : how.status}`;
     const isStruck = await strike(store, { operation, how, times });
