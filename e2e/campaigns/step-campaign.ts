@@ -87,6 +87,6 @@ const NUDGES: Readonly<Partial<Record<CrashPoint, (scene: Scene) => Promise<void
 
 /** Each recovery passes its own steps once, and one for every request that had not ended. */
 function mostPassings(point: CrashPoint): number {
-  if (point === 'mid-recovery') return 4;
+  if (point === 'mid-recovery') return 2;
   return point.endsWith('-recovery') || NUDGES[point] !== undefined ? 1 : 3;
 }
