@@ -24,7 +24,11 @@ export function pump(board: Board): void {
 
 // Until nobody has room or nobody waits.
 function give(board: Board, index: PoolIndex): void {
-  if (!giveByModels(board, index)) giveByLevel(board, index);
+  while (!giveByModels(board, index)) {
+    giveByLevel(board, index);
+    // Behind what was given now, some may have come to the front.
+    if (!hasModels(board, index)) break;
+  }
   for (const slots of index.changed) {
     index.changed.delete(slots);
     if (index.limited.size > 0) giveTo(board, index, slots);

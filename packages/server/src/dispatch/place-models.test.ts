@@ -13,7 +13,7 @@ let count = 0;
 /** Each deployment has a version of its name, whose graph loads a model of that name. */
 function submit({ board, clock }: TestBoard, deploymentId: keyof typeof MAX, override?: string): LiveRequest {
   count += 1;
-  const models = deploymentId === 'plain' ? [] : [override ?? deploymentId];
+  const models = deploymentId === 'plain' && override === undefined ? [] : [override ?? deploymentId];
   const payload = { prepared: { models: () => models } } as unknown as RequestPayload;
   const fields = { deploymentId, versionId: deploymentId, payload, createdAt: clock.now };
   const request = makeLiveRequest({ id: `r${count}`, ...fields });
@@ -93,6 +93,16 @@ it('what needs no models takes the idle instance that another one does not wait 
   expect(submit(test, 'plain').instanceId).toBe('cold');
   // No instance is idle any more: it is given ahead where its models are.
   expect(second.instanceId).toBe('warm');
+});
+
+it('what comes to the front of its queue behind a graph without models is placed in the same turn', () => {
+  const test = makeLearned();
+  test.board.isOpen = false;
+  const requests = [submit(test, 'plain'), submit(test, 'plain', 'flux'), submit(test, 'plain'), submit(test, 'plain')];
+  for (const id of ['i1', 'i2', 'i3', 'i4']) addInstance(test, id, 'sdxl');
+  test.board.isOpen = true;
+  test.board.pump();
+  expect(new Set(requests.map(({ instanceId }) => instanceId))).toEqual(new Set(['i1', 'i2', 'i3', 'i4']));
 });
 
 it('whoever has waited for too long runs on whatever is idle, although nothing else happened', () => {
