@@ -16,6 +16,9 @@ const MAX_INSIDE = 4;
 const AHEAD_MS = 100;
 const MAX_AHEAD = 16;
 
+/** No instance has more to do. */
+export const MAX_CAPACITY = MAX_INSIDE + MAX_AHEAD;
+
 /** How many prompts may be inside the instance. The shorter they are, the likelier is all of them over before the next comes. */
 export function depth({ meanRunMs }: Pick<Load, 'meanRunMs'>): number {
   if (meanRunMs >= SHORT_RUN_MS) return 1;

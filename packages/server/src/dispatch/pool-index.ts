@@ -1,7 +1,7 @@
 // One pool: the deployments that wait for its instances, and the instances by how much they have to do. Kept true by
 // pools.ts, so that loop.ts and accept.ts find who is next and where without a walk over all instances or all deployments.
 
-import { capacity, room } from './give-ahead.pure.ts';
+import { capacity, MAX_CAPACITY, room } from './give-ahead.pure.ts';
 import type { Lane } from './lane.ts';
 import type { Slots } from './slots.ts';
 import { append, listed, type SlotsList, unlink } from './slots-list.ts';
@@ -30,8 +30,8 @@ export interface PoolIndex {
   isLookedAtAgain: boolean;
 }
 
-/** More than any instance is given, twice: those whose room is left for a group come behind those that are given to. */
-const LEVELS = 10;
+/** As many as an instance with any place left may have, twice: those whose room is left for a group come behind the others. */
+const LEVELS = MAX_CAPACITY;
 
 export function createPoolIndex(key: string): PoolIndex {
   return {

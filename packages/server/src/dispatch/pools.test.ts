@@ -4,8 +4,10 @@ import { makeBoard } from '../../testing/make-board.ts';
 import { makeLiveRequest } from '../../testing/make-live-request.ts';
 import type { Pool } from '../deployments/pool.pure.ts';
 import { reserve } from './accept.ts';
+import { capacity, room } from './give-ahead.pure.ts';
+import { findPlace, leastBusy } from './pool-index.ts';
 import { countLeasing, learnPool, quitPool } from './pools.ts';
-import { learnRun } from './slots.ts';
+import { enter, learnRun } from './slots.ts';
 
 const d1: Pool = { key: 'deployment:d1', isScaled: true, fingerprint: 'v2' };
 const d2: Pool = { key: 'deployment:d2', isScaled: true, fingerprint: 'v1' };
@@ -141,4 +143,18 @@ it('forgets a pool that has nothing left, also when a lease was the last of it',
   write(true);
   await written;
   expect(board.indexes.has('deployment:d1')).toBe(false);
+});
+
+it('finds an instance as long as it has a place left, however many it may have', () => {
+  const slots = makeBoard().addInstance('i1');
+  learnRun(slots, 1);
+  const found: unknown[] = [];
+  const expected: unknown[] = [];
+  for (; slots.pending < capacity(slots); enter(slots, 'd1')) {
+    const { pending, pool } = slots;
+    const place = pool && findPlace(pool, undefined)?.instance.id;
+    found.push([pending, place, pool && leastBusy(pool)?.instance.id]);
+    expected.push([pending, 'i1', room(slots) > 0 ? 'i1' : undefined]);
+  }
+  expect(found).toEqual(expected);
 });
