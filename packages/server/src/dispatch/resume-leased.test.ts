@@ -29,3 +29,23 @@ test('a cancelled request whose instance cannot be asked about is ended in time,
   await until('it is ended', () => ended.length === 1);
   expect(ended[0]).toMatchObject({ id: 'r1', phase: 'leased', epoch: 1, stop: { kind: 'cancel' } });
 });
+
+test('one whose instance ended meanwhile waits again, with nothing of its lost attempt', async () => {
+  const live = new Map<string, LiveRequest>();
+  const waiting: [LiveRequest, string | undefined][] = [];
+  const deps = {
+    live: { get: (id: string) => live.get(id), add: (request: LiveRequest) => void live.set(request.id, request) },
+    fleet: { get: () => undefined, settling: () => undefined },
+    writes: { returnLease: () => Promise.resolve(true) },
+    clock: { now: () => 5_000 },
+    maxAttempts: 3,
+    dispatcher: {
+      backlog: { isCancelled: () => false },
+      restoreWaiting: (request: LiveRequest, place?: string) => void waiting.push([request, place]),
+    },
+  } as unknown as ResumeDeps;
+  await resumeLeased(deps, [{ ...row, cancel_requested_at: null }]);
+  expect(waiting.map(([, place]) => place)).toEqual(['head']);
+  const lost = { instanceId: undefined, promptId: undefined, leasedAt: undefined, startedAt: undefined };
+  expect(waiting[0]?.[0]).toMatchObject({ phase: 'queued', losses: 1, ...lost, trace: undefined });
+});

@@ -91,13 +91,21 @@ async function resumeOrReturn(deps: ResumeDeps, row: LiveRow, { request, instanc
     endedAt: deps.clock.now(),
     cause: 'the instance ended while the service was down',
   });
-  request.phase = 'queued';
-  request.losses = losses;
-  request.instanceId = undefined;
-  request.promptId = undefined;
+  beginAnew(request, losses);
   if (losses >= deps.maxAttempts) {
     const details = `The instance lost the request ${losses} times; the last time it ended while the service was down.`;
     request.stop ??= { kind: 'fail', code: 10012, details };
   }
   deps.dispatcher.restoreWaiting(request, 'head');
+}
+
+/** What is told of the lost attempt is none of the next one's. */
+function beginAnew(request: LiveRequest, losses: number): void {
+  request.phase = 'queued';
+  request.losses = losses;
+  request.instanceId = undefined;
+  request.promptId = undefined;
+  request.leasedAt = undefined;
+  request.startedAt = undefined;
+  request.trace = undefined;
 }
