@@ -68,3 +68,12 @@ it('gives a replacement the whole start time-out, however long the request waits
   sweepAt(3_900_002);
   expect(ended).toHaveLength(1);
 });
+
+it('ends nothing that has started, also while its instance is not heard of after a restart', () => {
+  const { ended, live, sweepAt } = open();
+  const timed = { phase: 'leased', startBy: 10_000 } as const;
+  live.add(makeLiveRequest({ id: 'started', ...timed, startedAt: 5_000 }));
+  live.add(makeLiveRequest({ id: 'given', ...timed }));
+  sweepAt(10_000);
+  expect(ended.map(([id]) => id)).toEqual(['given']);
+});

@@ -77,8 +77,9 @@ function isDue(request: LiveRequest, now: number): boolean {
   return request.startBy !== undefined && request.startBy <= now;
 }
 
-function isWaiting(request: LiveRequest): boolean {
-  return request.phase === 'queued' || request.phase === 'leased';
+/** What ran before a restart counts as leased until its instance is heard of, and has started long ago. */
+function isWaiting({ phase, startedAt }: LiveRequest): boolean {
+  return (phase === 'queued' || phase === 'leased') && startedAt === undefined;
 }
 
 /** Why nothing is given out, for a person: accounts share these instances, and where they stand is the operator's business. */

@@ -78,7 +78,9 @@ function endWaiting({ live, funds, stop }: Deps): Set<string> {
   for (const request of live.all()) {
     const { hold } = request;
     if (hold === undefined || request.stop || hold.reservedMicrodollars === 0) continue;
-    const isWaiting = request.phase === 'queued' || request.phase === 'leased';
+    const isGiven = request.phase !== 'queued' && request.phase !== 'leased';
+    // What ran before a restart counts as leased until its instance is heard of, and has started long ago.
+    const isWaiting = !isGiven && request.startedAt === undefined;
     if (!isWaiting || !funds.isEmpty(request.accountId)) continue;
     broke.add(request.accountId);
     const details = `The account's funds were used up while this request waited. Add funds, enable deployment ${request.deploymentId} and submit again.`;
