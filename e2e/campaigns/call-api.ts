@@ -29,6 +29,7 @@ interface Call {
 }
 
 const ANSWERS_WITHIN_MS = 20_000;
+const LATE_CALL = 408;
 
 /** `none`: no answer came; what was sent may have arrived. */
 export async function callApi(api: Api, path: string, init: Call = {}): Promise<Answer | { kind: 'none' }> {
@@ -37,6 +38,8 @@ export async function callApi(api: Api, path: string, init: Call = {}): Promise<
     const signal = AbortSignal.timeout(ANSWERS_WITHIN_MS);
     const reply = await fetch(`${anyOf(api.baseUrls)}/prod/v1${path}`, { ...init, headers, signal, dispatcher });
     const text = await reply.text();
+    // The call itself was held up on its way: nobody took it.
+    if (reply.status === LATE_CALL) return { kind: 'none' };
     const body = JSON.parse(text) as Record<string, unknown>;
     return { kind: 'answer', status: reply.status, text, body, retryAfter: reply.headers.get('retry-after') };
   } catch {

@@ -37,7 +37,8 @@ export type StoreResult =
 
 /** Measured: a row up to this size costs less than a file with its flush. */
 const INLINE_BYTES = 16 * 1024;
-const TRIES = 3;
+/** With growing pauses: a line that is bad for a few seconds must not cost a run whose files are there. */
+const TRIES = 6;
 const PAUSE_MS = 200;
 const MAX_PAUSE_MS = 5_000;
 
