@@ -89,6 +89,7 @@ async function takePage(deps: RecoverDeps, pages: AsyncGenerator<WaitingPage>): 
   const { rows }: WaitingPage = value;
   await deps.pages?.before?.();
   await deps.simulator?.recall(rows.map(({ id }) => id));
-  await enterWaiting(deps, rows);
+  // Nothing is taken in when their deployments could not be read.
+  await persist(() => enterWaiting(deps, rows));
   return rows.length;
 }

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useTestDatabase } from '../../testing/test-database.ts';
+import { DatabaseUnavailable } from '../db/database-unavailable.ts';
 import { migrateJobs } from '../db/jobs.ts';
-import { sql } from '../db/sql.ts';
+import { type Sql, sql } from '../db/sql.ts';
 import { createLog } from '../telemetry/log.ts';
 import { claimDue } from './deliveries.sql.ts';
 import { createWebhookUpkeep } from './upkeep.ts';
@@ -62,6 +63,21 @@ describe('the upkeep of webhooks', () => {
 
   it('after a start makes everything due at once, claimed or not', async () => {
     await upkeepAt(now).recover();
+    expect(await takeJobs()).toEqual(['claim ran out', 'claimed', 'just due', 'overdue']);
+  });
+
+  it('after a start waits for a database that goes away', async () => {
+    let calls = 0;
+    const db = {
+      ...database.db(),
+      async query<Row>(statement: Sql): Promise<Row[]> {
+        calls += 1;
+        // Once for each statement.
+        if (calls % 2 === 1) throw new DatabaseUnavailable(false, { cause: new Error('cut off') });
+        return await database.db().query<Row>(statement);
+      },
+    };
+    await createWebhookUpkeep({ db, clock: { now: () => now }, log, retentionDays: 7 }).recover();
     expect(await takeJobs()).toEqual(['claim ran out', 'claimed', 'just due', 'overdue']);
   });
 

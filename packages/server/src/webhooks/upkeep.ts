@@ -1,6 +1,7 @@
 // What keeps deliveries whole around crashes, and bounded in time: wakes lanes whose job was lost with a process, and
 // removes deliveries past their retention. Made by webhooks.ts.
 import type { Database } from '../db/database.ts';
+import { persist } from '../db/persist.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
@@ -41,9 +42,9 @@ export function createWebhookUpkeep(deps: Deps) {
   return {
     /** Before the jobs start: what an earlier life had claimed is due again, at once. */
     async recover(): Promise<void> {
-      await releaseAllClaims(db);
+      await persist(() => releaseAllClaims(db));
       const now = clock.now();
-      const woken = await wakeOverdue(db, { now, dueBefore: now });
+      const woken = await persist(() => wakeOverdue(db, { now, dueBefore: now }));
       if (woken > 0) log.info({ hosts: woken }, 'webhooks of an earlier start go on');
     },
     start() {

@@ -3,6 +3,7 @@
 import { ApiError, ERRORS, type ErrorCode, type Problem, validationError } from '@comfleet/api';
 import { isJsonObject, type JsonObject, type JsonValue } from '@comfleet/comfyui';
 import type { Database } from '../../db/database.ts';
+import { persist } from '../../db/persist.ts';
 import { listMethods } from '../../http/known-routes.ts';
 import { describeError } from '../../telemetry/log.ts';
 import { type Ending, finishRequest } from '../finish.ts';
@@ -102,7 +103,7 @@ export function createSimulator(deps: Deps): Simulator {
       throw makeAnswer(wish.code, sceneOf({ path }));
     },
     async recall(requestIds) {
-      for (const { request_id, value } of await listSimulated(deps.db, requestIds)) {
+      for (const { request_id, value } of await persist(() => listSimulated(deps.db, requestIds))) {
         const read = readWish(value, []);
         if (read.kind === 'ok') recalled.set(request_id, read.wish);
       }
