@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const LOOK_MS = 20;
+const LONGEST_LOOK_MS = 1_000;
 
 export function isAlive(pid: number): boolean {
   try {
@@ -33,7 +34,8 @@ export async function endGroup(pid: number, graceMs: number): Promise<void> {
 
 export async function killGroup(pid: number): Promise<void> {
   signalGroup(pid, 'SIGKILL');
-  while (isGroupAlive(pid)) await sleep(LOOK_MS);
+  // One that hangs in its driver or its disk outlives even this for as long as that takes.
+  for (let pauseMs = LOOK_MS; isGroupAlive(pid); pauseMs = Math.min(2 * pauseMs, LONGEST_LOOK_MS)) await sleep(pauseMs);
 }
 
 /** Processes that were started with `name=value` in their environment; none where the system does not tell. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
@@ -161,6 +161,15 @@ it('refuses a folder that is not there, and says so when it is checked', async (
   await expect(create(specOf('i1'))).rejects.toThrow(`the folder ${cwd} is not there`);
   expect(await check()).toEqual([{ sku: 'GPU', says: expect.stringContaining(`the folder ${cwd} is not there`) }]);
   expect(readdirSync(dataDir)).toEqual([]);
+});
+
+it('leaves nothing running of one whose record finds no room on the disk', async () => {
+  const { create, roomFor, told, dataDir } = await openProvider({ GPU: settingsOf(STAYS, { gpus: ['0'] }) });
+  mkdirSync(join(dataDir, 'instances'));
+  symlinkSync('/dev/full', join(dataDir, 'instances', 'i1.json')); // takes the empty record before the start, and no word after it
+  await expect(create(specOf('i1'))).rejects.toThrow(/^it could not be started: ENOSPC/);
+  expect(listMarked(INSTANCE_MARK, 'i1')).toEqual([]);
+  expect([roomFor('GPU'), told]).toEqual([1, []]);
 });
 
 it('goes on after a crash, keeps the GPU, and tells of the end of what it did not start itself', async () => {

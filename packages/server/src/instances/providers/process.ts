@@ -143,10 +143,15 @@ async function begin(state: State, spec: InstanceSpec, settings: ProcessSettings
   const pid = child.pid ?? 0;
   own.pid = pid;
   const hasBaseDir = usesBaseDir(settings);
-  const record = { spec, pid, identity: identify(pid) ?? '', port, gpu: own.gpu, hasBaseDir };
-  records.write(record);
-  own.gone = watch(state, record, exited);
-  tellStarted(state, record);
+  try {
+    const record = { spec, pid, identity: identify(pid) ?? '', port, gpu: own.gpu, hasBaseDir };
+    records.write(record);
+    own.gone = watch(state, record, exited);
+    tellStarted(state, record);
+  } catch (error) {
+    await killGroup(pid); // nobody will know of it, such as without its record on a full disk
+    throw error;
+  }
 }
 
 async function spawnChild(
