@@ -1,9 +1,9 @@
 // Background jobs on the same PostgreSQL: graphile-worker in a schema of its own. app.ts makes and stops it; a folder
 // gives it tasks, and its statements add the jobs (comfleet_jobs.add_job), in the transaction that owes the work.
-import { EventEmitter } from 'node:events';
-import { Logger, type Runner, run, runMigrations, type TaskList, type WorkerEvents } from 'graphile-worker';
+import { Logger, makeWorkerUtils, type Runner, run, runMigrations, type TaskList } from 'graphile-worker';
 import pg from 'pg';
 import { clientConfig, type DatabaseLocation, type DatabaseLog, fenced } from './connection.ts';
+import { watchRunner } from './watch-runner.ts';
 
 export const JOBS_SCHEMA = 'comfleet_jobs';
 
@@ -11,8 +11,6 @@ export const JOBS_SCHEMA = 'comfleet_jobs';
 const POLL_MS = 1_000;
 const RESTART_PAUSE_MS = 500;
 const POOL_SIZE = 3;
-/** Its own bound for the tasks under way is 5 s; after a lost connection it may not end at all. */
-const ENDS_WITHIN_MS = 8_000;
 
 type JobsDeps = DatabaseLocation & { readonly log: DatabaseLog };
 
@@ -38,26 +36,35 @@ export function createJobs(deps: JobsDeps, tasks: JobTasks, concurrency: number)
 
   // The library ends its workers when a connection is lost at the wrong moment: then they are started again.
   async function keepRunning(): Promise<void> {
+    const earlier = new Set<string>();
     while (!isStopped) {
       const pool = openPool(deps);
-      const events: WorkerEvents = new EventEmitter();
-      const stuck = untilStuck(events);
-      stuck.catch(() => undefined); // most end before
+      const watch = watchRunner(earlier);
       try {
+        await returnJobsOf(earlier, { log, pool });
         runner = await run({
-          ...{ ...options(log), pgPool: pool, events, concurrency },
+          ...{ ...options(log), pgPool: pool, events: watch.events, concurrency },
           ...{ taskList: toTaskList(tasks), preset: preset(concurrency) },
         });
-        if (isStopped) await runner.stop();
-        else await Promise.race([runner.promise, stuck]);
+        if (isStopped) void stopRunner();
+        await Promise.race([runner.promise, watch.stuck, watch.starved.catch(endStarved)]);
       } catch (error) {
         log.warn({ error: messageOf(error) }, 'background jobs stopped; they are started again');
       }
       runner = undefined;
+      watch.stop();
       // Of one that is stuck a connection may never be given back.
-      await Promise.race([pool.end(), stuck.catch(() => undefined)]);
+      await Promise.race([pool.end(), watch.stuck.catch(() => undefined)]);
       if (!isStopped) await pause();
     }
+  }
+
+  /** It may already end by itself, and it may not end at all: keepRunning waits for as long as is of use. */
+  const stopRunner = async (): Promise<void> => await runner?.stop().catch(() => undefined);
+
+  async function endStarved(error: unknown): Promise<never> {
+    await stopRunner();
+    throw error;
   }
 
   function pause(): Promise<void> {
@@ -77,17 +84,22 @@ export function createJobs(deps: JobsDeps, tasks: JobTasks, concurrency: number)
     async stop() {
       isStopped = true;
       wakeUp();
-      await runner?.stop().catch(() => undefined); // it was about to end by itself
+      void stopRunner();
       await over;
     },
   };
 }
 
-/** Rejects when the library was about to end its workers and did not. */
-async function untilStuck(events: WorkerEvents): Promise<never> {
-  await new Promise((resolve) => events.once('pool:gracefulShutdown', resolve));
-  await new Promise((resolve) => setTimeout(resolve, ENDS_WITHIN_MS).unref());
-  throw new Error('they did not end by themselves');
+// The jobs that runners before this one had taken and not said done. One that still runs is run again: a task bears that.
+async function returnJobsOf(earlier: Set<string>, { log, pool }: { log: DatabaseLog; pool: pg.Pool }): Promise<void> {
+  if (earlier.size === 0) return;
+  const utils = await makeWorkerUtils({ ...options(log), pgPool: pool });
+  try {
+    await utils.forceUnlockWorkers([...earlier]);
+    earlier.clear();
+  } finally {
+    await utils.release();
+  }
 }
 
 // The payload is what wake_webhooks (0006) wrote.
