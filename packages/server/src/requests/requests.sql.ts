@@ -56,11 +56,26 @@ export async function isUnfinished(db: Queryable, requestId: string): Promise<bo
   return rows.length > 0;
 }
 
-/** Rows of submits that were answered with 503 although their commit may have arrived; nobody ever ran them. */
-export async function deleteUnacknowledged(db: Queryable, ids: readonly string[]): Promise<void> {
+export interface UnacknowledgedRow {
+  readonly id: string;
+  /** Of one that was inserted already leased. */
+  readonly promptId: string | undefined;
+}
+
+/**
+ * Rows of submits that were answered with 503 although their commit may have arrived, as they were inserted: one that another
+ * replica has given out since may have run, and goes on with its record.
+ */
+export async function deleteUnacknowledged(db: Queryable, rows: readonly UnacknowledgedRow[]): Promise<void> {
   await db.query(sql`
-    with gone as (
-      delete from requests where id = any(${uuidArray(ids)}::uuid[]) and state in ('queued', 'active') returning id),
+    with input as (
+      select * from unnest(${uuidArray(rows.map((row) => row.id))}::uuid[],
+        ${uuidArray(rows.map((row) => row.promptId ?? null))}::uuid[]) as t (id, prompt_id)),
+    gone as (
+      delete from requests r using input i
+      where r.id = i.id and r.state in ('queued', 'active') and r.prompt_id is not distinct from i.prompt_id
+        and r.epoch = case when i.prompt_id is null then 0 else 1 end
+      returning r.id),
     keys as (delete from idempotency_keys where request_id in (select id from gone)),
     labels as (delete from request_labels where request_id in (select id from gone))
     delete from request_payloads where request_id in (select id from gone)`);

@@ -5,6 +5,8 @@ import { DatabaseUnavailable } from '../db/database-unavailable.ts';
 import { sql } from '../db/sql.ts';
 import { createLog } from '../telemetry/log.ts';
 import type { NewRequest } from './insert.sql.ts';
+import { takeLeases } from './lease.sql.ts';
+import { adoptLeases } from './recover.sql.ts';
 import { findIdempotencyKey, listAttempts } from './requests.sql.ts';
 import { createRequestWrites } from './writes.ts';
 
@@ -66,6 +68,11 @@ function newRow(lease?: NewRequest['lease']): NewRequest {
 
 const lease = () => ({ instanceId: crypto.randomUUID(), promptId: crypto.randomUUID() });
 
+const NO_RESULT = {
+  ...{ runMs: undefined, charge: undefined, outputs: undefined, error: undefined, errorCode: undefined },
+  ...{ files: [], hasWebhook: false },
+};
+
 async function stateOf(id: string): Promise<string | undefined> {
   const rows = await database.db().query<{ state: string }>(sql`select state from requests where id = ${id}`);
   return rows[0]?.state;
@@ -115,6 +122,51 @@ describe('a write whose answer got lost', () => {
   });
 });
 
+describe('a write that the database refuses for no fault of its own', () => {
+  /** Refuses so many calls after the first, as for a missing right. */
+  function refusing(times: number): Database {
+    const db = database.db();
+    let calls = 0;
+    const refuse = async <T>(run: () => Promise<T>): Promise<T> => {
+      calls += 1;
+      if (calls > 1 && calls <= 1 + times) throw Object.assign(new Error('permission denied'), { code: '42501' });
+      return await run();
+    };
+    return {
+      ...db,
+      query: (statement) => refuse(() => db.query(statement)),
+      transaction: (run, options) => refuse(() => db.transaction(run, options)),
+    };
+  }
+
+  it('ends a request, and gives a lease back, as soon as it is taken', async () => {
+    for (const kind of ['finish', 'returnLease'] as const) {
+      const writes = writesOver(refusing(2));
+      const row = newRow(lease());
+      await writes.insert(row);
+      const ofLease = { instanceId: row.lease?.instanceId, promptId: row.lease?.promptId, startedAt: undefined };
+      const told = { ...ofLease, epoch: 1, cause: 'gone', report: undefined };
+      const written =
+        kind === 'finish'
+          ? writes.finish({ ...told, ...NO_RESULT, id: row.id, state: 'failed', finishedAt: 1_000_001 })
+          : writes.returnLease({ ...told, requestId: row.id, losses: 1, endedAt: 1_000_001 });
+      expect(await written).toBe(true);
+      expect(await stateOf(row.id)).toBe(kind === 'finish' ? 'failed' : 'queued');
+      await writes.stop();
+    }
+  });
+
+  it('says of a result that it cannot be recorded', async () => {
+    const writes = writesOver(refusing(1));
+    const row = newRow(lease());
+    await writes.insert(row);
+    const told = { ...lease(), epoch: 1, startedAt: undefined, cause: 'succeeded', report: undefined };
+    const written = writes.finish({ ...told, ...NO_RESULT, id: row.id, state: 'succeeded', finishedAt: 1_000_001 });
+    await expect(written).rejects.toThrow('permission denied');
+    await writes.stop();
+  });
+});
+
 describe('a submit that was refused for want of the database, although its row was kept', () => {
   const FOR_EVER = 1_000_000;
 
@@ -132,6 +184,20 @@ describe('a submit that was refused for want of the database, although its row w
     await expect(writes.forgetRefused()).rejects.toThrow(DatabaseUnavailable);
     expect(await stateOf(row.id)).toBeUndefined();
     expect(await findIdempotencyKey(database.db(), { accountId: ACCOUNT, key: key.key })).toBeUndefined();
+    await writes.stop();
+  });
+
+  it.each([
+    ['waiting', undefined],
+    ['leased', lease()],
+  ])('stays when another replica has given it out meanwhile (%s)', async (_, held) => {
+    const writes = createRequestWrites({ db: losingAnswers(1), log: createLog('silent'), insertWithinMs: 0 });
+    const row = newRow(held);
+    await expect(writes.insert(row)).rejects.toThrow(DatabaseUnavailable);
+    if (held) await adoptLeases(database.db());
+    else await takeLeases(database.db(), [{ ...lease(), requestId: row.id, epoch: 1, now: 1_000_000 }]);
+    await writes.forgetRefused();
+    expect(await stateOf(row.id)).toBe('active');
     await writes.stop();
   });
 

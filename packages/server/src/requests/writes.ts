@@ -3,13 +3,14 @@
 import { type Batcher, createBatcher } from '../db/batch.ts';
 import type { Database } from '../db/database.ts';
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
+import { persevere } from '../db/persevere.ts';
 import { persist } from '../db/persist.ts';
 import { crashPoint } from '../telemetry/crash-point.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
 import { type FinishedRequest, finishRequests } from './finish.sql.ts';
 import { insertRequests, type NewRequest } from './insert.sql.ts';
 import { type LeaseWish, type LostLease, returnLeases, takeLeases } from './lease.sql.ts';
-import { claimIdempotencyKey, deleteUnacknowledged } from './requests.sql.ts';
+import { claimIdempotencyKey, deleteUnacknowledged, type UnacknowledgedRow } from './requests.sql.ts';
 
 export interface RequestWrites {
   /** Resolves once durable. Throws DatabaseUnavailable when nothing was accepted. */
@@ -73,6 +74,7 @@ export function createRequestWrites({ db, log, insertWithinMs = INSERT_WITHIN_MS
       const returned = await persistAt('lost', () => returnLeases(db, lost), { signal });
       return lost.map((lease) => returned.has(lease.requestId));
     },
+    isItemsFault: (error) => !isDatabaseUnavailable(error),
   });
   const finishes = createBatcher<FinishedRequest, boolean>({
     lanes: 1,
@@ -85,24 +87,24 @@ export function createRequestWrites({ db, log, insertWithinMs = INSERT_WITHIN_MS
     isItemsFault: (error) => !isDatabaseUnavailable(error),
   });
 
-  async function refuseIfUnavailable<T>(id: string, insert: Promise<T>): Promise<T> {
+  async function refuseIfUnavailable<T>({ id, lease }: NewRequest, insert: Promise<T>): Promise<T> {
     try {
       return await insert;
     } catch (error) {
-      if (isDatabaseUnavailable(error) && error.ambiguous) unacknowledged.add(id);
+      if (isDatabaseUnavailable(error) && error.ambiguous) unacknowledged.add({ id, promptId: lease?.promptId });
       throw error;
     }
   }
 
   return {
-    insert: (row) => refuseIfUnavailable(row.id, inserts.add(row)),
+    insert: (row) => refuseIfUnavailable(row, inserts.add(row)),
     insertUnderKey: (row, claim) =>
       refuseIfUnavailable(
-        row.id,
+        row,
         persist(() => insertWithKey(db, row, claim), { withinMs: insertWithinMs, signal }),
       ),
     forgetRefused: () => unacknowledged.forget(),
-    ...gateAttempts({ leases, returns, finishes }),
+    ...outlast(gateAttempts({ leases, returns, finishes }), { log, signal }),
     async stop() {
       stopping.abort();
       unacknowledged.stop();
@@ -135,6 +137,26 @@ function gateAttempts({ leases, returns, finishes }: AttemptWrites) {
   };
 }
 
+type Gate = ReturnType<typeof gateAttempts>;
+
+/** Where an attempt cannot be ended at all its request would stay where it is; of a result, execution/settle.ts ends it otherwise. */
+function outlast(gate: Gate, { log, signal }: { log: Log; signal: AbortSignal }): Gate {
+  const keepOn = (requestId: string, write: () => Promise<boolean>) =>
+    persevere(write, {
+      signal,
+      onFailed: (error, pauseMs) =>
+        log.error({ requestId, pauseMs, ...describeError(error) }, 'the end of an attempt could not be written yet'),
+    });
+  return {
+    ...gate,
+    returnLease: (lost) => keepOn(lost.requestId, () => gate.returnLease(lost)),
+    finish: (ended, patienceMs) => {
+      const finish = () => gate.finish(ended, patienceMs);
+      return ended.state === 'succeeded' ? finish() : keepOn(ended.id, finish);
+    },
+  };
+}
+
 /** On either side of a commit a crash does most harm. */
 async function persistAt<T>(
   step: 'insert' | 'lease' | 'lost' | 'finish',
@@ -161,17 +183,17 @@ function insertWithKey(db: Database, row: NewRequest, claim: IdempotencyClaim): 
 // A submit answered with 503 whose commit may still have arrived: the row must not run, the caller was told that nothing
 // was accepted, and its key must not answer for it. They go as soon as the database answers again.
 function createUnacknowledged({ db, log }: { db: Database; log: Log }) {
-  const ids = new Set<string>();
+  const rows = new Set<UnacknowledgedRow>();
 
   async function forget() {
-    if (ids.size === 0) return;
-    const gone = [...ids];
+    if (rows.size === 0) return;
+    const gone = [...rows];
     await deleteUnacknowledged(db, gone);
-    for (const id of gone) ids.delete(id);
+    for (const row of gone) rows.delete(row);
   }
 
   const stopListening = db.onReady(() => {
     forget().catch((error) => log.warn(describeError(error), 'rows of refused submits could not be removed yet'));
   });
-  return { add: (id: string) => void ids.add(id), forget, stop: stopListening };
+  return { add: (row: UnacknowledgedRow) => void rows.add(row), forget, stop: stopListening };
 }
