@@ -79,7 +79,7 @@ describe('outputs', () => {
     const deploymentId = await app().createDeployment(picture(4, { '2': save('cut') }));
     app().emulator.faults.merge({ view: { cutAfterBytes: 40 } });
     expectFailed(await app().run(deploymentId), 10006);
-    app().emulator.faults.merge({ view: { cutAfterBytes: 40, times: 1 } });
+    app().emulator.faults.merge({ view: { cutAfterBytes: 40, times: 8 } });
     const result = await app().run(deploymentId);
     expect(result).toMatchObject({ status: 'succeeded' });
   });
