@@ -39,28 +39,37 @@ const PG_MESSAGES =
 
 export function isConnectionLoss(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const code = codeOf(error);
   if (SERVER_CODES.test(code) || SYSTEM_CODES.has(code)) return true;
   if (error instanceof AggregateError) return error.errors.every(isConnectionLoss);
   return code === '' && PG_MESSAGES.test(error.message);
 }
 
+// 40001, 40P01: it was in the way of others; 55P03: a lock was not to be had; 53…: the server is short of something;
+// 58030: its disk failed.
+const PASSING_CODES = /^(40001|40P01|55P03|53...|58030)$/;
+
 function inWords(cause: unknown): string {
   if (isFull(cause)) return 'has no room left';
-  return isTooSlow(cause) ? 'takes too long' : 'cannot be reached';
+  if (isTooSlow(cause)) return 'takes too long';
+  return isConnectionLoss(cause) || !isPassing(cause) ? 'cannot be reached' : 'could not do it at the moment';
 }
 
 /** The server took the statement back whole, and answers others: it passes like a database that is away. */
 export function isPassing(error: unknown): boolean {
-  return isFull(error) || isTooSlow(error);
+  return PASSING_CODES.test(codeOf(error)) || isTooSlow(error);
 }
 
 /** By the time that a statement may take; one that a person cancels has the same code. */
 function isTooSlow(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '57014' && /statement timeout/.test(error.message);
+  return codeOf(error) === '57014' && error instanceof Error && /statement timeout/.test(error.message);
 }
 
 /** The disk of the database is full. */
 export function isFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '53100';
+  return codeOf(error) === '53100';
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
