@@ -13,8 +13,8 @@ export interface Backlog {
   expect(counts: readonly WaitingCount[]): void;
   /** One that was expected is in memory now. */
   arrived(deploymentId: string): void;
-  /** Everything was read. Gives what was accepted meanwhile, in its order, for the lanes. */
-  end(): LiveRequest[];
+  /** Everything was read. Gives what was accepted meanwhile, for the lanes: in this order of ids, others behind as they came. */
+  end(order?: readonly string[]): LiveRequest[];
   /** Of a deployment: still to be read; with what was accepted meanwhile. */
   countUnread(deploymentId: string): number;
   count(deploymentId: string): number;
@@ -37,9 +37,10 @@ export interface Backlog {
   untilLoaded(ms: number): Promise<boolean>;
 }
 
-export function createBacklog(): Backlog {
+/** `onChange`: what a deployment has in memory here grew or shrank. */
+export function createBacklog(onChange: (deploymentId: string) => void = () => undefined): Backlog {
   const unread = createUnread();
-  const kept = createKept();
+  const kept = createKept(onChange);
   const loading = createLoading();
   const cancelled = new Set<string>();
   let turn: Promise<void> = Promise.resolve();
@@ -49,8 +50,10 @@ export function createBacklog(): Backlog {
     begin: loading.begin,
     expect: unread.expect,
     arrived: unread.arrived,
-    end() {
-      const waiting = kept.takeAll();
+    end(order = []) {
+      const placeOf = new Map(order.map((id, place) => [id, place]));
+      const place = ({ id }: LiveRequest) => placeOf.get(id) ?? order.length;
+      const waiting = kept.takeAll().sort((a, b) => place(a) - place(b));
       unread.clear();
       cancelled.clear();
       loading.end();
@@ -102,7 +105,7 @@ function createUnread() {
   };
 }
 
-function createKept() {
+function createKept(onChange: (deploymentId: string) => void) {
   const requests = new Set<LiveRequest>();
   const counts = new Map<string, number>();
   const count = (deploymentId: string) => counts.get(deploymentId) ?? 0;
@@ -112,12 +115,14 @@ function createKept() {
     add(request: LiveRequest) {
       requests.add(request);
       counts.set(request.deploymentId, count(request.deploymentId) + 1);
+      onChange(request.deploymentId);
     },
     remove(request: LiveRequest): boolean {
       if (!requests.delete(request)) return false;
       const left = count(request.deploymentId) - 1;
       if (left > 0) counts.set(request.deploymentId, left);
       else counts.delete(request.deploymentId);
+      onChange(request.deploymentId);
       return true;
     },
     takeAll(): LiveRequest[] {

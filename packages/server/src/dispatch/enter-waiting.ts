@@ -3,7 +3,7 @@
 import type { Funds } from '../billing/funds.ts';
 import type { DeploymentDirectory } from '../deployments/directory.ts';
 import { judgeRunning } from '../requests/end-refused.ts';
-import type { LiveIndex, StopWish } from '../requests/live.ts';
+import type { LiveIndex, LiveRequest, StopWish } from '../requests/live.ts';
 import type { RecentlyEnded } from '../requests/recently-ended.ts';
 import type { LiveRow } from '../requests/recover.sql.ts';
 import type { Simulator } from '../requests/simulation/simulator.ts';
@@ -23,13 +23,22 @@ export type EnterDeps = Parameters<typeof tellStart>[0] & {
   readonly simulator?: Simulator | undefined;
 };
 
-/** In the order of the rows. What closes a deployment waits for this (endOfRefused), so none slips by. */
-export function enterWaiting(deps: EnterDeps, rows: readonly LiveRow[]): Promise<void> {
+/**
+ * In the order of the rows. What closes a deployment waits for this (endOfRefused), so none slips by. `queue`: where they go,
+ * the lanes unless it says otherwise.
+ */
+export function enterWaiting(
+  deps: EnterDeps,
+  rows: readonly LiveRow[],
+  queue: (request: LiveRequest) => void = (request) => deps.dispatcher.restoreWaiting(request),
+): Promise<void> {
   return deps.dispatcher.backlog.inTurn(async () => {
     const wishes = await judgeDeployments(deps, rows);
     for (const row of rows) {
       deps.dispatcher.backlog.arrived(row.deployment_id);
-      if (isNew(deps, row.id)) enter(deps, row, wishes.get(row.deployment_id));
+      if (!isNew(deps, row.id)) continue;
+      const request = enter(deps, row, wishes.get(row.deployment_id));
+      if (!deps.simulator?.restore(request)) queue(request);
     }
   });
 }
@@ -48,7 +57,7 @@ async function judgeDeployments({ directory }: EnterDeps, rows: readonly LiveRow
   return new Map(await Promise.all(judged));
 }
 
-function enter(deps: EnterDeps, row: LiveRow, wish: StopWish | undefined): void {
+function enter(deps: EnterDeps, row: LiveRow, wish: StopWish | undefined): LiveRequest {
   crashPoint('mid-recovery');
   const { dispatcher, simulator } = deps;
   const isSimulated = simulator?.isRecalled(row.id) ?? false;
@@ -57,5 +66,5 @@ function enter(deps: EnterDeps, row: LiveRow, wish: StopWish | undefined): void 
   request.stop ??= wish;
   deps.live.add(request);
   if (row.webhook_intermediate) tellStart(deps, request);
-  if (!simulator?.restore(request)) dispatcher.restoreWaiting(request);
+  return request;
 }

@@ -1,5 +1,7 @@
-// A start that reads its backlog, when the database goes away and comes back in the middle of it.
+// A start that reads its backlog: when the database goes away and comes back in the middle of it, and when requests are
+// accepted meanwhile, here and by other replicas.
 import { expect, it } from 'vitest';
+import { makeLiveRequest } from '../../testing/make-live-request.ts';
 import type { Database } from '../db/database.ts';
 import { DatabaseUnavailable } from '../db/database-unavailable.ts';
 import type { Sql } from '../db/sql.ts';
@@ -82,4 +84,24 @@ it('goes on when the database goes away while it is asked what was simulated', a
   const { deps, queued } = makeDeps(db, { simulator });
   await recoverRequests(deps, new AbortController().signal);
   expect(idsOf(queued)).toEqual([READ]);
+});
+
+it('puts what other replicas accepted meanwhile among what was accepted here, as they came', async () => {
+  const ids = [1, 2, 3, 4].map((n) => `00000000-0000-4000-8000-00000000001${n}`);
+  const [own = '', another = '', later = '', tooLate = ''] = ids;
+  const db = databaseOf([
+    ...BACKLOG,
+    [/select id from requests .* seq > /, () => [{ id: own }, { id: another }, { id: later }]],
+    [/r\.state = 'queued' order by r\.seq/, () => [{ ...KIND, id: another, created_at: 3, cancel_requested_at: null }]],
+  ]);
+  const { deps, queued, backlog } = makeDeps(db);
+  const { readRest } = await recoverRequests(deps, new AbortController().signal);
+  for (const id of [own, tooLate, later]) {
+    const request = makeLiveRequest({ id });
+    deps.live.add(request);
+    backlog.keep(request);
+  }
+  await readRest();
+  expect(idsOf(queued)).toEqual([READ, own, another, later, tooLate]);
+  expect(deps.live.get(another)).toBe(queued[2]);
 });

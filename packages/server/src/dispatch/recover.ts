@@ -5,9 +5,9 @@
 import type { Database } from '../db/database.ts';
 import { persist } from '../db/persist.ts';
 import { countWaiting, readWaitingPage, type WaitingPage } from '../requests/backlog.sql.ts';
-import { listLeased, readSeqMark } from '../requests/recover.sql.ts';
+import { listLeased, listWaiting, listWaitingAfter, readSeqMark } from '../requests/recover.sql.ts';
 import { crashPoint } from '../telemetry/crash-point.ts';
-import { type EnterDeps, enterWaiting } from './enter-waiting.ts';
+import { type EnterDeps, enterWaiting, isNew } from './enter-waiting.ts';
 import { type ResumeDeps, resumeLeased } from './resume-leased.ts';
 
 export type RecoverDeps = EnterDeps & ResumeDeps & { readonly db: Database; readonly pages?: BacklogPages | undefined };
@@ -47,11 +47,25 @@ export async function recoverRequests(deps: RecoverDeps, signal: AbortSignal): P
       waiting += count;
     }
     if (signal.aborted) return;
-    for (const request of backlog.end()) deps.dispatcher.restoreWaiting(request);
+    const order = await keepLate(deps, top);
+    for (const request of backlog.end(order)) deps.dispatcher.restoreWaiting(request);
     crashPoint('after-recovery');
     if (waiting + resumed > 0) deps.log.info({ waiting, leased: resumed }, 'requests of an earlier start go on');
   }
   return { readRest };
+}
+
+/** What other replicas accepted meanwhile joins what was accepted here. Gives the ids of all of them, in queue order. */
+async function keepLate(deps: RecoverDeps, top: number): Promise<string[]> {
+  const { db, dispatcher, simulator, writes } = deps;
+  await persist(() => writes.forgetRefused());
+  const ids = await persist(() => listWaitingAfter(db, top));
+  const unknown = ids.filter((id) => isNew(deps, id));
+  if (unknown.length === 0) return ids;
+  const rows = await persist(() => listWaiting(db, unknown));
+  await simulator?.recall(unknown);
+  await persist(() => enterWaiting(deps, rows, dispatcher.backlog.keep));
+  return ids;
 }
 
 interface WhichPages {
