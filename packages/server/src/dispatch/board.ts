@@ -69,7 +69,7 @@ export function createBoard(deps: DispatchDeps, pump: (board: Board) => void): B
       onOpened: (lane) => addLane(board, lane),
       onClosed: (lane) => removeLane(board, lane),
     }),
-    backlog: createBacklog(),
+    backlog: createBacklog(onChange),
     demandListeners,
     slotsWatch: {
       now: () => deps.execution.clock.now(),
