@@ -36,8 +36,8 @@ export function perform(board: Board, { request, slots, isResumed }: Performance
   const { instance, turn } = slots;
   const attempt = createAttempt({ request, instance, turn, store: execution.store, isResumed, onRunOver });
   slots.attempts.add(attempt);
-  // Taken out of use while the lease was on its way.
-  if (!isResumed && instance.phase === 'draining') attempt.leave(instance.reason ?? 'the instance takes no more');
+  // Lost or taken out of use while the lease was on its way.
+  if (!isResumed && instance.phase !== 'ready') attempt.leave(instance.reason ?? 'the instance takes no more');
   const done: Promise<void> = runAttempt(execution, attempt)
     .catch((error) => {
       execution.log.error({ requestId: request.id, ...describeError(error) }, 'an attempt could not be settled');
