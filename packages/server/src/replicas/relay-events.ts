@@ -66,6 +66,8 @@ async function keepTelling(
       break;
     }
   }
+  // Its reader left before a word of it was told.
+  answer?.destroy();
   clearInterval(alive);
   raw.end();
 }
