@@ -116,6 +116,6 @@ it('an input that stays out of reach fails the request by name', async () => {
   const deploymentId = await app().createDeployment(PHOTO);
   const body = { overrides: { '1': { inputs: { image: `data:image/png;base64,${THIRD_PIXEL}` } } } };
   server.faults.push({ operation: 'get', how: DOWN, times: 99 });
-  const entry = expectFailed(await app().run(deploymentId, body), 10009);
-  expect(entry['details']).toMatch(/cannot be read: \[s3\]/);
+  const entry = expectFailed(await app().run(deploymentId, body), 10004);
+  expect(entry['details']).toMatch(/could not be used for too long \(\[s3\]/);
 });

@@ -50,7 +50,9 @@ describe('what cannot happen', () => {
     await run('delete from request_payloads where request_id = $1', [last]);
     await app().restart();
     await app().cancel(deploymentId, running);
-    expect(expectFailed(await app().untilEnded(deploymentId, last), 10000).details).toContain('payload');
+    const { details } = expectFailed(await app().untilEnded(deploymentId, last), 10000);
+    expect(details).toContain('the log of the service');
+    expect(details).not.toContain('payload');
     for (const id of waiting.slice(0, -1))
       expect(await app().untilEnded(deploymentId, id)).toMatchObject({ status: 'succeeded' });
   });

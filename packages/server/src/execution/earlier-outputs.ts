@@ -1,7 +1,10 @@
 // An instance that took an output from its cache names the files of the run that wrote them, or none at all. They were
 // stored then: this run gets copies under addresses of its own. Called by run-outputs.ts; only for nodes that were cached.
 import type { JsonObject } from '@comfleet/comfyui';
+import { persist } from '../db/persist.ts';
 import { outputPath } from '../files/output-name.pure.ts';
+import { StorageError } from '../files/storage.ts';
+import { waitForStorage } from '../files/wait-for-storage.ts';
 import {
   type Asking,
   type EarlierFileRow,
@@ -38,7 +41,9 @@ export function createEarlierOutputs(
       const read = readFileName(item);
       if ('reason' in read) return undefined;
       asking ??= ask(deps, attempt);
-      const row = await findEarlierFile(deps.db, nameOnInstance(attempt.instance, read.name), await asking);
+      const source = nameOnInstance(attempt.instance, read.name);
+      const asked = await asking;
+      const row = await persist(() => findEarlierFile(deps.db, source, asked));
       if (row === undefined) return undefined;
       return {
         isIdentical: row.is_identical,
@@ -52,7 +57,7 @@ export function createEarlierOutputs(
             kind: 'stored',
             shown,
             url,
-            file: { ...file, nodeId, source: nameOnInstance(attempt.instance, read.name) },
+            file: { ...file, nodeId, source },
           };
         },
       };
@@ -67,10 +72,11 @@ export interface TakenRun {
 
 /** The whole result of the latest identical run, for an instance that tells nothing of cached outputs. */
 export async function takeIdenticalRun(deps: ExecutionDeps, attempt: Attempt): Promise<TakenRun | 'gone' | undefined> {
-  const earlier = await findIdenticalRun(deps.db, await ask(deps, attempt));
+  const asking = await ask(deps, attempt);
+  const earlier = await persist(() => findIdenticalRun(deps.db, asking));
   if (earlier === undefined) return undefined;
   const files: StoredFile[] = [];
-  for (const row of await listEarlierFiles(deps.db, earlier.id)) {
+  for (const row of await persist(() => listEarlierFiles(deps.db, earlier.id))) {
     const file = await copyFile(deps, attempt, row);
     if (file === undefined) return 'gone';
     files.push(file);
@@ -94,7 +100,6 @@ function noteSource({ request }: Attempt, requestId: string): void {
 }
 
 async function copyFile(deps: ExecutionDeps, attempt: Attempt, row: EarlierFileRow): Promise<StoredFile | undefined> {
-  const { store } = deps;
   const file = {
     kind: row.kind,
     path: row.path,
@@ -105,12 +110,25 @@ async function copyFile(deps: ExecutionDeps, attempt: Attempt, row: EarlierFileR
     source: undefined,
   };
   if (row.content !== null) return { ...file, content: row.content, storageKey: undefined };
-  if (row.storage_key === null) return undefined;
-  const opened = await store.storage.open(row.storage_key);
+  const from = row.storage_key;
+  if (from === null) return undefined;
+  // No signal: the instance has no part in it, and may go.
+  const storageKey = await waitForStorage(() => copyStored(deps.store, attempt.request.id, from), deps.store);
+  return storageKey === undefined ? undefined : { ...file, storageKey, content: undefined };
+}
+
+async function copyStored(store: ExecutionDeps['store'], requestId: string, from: string): Promise<string | undefined> {
+  const opened = await store.storage.open(from);
   if (opened === undefined) return undefined;
-  const storageKey = `out-${attempt.request.id}-${store.newId()}`;
-  await store.storage.put(storageKey, opened.stream, { maxBytes: store.maxFileBytes });
-  return { ...file, storageKey, content: undefined };
+  const storageKey = `out-${requestId}-${store.newId()}`;
+  try {
+    await store.storage.put(storageKey, opened.stream, { maxBytes: store.maxFileBytes });
+  } catch (error) {
+    // Here the bytes come from the storage itself.
+    if (!(error instanceof StorageError) || error.kind !== 'source') throw error;
+    throw new StorageError('a stored file could not be read', { kind: 'unavailable', cause: error });
+  }
+  return storageKey;
 }
 
 function splitPath(path: string): { filename: string; subfolder: string } {

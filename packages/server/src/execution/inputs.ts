@@ -6,7 +6,7 @@ import type { InputCache } from '../files/input-cache.ts';
 import { fits } from '../files/media-type.ts';
 import { type Opened, StorageError } from '../files/storage.ts';
 import { MEDIA_ROOT } from '../files/upload-folder.ts';
-import { waitForStorage } from '../files/wait-for-storage.ts';
+import { isStorageAway, waitForStorage } from '../files/wait-for-storage.ts';
 import type { Instance } from '../instances/fleet.ts';
 import type { SafeFetch } from '../net/safe-fetch.ts';
 import { toStored } from '../requests/payload.ts';
@@ -68,6 +68,7 @@ async function storeMedia(deps: Deps, media: RequestMedia, wish: FetchWish): Pro
   try {
     return await waitForStorage(() => fetchMedia(deps, { ...wish, media, url: source.url }), patience);
   } catch (error) {
+    if (isStorageAway(error)) return { failure: storageFailed(media, error) };
     return { failure: mediaFailed(media, shownUrl(source.url), describe(error)) };
   }
 }
@@ -110,6 +111,12 @@ function mediaFailed(media: RequestMedia, url: string, why: string): Failure {
   return { kind: 'media_failed', details, debugInfo: '' };
 }
 
+/** No fault of the media's: the same request can do better later. */
+function storageFailed(media: RequestMedia, { message }: StorageError): Failure {
+  const details = `Node ${media.nodeId}, input ${media.name}: the media could not be brought to an instance: the file storage of the service could not be used for too long (${message}). Submit again.`;
+  return { kind: 'queue_unexpected', details, debugInfo: '' };
+}
+
 /** Without its query string and userinfo: they may hold keys. */
 function shownUrl(text: string): string {
   const url = new URL(text);
@@ -125,6 +132,7 @@ async function openStored(deps: Deps, { media, stored, signal }: UploadInput): P
     const opened = await waitForStorage(() => deps.inputCache.open(stored.sha256), { ...deps.store, signal });
     return opened ?? failed('is no longer there; submit again');
   } catch (error) {
+    if (isStorageAway(error)) return { failure: storageFailed(media, error) };
     return failed(`cannot be read: ${describe(error)}`);
   }
 }

@@ -1,6 +1,7 @@
 // A run that ended well → its stored outputs, or why they could not be had. Called by run.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonValue } from '@comfleet/comfyui';
+import { StorageError } from '../files/storage.ts';
 import { afterAwake, awakeNow } from '../telemetry/awake-time.ts';
 import { crashPoint } from '../telemetry/crash-point.ts';
 import { answerWithin, askInstance } from './ask-instance.ts';
@@ -20,10 +21,20 @@ export async function collectRun(deps: ExecutionDeps, attempt: Attempt, end: Suc
   const earlier = createEarlierOutputs(deps, attempt, end.cached);
   const settled = judge(await attempt.collector.finish(outputs, earlier), end);
   if (settled.kind === 'succeeded') return settled;
-  const again = outputs.size === 0 && ranNothing(attempt, end) ? await takeIdenticalRun(deps, attempt) : undefined;
-  if (again === 'gone') return { kind: 'succeeded', outputs: '{}', files: [], note: describeGone(end.cached) };
-  if (again) return { kind: 'succeeded', ...again, note: undefined };
+  const again = outputs.size === 0 && ranNothing(attempt, end) ? await takeIdentical(deps, attempt, end) : undefined;
+  if (again) return again;
   return await lookAgain(deps, attempt, { end, outputs });
+}
+
+async function takeIdentical(deps: ExecutionDeps, attempt: Attempt, end: Success): Promise<Settled | undefined> {
+  try {
+    const taken = await takeIdenticalRun(deps, attempt);
+    if (taken === 'gone') return { kind: 'succeeded', outputs: '{}', files: [], note: describeGone(end.cached) };
+    return taken && { kind: 'succeeded', ...taken, note: undefined };
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    return judge({ kind: 'failed', reason: error.message, isUnfit: false }, end);
+  }
 }
 
 /** Every node was taken from the cache. */

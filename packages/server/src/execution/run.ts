@@ -23,6 +23,10 @@ import type { Place } from './turn.ts';
 import { type RunEnd, type Watch, watchPrompt } from './watch.ts';
 import { whileItAnswers } from './while-it-answers.ts';
 
+/** Nothing of the cause: it may name what is none of a caller's business. */
+const UNEXPECTED =
+  'Something unexpected went wrong inside the service while it ran the request. Submit it again; if that fails too, the log of the service tells the cause beside the id of the request.';
+
 export async function runAttempt(deps: ExecutionDeps, attempt: Attempt): Promise<void> {
   let settled: Settled;
   traces.attemptStarted(attempt.request, attempt.isResumed);
@@ -30,8 +34,7 @@ export async function runAttempt(deps: ExecutionDeps, attempt: Attempt): Promise
     settled = attempt.isResumed ? await resume(deps, attempt) : await execute(deps, attempt);
   } catch (error) {
     deps.log.error({ requestId: attempt.request.id, err: error }, 'an attempt failed unexpectedly');
-    const details = error instanceof Error ? error.message : String(error);
-    settled = { kind: 'unexpected', details: `Unexpected failure: ${details}`, debugInfo: '' };
+    settled = { kind: 'unexpected', details: UNEXPECTED, debugInfo: '' };
   } finally {
     attempt.request.onStop = undefined;
   }

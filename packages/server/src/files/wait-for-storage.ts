@@ -1,12 +1,13 @@
 // Work that needs the storage, tried again while that is away or full: what waits for it is not to blame. Called where an
-// attempt brings its inputs; outputs have a patience of their own (execution/store-output.ts).
+// attempt brings its inputs or copies an earlier run's files; other outputs have a patience of their own
+// (execution/store-output.ts).
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StorageError } from './storage.ts';
 
 export interface StoragePatience {
   readonly patienceMs: number;
   /** Nobody waits any more. */
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
   readonly longestPauseMs?: number;
 }
 
@@ -23,13 +24,14 @@ export async function waitForStorage<T>(
     try {
       return await work();
     } catch (error) {
-      if (!isAway(error) || performance.now() + pauseMs > patientUntil) throw error;
-      await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) throw error;
+      if (!isStorageAway(error) || performance.now() + pauseMs > patientUntil) throw error;
+      await sleep(pauseMs, undefined, signal && { signal }).catch(() => undefined);
+      if (signal?.aborted) throw error;
     }
   }
 }
 
-function isAway(error: unknown): boolean {
+/** What waiting may mend. */
+export function isStorageAway(error: unknown): error is StorageError {
   return error instanceof StorageError && (error.kind === 'unavailable' || error.kind === 'full');
 }
