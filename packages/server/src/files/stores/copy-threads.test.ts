@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { FileStream } from '../file-stream.ts';
 import type { Storage } from '../storage.ts';
 import { areThreadsFree, copyInThreads, THREADS_FROM_BYTES } from './copy-threads.ts';
@@ -129,6 +130,38 @@ it('a target that takes nothing fails with its own code, not as the source', asy
   await expect(copyInThreads(job)).rejects.toMatchObject({ name: 'CopyFailed', isSource: false, code: 'EBADF' });
   closeSync(source);
   closeSync(target);
+});
+
+/** What it fails as, once the copying or the hashing thread has died over it. */
+async function copyWithADeath(thread: 0 | 1): Promise<unknown> {
+  const [source, target] = [openSync(path, 'r'), openSync(join(dir, 'copy'), 'w')];
+  const told = vi.spyOn(Worker.prototype, 'postMessage');
+  const copying = copyInThreads({ source, target, start: 0, end: SIZE, signal: undefined, onWrote: () => undefined });
+  void (told.mock.contexts[thread] as Worker).terminate();
+  told.mockRestore();
+  const failure = await copying.catch((error: unknown) => error);
+  closeSync(source);
+  closeSync(target);
+  return failure;
+}
+
+it.each([0, 1] as const)('a thread (%i) that dies fails its file, and the next has others', async (thread) => {
+  expect(await copyWithADeath(thread)).toMatchObject({ name: 'CopyFailed', isSource: false });
+  expect(areThreadsFree()).toBe(true);
+  expect((await storage.put('after', open().stream, MAX)).sha256).toBe(sha256(bytes));
+});
+
+it('threads that cannot be started are no fault of the file, and are started for the next', async () => {
+  await copyWithADeath(0);
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const noMemory = function noMemory() {
+    throw new RangeError('no memory');
+  };
+  vi.stubGlobal('SharedArrayBuffer', noMemory);
+  await expect(storage.put('none', open().stream, MAX)).rejects.toMatchObject({ kind: 'unavailable' });
+  vi.unstubAllGlobals();
+  expect(areThreadsFree()).toBe(true);
+  expect((await storage.put('next', open().stream, MAX)).sha256).toBe(sha256(bytes));
 });
 
 it('a larger file than is allowed is refused', async () => {

@@ -107,8 +107,8 @@ export class CopyFailed extends Error {
   readonly isSource: boolean;
   readonly code: string | undefined;
 
-  constructor({ message, code, step }: Failure) {
-    super(message);
+  constructor({ message, code, step }: Failure, options?: ErrorOptions) {
+    super(message, options);
     this.name = 'CopyFailed';
     this.isSource = step === 'read';
     this.code = code;
@@ -174,16 +174,27 @@ let pair: Pair | undefined;
 let isBusy = false;
 
 function startPair(): Pair {
-  const ring = new SharedArrayBuffer(SLOTS * SLOT_BYTES);
-  const shared = new SharedArrayBuffer(STATE_WORDS * Int32Array.BYTES_PER_ELEMENT);
-  const state = new Int32Array(shared);
-  const start = (role: 'copy' | 'hash') => {
-    const workerData = { role, ring, shared, SLOTS, SLOT_BYTES, NOTE_BYTES, HEAD_BYTES: SNIFF_BYTES };
-    const worker = new Worker(CODE, { eval: true, workerData, resourceLimits: LIMITS });
-    return new Thread(worker, () => end(started));
-  };
-  const started: Pair = { copier: start('copy'), hasher: start('hash'), state };
-  return started;
+  const workers: Worker[] = [];
+  try {
+    const ring = new SharedArrayBuffer(SLOTS * SLOT_BYTES);
+    const shared = new SharedArrayBuffer(STATE_WORDS * Int32Array.BYTES_PER_ELEMENT);
+    const start = (role: 'copy' | 'hash') => {
+      const workerData = { role, ring, shared, SLOTS, SLOT_BYTES, NOTE_BYTES, HEAD_BYTES: SNIFF_BYTES };
+      const worker = new Worker(CODE, { eval: true, workerData, resourceLimits: LIMITS });
+      workers.push(worker);
+      return worker;
+    };
+    return pairOf(start('copy'), start('hash'), new Int32Array(shared));
+  } catch (error) {
+    for (const worker of workers) void worker.terminate();
+    throw new CopyFailed({ message: 'no threads could be started', step: '' }, { cause: error });
+  }
+}
+
+function pairOf(copying: Worker, hashing: Worker, state: Int32Array): Pair {
+  const onEnd = () => end(made);
+  const made: Pair = { copier: new Thread(copying, onEnd), hasher: new Thread(hashing, onEnd), state };
+  return made;
 }
 
 /** One without the other is of no use: the next file begins two others. */
@@ -226,17 +237,24 @@ export function areThreadsFree(): boolean {
 export async function copyInThreads(job: CopyJob): Promise<Copied> {
   if (isBusy) throw new Error('the threads copy another file');
   isBusy = true;
-  pair ??= startPair();
-  const { state } = pair;
+  try {
+    pair ??= startPair();
+    return await copyUnlessGivenUp(pair, job);
+  } finally {
+    isBusy = false;
+  }
+}
+
+async function copyUnlessGivenUp(threads: Pair, job: CopyJob): Promise<Copied> {
+  const { state } = threads;
   state.fill(0);
   const giveUp = () => stop(state);
   job.signal?.addEventListener('abort', giveUp);
   try {
     if (job.signal?.aborted) giveUp();
-    return await copy(pair, job);
+    return await copy(threads, job);
   } finally {
     job.signal?.removeEventListener('abort', giveUp);
-    isBusy = false;
   }
 }
 
