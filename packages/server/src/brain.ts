@@ -36,10 +36,10 @@ export function createBrain(base: AppBase, engine: AppEngine): Brain {
   async function start(): Promise<void> {
     if (state === 'over') return; // elected while it stops: it hands over in a moment
     state = 'starting';
-    const { readRest } = await begin(base, engine, stopping.signal);
+    const { mark, readRest } = await begin(base, engine, stopping.signal);
     rest = readRest().then(() => {
       // It looks for what others accepted, and knows by then what was there.
-      if (base.replicas !== undefined && !stopping.signal.aborted) takeIn.start();
+      if (base.replicas !== undefined && !stopping.signal.aborted) takeIn.start(mark);
     });
     rest.catch(base.onFatal);
     await beginUpkeep(engine);

@@ -5,7 +5,7 @@
 import type { Database } from '../db/database.ts';
 import { persist } from '../db/persist.ts';
 import { countWaiting, readWaitingPage, type WaitingPage } from '../requests/backlog.sql.ts';
-import { listLeased, listWaiting, listWaitingAfter, readSeqMark } from '../requests/recover.sql.ts';
+import { listLeased, listWaiting, listWaitingAfter, readSeqMark, type SeqMark } from '../requests/recover.sql.ts';
 import { crashPoint } from '../telemetry/crash-point.ts';
 import { type EnterDeps, enterWaiting, isNew } from './enter-waiting.ts';
 import { type ResumeDeps, resumeLeased } from './resume-leased.ts';
@@ -20,6 +20,8 @@ export interface BacklogPages {
 }
 
 export interface Recovered {
+  /** What was there at it is read; what comes later is not. */
+  readonly mark: SeqMark;
   /** To be called once the first are given out. Resolves when everything is in memory, or the work has ended here. */
   readRest(): Promise<void>;
 }
@@ -31,7 +33,8 @@ const PAGES: BacklogPages = { first: 500, others: 2_500 };
 export async function recoverRequests(deps: RecoverDeps, signal: AbortSignal): Promise<Recovered> {
   const { backlog } = deps.dispatcher;
   // What comes later is this process's own, or told of by the replica that accepted it.
-  const { top } = await persist(() => readSeqMark(deps.db));
+  const mark = await persist(() => readSeqMark(deps.db));
+  const { top } = mark;
   const [leased, counts] = await persist(() => Promise.all([listLeased(deps.db, top), countWaiting(deps.db, top)]));
   backlog.expect(counts);
   await deps.simulator?.recall(leased.map(({ id }) => id));
@@ -52,7 +55,7 @@ export async function recoverRequests(deps: RecoverDeps, signal: AbortSignal): P
     crashPoint('after-recovery');
     if (waiting + resumed > 0) deps.log.info({ waiting, leased: resumed }, 'requests of an earlier start go on');
   }
-  return { readRest };
+  return { mark, readRest };
 }
 
 /** What other replicas accepted meanwhile joins what was accepted here. Gives the ids of all of them, in queue order. */

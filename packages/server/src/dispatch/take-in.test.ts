@@ -2,9 +2,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../../testing/create-test-app.ts';
 import { until } from '../../testing/until.ts';
-import { sql } from '../db/sql.ts';
+import { type Sql, sql } from '../db/sql.ts';
 import { returnLeases, takeLeases } from '../requests/lease.sql.ts';
 import { adoptLeases } from '../requests/recover.sql.ts';
+import { createTakeIn } from './take-in.ts';
 
 describe('what another replica wrote', () => {
   let app: TestApp;
@@ -82,6 +83,13 @@ describe('what another replica wrote', () => {
     }
   });
 
+  it('a wish to cancel that nobody told reaches what runs here', async () => {
+    const running = await app.submit(deploymentId, { extra_data: { emulator: { serviceMs: 60_000 } } });
+    await app.untilStatus(deploymentId, running, 'in_progress');
+    await app.db.query(sql`update requests set cancel_requested_at = now() where id = ${running}`);
+    expect(await app.untilEnded(deploymentId, running)).toMatchObject({ status: 'cancelled' });
+  });
+
   it('an adopted lease is refused to the brain before, and keeps what its prompt was sent under', async () => {
     const id = await insertHeld();
     const before = { requestId: id, epoch: 1, instanceId: crypto.randomUUID(), promptId: crypto.randomUUID(), now: 1 };
@@ -118,4 +126,24 @@ describe('what another replica wrote', () => {
       select ${id}::uuid, account_id, id, version_id, 'queued', now() from deployments where id = ${deploymentId}`);
     return id;
   }
+});
+
+it('never looks again at all that a start has read', async () => {
+  const lists: string[] = [];
+  const mark = { top: 7, xmin: 5, xmax: 5 };
+  const query = async ({ name = '', values }: Sql) => {
+    if (name.startsWith('list_waiting')) lists.push(`${name} ${values.join()}`);
+    return name === 'read_seq_mark' ? [{ ...mark, top: 9 }] : [];
+  };
+  const deps = { db: { query }, writes: { forgetRefused: async () => undefined } };
+  const takeIn = createTakeIn(deps as unknown as Parameters<typeof createTakeIn>[0]);
+  takeIn.start(mark);
+  for (let n = 0; n < 3; n += 1) await takeIn.requests(undefined);
+  await takeIn.stop();
+  expect(lists).toEqual([
+    'list_waiting_since 5',
+    'list_waiting_since 5',
+    'list_waiting_after 7',
+    'list_waiting_after 9',
+  ]);
 });

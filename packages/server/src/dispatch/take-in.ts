@@ -1,7 +1,14 @@
 // Requests that other replicas accepted, and wishes to cancel that reached them: taken in as they are told of, and looked
 // for every two seconds, in case nobody could tell. Made by brain.ts, runs on the brain only.
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
-import { listCancelWishes, listWaiting, listWaitingAfter, readSeqMark, type SeqMark } from '../requests/recover.sql.ts';
+import {
+  listCancelWishes,
+  listWaiting,
+  listWaitingAfter,
+  listWaitingSince,
+  readSeqMark,
+  type SeqMark,
+} from '../requests/recover.sql.ts';
 import type { RequestWrites } from '../requests/writes.ts';
 import { describeError } from '../telemetry/log.ts';
 import { type EnterDeps, enterWaiting, isNew } from './enter-waiting.ts';
@@ -12,7 +19,8 @@ export interface TakeIn {
   /** Undefined: look for yourself. */
   requests(ids: readonly string[] | undefined): Promise<void>;
   cancels(ids: readonly string[] | undefined): Promise<void>;
-  start(): void;
+  /** `read`: the mark that the start read its backlog by. */
+  start(read: SeqMark): void;
   stop(): Promise<void>;
 }
 
@@ -24,7 +32,7 @@ export function createTakeIn(deps: Deps): TakeIn {
   let isOn = false;
   let timer: NodeJS.Timeout | undefined;
   let turn: Promise<void> = Promise.resolve();
-  let known = 0;
+  let list = async (): Promise<string[]> => [];
   let marks: SeqMark[] = [];
 
   /** One after another: two looks must not take in the same row. */
@@ -45,12 +53,13 @@ export function createTakeIn(deps: Deps): TakeIn {
     inTurn(async () => {
       await deps.writes.forgetRefused();
       const mark = await readSeqMark(deps.db);
-      const ids = await listWaitingAfter(deps.db, known);
+      const ids = await list();
       await takeIn(deps, ids);
       marks.push(mark);
       // Everything up to a mark has been seen once all transactions of its time are over.
       while (marks.length > MARK_POLLS && marks[0] !== undefined && mark.xmin >= marks[0].xmax) {
-        known = marks[0].top;
+        const { top } = marks[0];
+        list = () => listWaitingAfter(deps.db, top);
         marks = marks.slice(1);
       }
     });
@@ -64,15 +73,22 @@ export function createTakeIn(deps: Deps): TakeIn {
     });
 
   function pollSoon(): void {
-    timer = setTimeout(() => void look().then(() => isOn && pollSoon()), POLL_MS);
+    const poll = async () => {
+      void look();
+      await cancels(undefined);
+      if (isOn) pollSoon();
+    };
+    timer = setTimeout(() => void poll(), POLL_MS);
     timer.unref();
   }
 
   return {
     requests: (ids) => (ids === undefined ? look() : inTurn(() => takeIn(deps, ids))),
     cancels,
-    start() {
+    start(read) {
       isOn = true;
+      list = () => listWaitingSince(deps.db, read);
+      marks = [read];
       void look();
       void cancels(undefined);
       pollSoon();

@@ -86,6 +86,20 @@ export async function listWaitingAfter(db: Queryable, seq: number): Promise<stri
   return rows.map(({ id }) => id);
 }
 
+/**
+ * Those that a transaction wrote which was not over at the mark: all others were there to be read. The server looks at all
+ * that live, and few are told.
+ */
+export async function listWaitingSince(db: Queryable, { xmin }: SeqMark): Promise<string[]> {
+  const rows = await db.query<{ id: string }>(sql.named('list_waiting_since')`
+    select id from requests
+    where finished_at is null and state = 'queued' and age(xmin) <= age(${String(xmin % XIDS)}::xid) order by seq`);
+  return rows.map(({ id }) => id);
+}
+
+/** A row names its transaction by the lower 32 bits. */
+const XIDS = 2 ** 32;
+
 /** Live ones that somebody wishes to cancel; of these ids, or of all. */
 export async function listCancelWishes(db: Queryable, ids: readonly string[] | undefined): Promise<string[]> {
   const chosen = ids === undefined ? sql.empty : sql`and id = any(${uuidArray(ids)}::uuid[])`;
