@@ -1,5 +1,7 @@
 // Takes the lease of a request that was given to an instance, and has it performed; where the lease is refused, what becomes of
 // the request. Called by loop.ts.
+import { persist } from '../db/persist.ts';
+import { findLeaseEpoch } from '../requests/lease.sql.ts';
 import { type LiveRequest, wishStop } from '../requests/live.ts';
 import { hasCancelWish, isUnfinished } from '../requests/requests.sql.ts';
 import { describeError } from '../telemetry/log.ts';
@@ -25,7 +27,7 @@ export async function leaseAndPerform(board: Board, { request, slots, index }: L
     const isLeased = await countLeasing(board, index, writes.lease(wish));
     if (isLeased) return perform(board, { request, slots, isResumed: false });
     unhold(request, slots);
-    await leaveLease(board, request);
+    await leaveLease(board, request, promptId);
   } catch (error) {
     if (request.phase === 'leased') unhold(request, slots);
     log.error({ requestId: id, ...describeError(error) }, 'a lease could not be taken');
@@ -34,13 +36,15 @@ export async function leaseAndPerform(board: Board, { request, slots, index }: L
 }
 
 // A cancel was faster. Memory hears of it in a moment, or never: when the wish was kept and the answer to it got lost.
-async function leaveLease(board: Board, request: LiveRequest): Promise<void> {
-  if (request.stop === undefined && (await hasCancelWish(board.deps.execution.db, request.id))) {
-    wishStop(request, { kind: 'cancel' });
-  }
+async function leaveLease(board: Board, request: LiveRequest, promptId: string): Promise<void> {
+  const { db } = board.deps.execution;
+  const isCancelled = request.stop !== undefined || (await persist(() => hasCancelWish(db, request.id)));
+  if (isCancelled) wishStop(request, { kind: 'cancel' });
+  // The cancel came between a first try, whose answer got lost, and its repetition: the row is ours, under the lease's epoch.
+  request.epoch = (await persist(() => findLeaseEpoch(db, request.id, promptId))) ?? request.epoch;
   if (request.stop) return await endRequest(board, request, request.stop);
   // The replica that took it in withdrew it: its submit was refused, although its row arrived.
-  if (!(await isUnfinished(board.deps.execution.db, request.id))) return board.deps.execution.live.remove(request.id);
+  if (!(await persist(() => isUnfinished(db, request.id)))) return board.deps.execution.live.remove(request.id);
   board.deps.execution.log.warn({ requestId: request.id }, 'a lease was refused for no known reason; trying again');
   setTimeout(() => requeue(board, request), LEASE_PAUSE_MS).unref();
 }

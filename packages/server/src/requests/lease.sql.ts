@@ -28,6 +28,13 @@ export async function takeLeases(db: Queryable, wishes: readonly LeaseWish[]): P
   return new Set(rows.map((row) => row.id));
 }
 
+/** The epoch under which this very lease is kept; undefined when it is not. */
+export async function findLeaseEpoch(db: Queryable, requestId: string, promptId: string): Promise<number | undefined> {
+  const rows = await db.query<{ epoch: number }>(sql`
+    select epoch from requests where id = ${requestId} and state = 'active' and prompt_id = ${promptId}`);
+  return rows[0]?.epoch;
+}
+
 export interface LostLease {
   readonly requestId: string;
   readonly epoch: number;
