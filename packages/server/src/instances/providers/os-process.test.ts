@@ -14,8 +14,8 @@ it('looks more and more seldom at what does not die, and sees its end', async ()
   });
   onTestFinished(() => kill.mockRestore());
   const killed = killGroup(pid);
-  await until('it was looked at five times', () => looks.length >= 5);
-  expect((looks[4] ?? 0) - (looks[0] ?? 0)).toBeGreaterThan(250);
+  await until('it was looked at seven times', () => looks.length >= 7);
+  expect((looks[6] ?? 0) - (looks[0] ?? 0)).toBeGreaterThan(1_200);
   kill.mockRestore();
   process.kill(-pid, 'SIGKILL');
   await killed;
