@@ -1,20 +1,20 @@
 import { expect, it } from 'vitest';
 import { capacity, depth, room } from './give-ahead.pure.ts';
 
-it('the shorter the runs are, the more is given ahead, and the more prompts may be inside', () => {
+it('the shorter the runs are, the more is given ahead, and short ones may wait inside', () => {
   const of = (meanRunMs: number) => [capacity({ meanRunMs }), depth({ meanRunMs })];
   expect([of(60_000), of(500), of(50), of(10), of(1)]).toEqual([
     [2, 1],
     [3, 1],
     [5, 2],
-    [14, 4],
-    [20, 4],
+    [12, 2],
+    [18, 2],
   ]);
 });
 
 it('of short runs several are given at once, when half of what is not inside yet is over', () => {
   const of = (pending: number) => room({ pending, meanRunMs: 10 });
-  expect([of(0), of(9), of(10), of(14), of(20)]).toEqual([14, 5, 0, 0, 0]);
+  expect([of(0), of(7), of(8), of(12), of(20)]).toEqual([12, 5, 0, 0, 0]);
   expect(room({ pending: 1, meanRunMs: 60_000 })).toBe(1);
 });
 

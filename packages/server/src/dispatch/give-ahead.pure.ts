@@ -9,8 +9,8 @@ export interface Load {
 
 /** Above this, one prompt waiting inside the instance gains nothing worth its price for cancel and fairness. */
 const SHORT_RUN_MS = 100;
-/** Measured on a busy machine: ComfyUI's queue was empty after 53 of 100 trivial runs with two inside, after 27 with four. */
-const MAX_INSIDE = 4;
+/** Four inside were measured too: ComfyUI then used a fifth more of its one core for each prompt, and ran no more of them. */
+const MAX_INSIDE = 2;
 
 /** What is given ahead of short runs is over in about this time: nobody waits longer there than it takes to be moved. */
 const AHEAD_MS = 100;
@@ -19,10 +19,9 @@ const MAX_AHEAD = 16;
 /** No instance has more to do. */
 export const MAX_CAPACITY = MAX_INSIDE + MAX_AHEAD;
 
-/** How many prompts may be inside the instance. The shorter they are, the likelier is all of them over before the next comes. */
+/** How many prompts may be inside the instance. */
 export function depth({ meanRunMs }: Pick<Load, 'meanRunMs'>): number {
-  if (meanRunMs >= SHORT_RUN_MS) return 1;
-  return Math.min(MAX_INSIDE, Math.max(2, Math.floor(AHEAD_MS / meanRunMs)));
+  return meanRunMs >= SHORT_RUN_MS ? 1 : MAX_INSIDE;
 }
 
 // One ahead hides its preparation behind the current run. Where runs are so short that a lease costs as much, more are

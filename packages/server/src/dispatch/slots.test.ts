@@ -22,9 +22,8 @@ it.each([
   { runMs: 30_000, inside: 1 },
   { runMs: 150, inside: 1 },
   { runMs: 60, inside: 2 },
-  { runMs: 30, inside: 3 },
-  { runMs: 3, inside: 4 },
-  { runMs: 0, inside: 4 },
+  { runMs: 3, inside: 2 },
+  { runMs: 0, inside: 2 },
 ])('lets $inside in where a run takes $runMs ms, and is given at least as many', async ({ runMs, inside }) => {
   const { addInstance } = makeBoard();
   const slots = addInstance('one');
