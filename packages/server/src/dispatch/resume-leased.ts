@@ -2,7 +2,7 @@
 // again, at the head of their queue. Called by recover.ts before anything is given out.
 import type { Funds } from '../billing/funds.ts';
 import type { Fleet, Instance } from '../instances/fleet.ts';
-import type { LiveIndex, LiveRequest } from '../requests/live.ts';
+import { forgetAttempt, type LiveIndex, type LiveRequest } from '../requests/live.ts';
 import type { LiveRow } from '../requests/recover.sql.ts';
 import type { Simulator } from '../requests/simulation/simulator.ts';
 import { tellStart } from '../requests/tell-start.ts';
@@ -91,21 +91,11 @@ async function resumeOrReturn(deps: ResumeDeps, row: LiveRow, { request, instanc
     endedAt: deps.clock.now(),
     cause: 'the instance ended while the service was down',
   });
-  beginAnew(request, losses);
+  request.losses = losses;
+  forgetAttempt(request);
   if (losses >= deps.maxAttempts) {
     const details = `The instance lost the request ${losses} times; the last time it ended while the service was down.`;
     request.stop ??= { kind: 'fail', code: 10012, details };
   }
   deps.dispatcher.restoreWaiting(request, 'head');
-}
-
-/** What is told of the lost attempt is none of the next one's. */
-function beginAnew(request: LiveRequest, losses: number): void {
-  request.phase = 'queued';
-  request.losses = losses;
-  request.instanceId = undefined;
-  request.promptId = undefined;
-  request.leasedAt = undefined;
-  request.startedAt = undefined;
-  request.trace = undefined;
 }

@@ -3,7 +3,7 @@
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import type { StoredFile } from '../requests/finish.sql.ts';
 import { finishRequest } from '../requests/finish.ts';
-import { addNote, publish } from '../requests/live.ts';
+import { addNote, forgetAttempt, publish } from '../requests/live.ts';
 import { writeReport } from '../requests/report.pure.ts';
 import { describeError } from '../telemetry/log.ts';
 import { traces } from '../telemetry/traces.ts';
@@ -86,16 +86,7 @@ async function giveBack(
   if (!returned) return;
   request.losses = losses;
   request.unsent = outcome.isCounted ? 0 : request.unsent + 1;
-  request.phase = 'queued';
-  request.instanceId = undefined;
-  request.promptId = undefined;
-  request.leasedAt = undefined;
-  request.startedAt = undefined;
-  request.runTick = undefined;
-  request.ranMs = undefined;
-  request.trace = undefined;
-  request.isOnInstance = false;
-  request.progress = undefined;
+  forgetAttempt(request);
   const what = outcome.isCounted ? `Attempt ${losses} was lost` : 'The attempt could not be sent';
   addNote(request, { level: 'warning', message: `${what}: ${outcome.because}. The request waits again.` });
   publish(request, { kind: 'status' });

@@ -187,3 +187,17 @@ export function wishStop(request: LiveRequest, wish: StopWish): void {
   request.stop = wish;
   request.onStop?.();
 }
+
+/** It waits again: what was told of its attempt is none of the next one's. */
+export function forgetAttempt(request: LiveRequest): void {
+  request.phase = 'queued';
+  request.instanceId = undefined;
+  request.promptId = undefined;
+  request.leasedAt = undefined;
+  request.startedAt = undefined;
+  request.runTick = undefined;
+  request.ranMs = undefined;
+  request.trace = undefined;
+  request.isOnInstance = false;
+  request.progress = undefined;
+}
