@@ -9,8 +9,10 @@ export interface Load {
 
 /** Above this, one prompt waiting inside the instance gains nothing worth its price for cancel and fairness. */
 const SHORT_RUN_MS = 100;
-/** Four inside were measured too: ComfyUI then used a fifth more of its one core for each prompt, and ran no more of them. */
-const MAX_INSIDE = 2;
+/** The gateway's event loop is away now and then for about as long: runs that wait inside the instance keep it busy meanwhile. */
+const STALL_MS = 12;
+/** More than this gained nothing, however short the runs. */
+const MAX_INSIDE = 6;
 
 /** What is given ahead of short runs is over in about this time: nobody waits longer there than it takes to be moved. */
 const AHEAD_MS = 100;
@@ -21,7 +23,8 @@ export const MAX_CAPACITY = MAX_INSIDE + MAX_AHEAD;
 
 /** How many prompts may be inside the instance. */
 export function depth({ meanRunMs }: Pick<Load, 'meanRunMs'>): number {
-  return meanRunMs >= SHORT_RUN_MS ? 1 : MAX_INSIDE;
+  if (meanRunMs >= SHORT_RUN_MS) return 1;
+  return 1 + Math.min(MAX_INSIDE - 1, Math.max(1, Math.ceil(STALL_MS / meanRunMs)));
 }
 
 // One ahead hides its preparation behind the current run. Where runs are so short that a lease costs as much, more are

@@ -22,8 +22,9 @@ it.each([
   { runMs: 30_000, inside: 1 },
   { runMs: 150, inside: 1 },
   { runMs: 60, inside: 2 },
-  { runMs: 3, inside: 2 },
-  { runMs: 0, inside: 2 },
+  { runMs: 6, inside: 3 },
+  { runMs: 3, inside: 5 },
+  { runMs: 0, inside: 6 },
 ])('lets $inside in where a run takes $runMs ms, and is given at least as many', async ({ runMs, inside }) => {
   const { addInstance } = makeBoard();
   const slots = addInstance('one');
