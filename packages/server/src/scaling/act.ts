@@ -6,6 +6,7 @@ import { metrics } from '../telemetry/metrics.ts';
 import type { Drain, ScaleDecision } from './decide.pure.ts';
 import type { MemberDemand, SeenInstance } from './gather.pure.ts';
 import type { PoolRecord } from './members.ts';
+import { chooseOwner } from './owner.pure.ts';
 import type { PoolView, ScaledFleet } from './see-pool.ts';
 
 export interface ScaleEvent {
@@ -76,12 +77,6 @@ function startInstances(deps: ActDeps, pool: PoolRecord, of: { owner: MemberDema
       begun.isTaken = true;
     });
   }
-}
-
-/** Of several deployments in a pool: for the one that most waits for. */
-function chooseOwner(members: readonly MemberDemand[]): MemberDemand | undefined {
-  const open = members.filter(({ closedBecause }) => closedBecause === undefined);
-  return [...open].sort((a, b) => b.waiting - a.waiting || b.limits.minInstances - a.limits.minInstances)[0];
 }
 
 function tell({ record }: ActDeps, { start, drain, reasons }: ScaleDecision, member: MemberDemand | undefined): void {

@@ -1,12 +1,14 @@
 // One look at a pool: gather → decide → act, and what is learned by it. Called by loop.ts.
 import { describeError } from '../telemetry/log.ts';
 import { type ActDeps, act } from './act.ts';
+import { isAtRest } from './at-rest.pure.ts';
 import type { ColdStarts } from './cold-starts.ts';
 import { decideScale, type ScaleDecision, type ScaleState } from './decide.pure.ts';
-import { gatherState, type SeenInstance } from './gather.pure.ts';
+import { gatherState } from './gather.pure.ts';
 import { learnDecision, learnUses } from './learn.pure.ts';
 import type { PoolRecord } from './members.ts';
-import { type PoolView, type SeamDeps, seePool } from './see-pool.ts';
+import { type SeamDeps, seePool } from './see-pool.ts';
+import { settleWarmUp } from './warm-up.pure.ts';
 
 export interface JudgeDeps extends ActDeps, SeamDeps {
   readonly coldStarts: ColdStarts;
@@ -23,7 +25,7 @@ export const AGAIN_MS = 1_000;
 export function judge(deps: JudgeDeps, pool: PoolRecord, touch: (key: string) => void): number | undefined {
   const now = deps.clock.now();
   const seen = seePool(deps, pool);
-  settleWarmUp(pool, seen, now);
+  pool.warmUp = settleWarmUp(pool.warmUp, seen, now);
   const state = gatherState(seen.members, seen.instances, {
     coldStartMs: deps.coldStarts.of(pool.key),
     memory: pool.learned.memory,
@@ -36,7 +38,7 @@ export function judge(deps: JudgeDeps, pool: PoolRecord, touch: (key: string) =>
   const decision = isPaidFor(deps, pool, { state, decision: whole, touch }) ? whole : { ...whole, start: 0 };
   pool.learned = learnDecision(pool.learned, state.instances, { decision, now });
   pool.last = { decision, at: now };
-  pool.isAtRest = isAtRest(pool, seen);
+  pool.isAtRest = isAtRest({ ...seen, isWarmingUp: pool.warmUp !== undefined });
   act(deps, pool, { decision, seen });
   return decision.checkAt;
 }
@@ -63,30 +65,4 @@ function isPaidFor(
       setTimeout(() => touch(pool.key), AGAIN_MS).unref();
     });
   return false;
-}
-
-/** The time of a warm-up call counts from when its instances are there. */
-function settleWarmUp(pool: PoolRecord, { instances, members }: PoolView, now: number): void {
-  const { warmUp } = pool;
-  if (warmUp === undefined) return;
-  if (now >= warmUp.until) {
-    pool.warmUp = undefined;
-    return;
-  }
-  const ready = instances.filter(({ phase }) => phase === 'ready').length;
-  const most = members.reduce((sum, { limits }) => sum + limits.maxInstances, 0);
-  if (warmUp.isReached || ready < Math.min(warmUp.instances, most)) return;
-  const keepWarmMs = Math.max(0, ...members.map(({ limits }) => limits.keepWarmMs));
-  pool.warmUp = { ...warmUp, until: now + keepWarmMs, isReached: true };
-}
-
-function isAtRest(
-  pool: PoolRecord,
-  { members, instances }: { members: PoolView['members']; instances: readonly SeenInstance[] },
-) {
-  const isWanted = members.some(
-    ({ waiting, limits, closedBecause, isUnfunded }) =>
-      waiting > 0 || (limits.minInstances > 0 && closedBecause === undefined && !isUnfunded),
-  );
-  return !isWanted && instances.length === 0 && pool.warmUp === undefined;
 }

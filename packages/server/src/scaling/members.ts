@@ -6,6 +6,7 @@ import type { FailedStarts, ScaleDecision } from './decide.pure.ts';
 import type { Member } from './gather.pure.ts';
 import { NOTHING_LEARNED } from './keep-warm.pure.ts';
 import type { Learned } from './learn.pure.ts';
+import type { WarmUp } from './warm-up.pure.ts';
 
 export interface PoolRecord {
   readonly key: string;
@@ -25,13 +26,6 @@ export interface PoolRecord {
   readonly removing: Set<string>;
   /** Nothing waits, nothing exists, nothing is wanted: it costs nothing until somebody comes. */
   isAtRest: boolean;
-}
-
-export interface WarmUp {
-  readonly instances: number;
-  readonly until: number;
-  /** They are all there: from then on the time counts. */
-  readonly isReached: boolean;
 }
 
 export interface Start {
