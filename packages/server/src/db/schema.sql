@@ -280,6 +280,7 @@ CREATE INDEX requests_by_deployment ON public.requests USING btree (deployment_i
 CREATE INDEX requests_failed_by_account ON public.requests USING btree (account_id, finished_at DESC) WHERE (error IS NOT NULL);
 CREATE INDEX requests_failed_by_age ON public.requests USING btree (finished_at DESC) WHERE (error IS NOT NULL);
 CREATE INDEX requests_live ON public.requests USING btree (seq) WHERE (finished_at IS NULL);
+CREATE INDEX requests_to_cancel ON public.requests USING btree (id) WHERE ((finished_at IS NULL) AND (cancel_requested_at IS NOT NULL));
 CREATE INDEX requests_unhappy ON public.requests USING btree (deployment_id, created_at, id) WHERE ((error_code IS NOT NULL) OR (cancel_requested_at IS NOT NULL));
 
 create table token_spending (
