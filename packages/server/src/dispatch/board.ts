@@ -109,7 +109,8 @@ export function hold(board: Board, request: LiveRequest, slots: Slots, because: 
   request.instanceId = slots.instance.id;
   request.promptId = board.deps.newId();
   request.leasedAt = board.deps.execution.clock.now();
-  request.trace = startTrace({ because, waiting: board.waiting.size, readyAt: slots.instance.since });
+  const { pending: ahead, instance } = slots;
+  request.trace = startTrace({ because, waiting: board.waiting.size, readyAt: instance.since, ahead });
   const models = board.models.isUsed ? board.models.of(request) : '';
   if (models !== '') slots.planned = models;
   enter(slots, request.deploymentId);

@@ -105,7 +105,7 @@ const GIVE_BACK_MS = 250;
 async function drain(board: Board, graceMs: number): Promise<void> {
   board.isOpen = false;
   for (const { attempts } of board.slotsById.values()) {
-    for (const attempt of attempts) if (!attempt.isWatched) attempt.leave('the service is stopping');
+    for (const attempt of attempts) if (!attempt.isSent) attempt.leave('the service is stopping');
   }
   const timeIsOver = new Promise<void>((resolve) => setTimeout(resolve, graceMs).unref());
   await Promise.race([Promise.allSettled(board.running), timeIsOver]);

@@ -10,11 +10,11 @@ function makeInstanceWithWork() {
   const { board, addInstance } = makeBoard({ max: { d1: 2 } });
   const slots = addInstance('i1');
   const left: string[] = [];
-  const make = (id: string, isWatched: boolean) =>
+  const make = (id: string, isSent: boolean) =>
     ({
-      isWatched,
+      isSent,
       leave: () => left.push(id),
-      onGone: isWatched ? () => left.push(`${id} is lost`) : undefined,
+      onGone: isSent ? () => left.push(`${id} is lost`) : undefined,
     }) as unknown as Attempt;
   slots.attempts.add(make('running', true)).add(make('ahead', false));
   return { board, addInstance, slots, left };

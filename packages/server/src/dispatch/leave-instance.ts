@@ -9,7 +9,7 @@ export function leaveUnsent(board: Board, instance: Instance): void {
   if (slots === undefined) return;
   quitPool(board, slots);
   const reason = instance.reason ?? 'the instance was lost';
-  for (const attempt of slots.attempts) if (!attempt.isWatched) attempt.leave(reason);
+  for (const attempt of slots.attempts) if (!attempt.isSent) attempt.leave(reason);
   // Where it was the last current one, outdated ones take over what waits.
   board.pump();
 }

@@ -1,7 +1,7 @@
-// The loop of dispatch: gives waiting requests to instances that have room. Gather (board.ts, pool-index.ts) → decide
-// (assign.pure.ts; affinity.pure.ts where models have to be loaded) → act (lease-and-perform.ts). Event-driven: a submit, an
-// ended run, an instance that became ready call it in their own turn; nothing polls. (How many instances there are:
-// scaling/loop.ts.)
+// The loop of dispatch: gives waiting requests to instances that have room. Gather (board.ts, pool-index.ts) → decide (where:
+// give-ahead.pure.ts, who: assign.pure.ts; both by affinity.pure.ts where models have to be loaded) → act
+// (lease-and-perform.ts). Event-driven: a submit, an ended run, an instance that became ready call it in their own turn;
+// nothing polls. (How many instances there are: scaling/loop.ts.)
 import { chooseNext, type LaneView } from './assign.pure.ts';
 import { type Board, hold } from './board.ts';
 import { room } from './give-ahead.pure.ts';

@@ -46,7 +46,7 @@ export function perform(board: Board, { request, slots, isResumed }: Performance
       slots.attempts.delete(attempt);
       board.running.delete(done);
       // An attempt that never got to its turn gives its place back here.
-      if (!attempt.isWatched) onRunOver();
+      if (!attempt.isSent) onRunOver();
     });
   board.running.add(done);
 }

@@ -1,7 +1,7 @@
 // One pool: the deployments that wait for its instances, and the instances by how much they have to do. Kept true by
 // pools.ts, so that loop.ts and accept.ts find who is next and where without a walk over all instances or all deployments.
 
-import { capacity, MAX_CAPACITY, room } from './give-ahead.pure.ts';
+import { ALL_LEVELS, LEVELS, levelOf } from './give-ahead.pure.ts';
 import type { Lane } from './lane.ts';
 import type { Slots } from './slots.ts';
 import { append, listed, type SlotsList, unlink } from './slots-list.ts';
@@ -30,9 +30,6 @@ export interface PoolIndex {
   isLookedAtAgain: boolean;
 }
 
-/** As many as an instance with any place left may have, twice: those whose room is left for a group come behind the others. */
-const LEVELS = MAX_CAPACITY;
-
 export function createPoolIndex(key: string): PoolIndex {
   return {
     key,
@@ -41,7 +38,7 @@ export function createPoolIndex(key: string): PoolIndex {
     limited: new Map(),
     ready: new Set(),
     current: 0,
-    open: Array.from({ length: 2 * LEVELS }, () => ({ first: undefined, last: undefined })),
+    open: Array.from({ length: ALL_LEVELS }, () => ({ first: undefined, last: undefined })),
     crowded: new Set(),
     changed: new Set(),
     opened: new Set(),
@@ -79,11 +76,6 @@ export function sort(index: PoolIndex, slots: Slots): void {
   else index.changed.add(slots);
   if (slots.pending > 1 && index.ready.has(slots)) index.crowded.add(slots);
   else index.crowded.delete(slots);
-}
-
-function levelOf(slots: Slots): number | undefined {
-  if (slots.pending >= capacity(slots)) return undefined;
-  return room(slots) > 0 ? slots.pending : slots.pending + LEVELS;
 }
 
 export function join(index: PoolIndex, slots: Slots): void {

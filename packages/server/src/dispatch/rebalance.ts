@@ -1,5 +1,6 @@
 // Moves what was given ahead to a busy instance, and is not sent yet, to one that is idle. Called by loop.ts while nobody waits.
 import type { Attempt } from '../execution/attempt.ts';
+import { MOVED } from '../requests/report.pure.ts';
 import type { Board } from './board.ts';
 import { leastBusy, type PoolIndex } from './pool-index.ts';
 import { mayRunOn } from './pools.ts';
@@ -18,7 +19,7 @@ export function rebalance(board: Board, index: PoolIndex): void {
     const unsent = slots.meanRunMs < WORTH_MOVING_MS ? undefined : findUnsentFor(board, idle, slots);
     if (unsent) {
       // Until the one that leaves waits again, no other is moved.
-      if (!unsent.signal.aborted) unsent.leave('moved to an idle instance before it was sent');
+      if (!unsent.signal.aborted) unsent.leave(MOVED);
       return;
     }
     index.crowded.delete(slots);
@@ -28,8 +29,8 @@ export function rebalance(board: Board, index: PoolIndex): void {
 
 function findUnsentFor(board: Board, idle: Slots, { attempts }: Slots): Attempt | undefined {
   for (const attempt of attempts) {
-    const { isWatched, request } = attempt;
-    if (isWatched || !mayRunOn(board, request.deploymentId, idle)) continue;
+    const { isSent, request } = attempt;
+    if (isSent || !mayRunOn(board, request.deploymentId, idle)) continue;
     // It was given ahead because its models are there.
     const models = board.models.of(request);
     if (models === '' || models === idle.loaded) return attempt;

@@ -1,4 +1,4 @@
-// What an attempt is made of. Built by dispatch, carried through run.ts, settle.ts and their neighbours.
+// What an attempt is made of. Built by dispatch, carried through run.ts, follow.ts, settle.ts and their neighbours.
 
 import type { Database } from '../db/database.ts';
 import type { InputCache } from '../files/input-cache.ts';
@@ -7,6 +7,7 @@ import type { RunReport } from '../instances/health.pure.ts';
 import type { SafeFetch } from '../net/safe-fetch.ts';
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
 import type { RecentlyEnded } from '../requests/recently-ended.ts';
+import { MOVED } from '../requests/report.pure.ts';
 import type { RequestWrites } from '../requests/writes.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -64,11 +65,12 @@ export interface Attempt {
   readonly signal: AbortSignal;
   /** Why the signal was aborted, when it was not the request's own stop wish. */
   leaveReason: string | undefined;
-  /** From the moment its prompt may be on the instance, until it is over there. */
-  isWatched: boolean;
-  /** The instance is certainly gone. Set by run.ts once it watches. */
+  /** Its prompt may be, or have been, on the instance. */
+  isSent: boolean;
+  /** The instance is certainly gone. Set by follow.ts once it watches. */
   onGone: ((reason: string) => void) | undefined;
   onRunOver(): void;
+  /** What is not sent yet goes elsewhere. */
   leave(reason: string): void;
 }
 
@@ -99,7 +101,7 @@ export function createAttempt(input: AttemptInput): Attempt {
     collector: createCollector({ store: input.store, instance, requestId: request.id, folder }),
     signal: controller.signal,
     leaveReason: undefined,
-    isWatched: input.isResumed,
+    isSent: input.isResumed,
     onGone: undefined,
     onRunOver: input.onRunOver,
     leave(reason) {
@@ -119,5 +121,6 @@ export function stopCause(attempt: Attempt): Cause {
   const { stop } = attempt.request;
   if (stop?.kind === 'cancel') return { kind: 'cancelled' };
   if (stop?.kind === 'fail') return { kind: 'closed', code: stop.code, details: stop.details };
+  if (attempt.leaveReason === MOVED) return { kind: 'moved' };
   return { kind: 'not_sent', reason: attempt.leaveReason ?? 'the instance went away' };
 }

@@ -1,6 +1,6 @@
 // Takes a prompt off its instance whose attempt is over without anybody knowing that it is over there: the instance stood
 // still or was cut off, or its node could not be interrupted in time. When it answers again, nobody wants that run any more,
-// and others wait behind it. Started by run.ts; nobody waits for it.
+// and others wait behind it. Started by follow.ts; nobody waits for it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ComfyError } from '@comfleet/comfyui';
 import { awakeNow } from '../telemetry/awake-time.ts';

@@ -1,11 +1,12 @@
 // From a run to stored files: every file that a node reports, every other new file below the attempt's own folder, and the
 // pictures of nodes that only send them. Begins while the run goes on, file by file as nodes finish. Made for each
-// attempt (attempt.ts), asked by run.ts and run-outputs.ts.
+// attempt (attempt.ts), asked by follow.ts and run-outputs.ts.
 import { type JsonObject, type JsonValue, stringifyJson } from '@comfleet/comfyui';
+import { StorageError } from '../files/storage.ts';
 import type { StoredFile } from '../requests/finish.sql.ts';
 import type { EarlierOutputs } from './earlier-outputs.ts';
 import { type FetchDeps, type Fetched, fetchFile, openLocalFolders, readFileName, storeAs } from './fetch-file.ts';
-import { listFileItems, rewriteOutputs, UnfitOutput } from './rewrite-outputs.ts';
+import { listFileItems, rewriteOutputs, UnfitOutput, UnreadableOutput } from './rewrite-outputs.ts';
 import { firstModelFile, type SilentOutputs } from './silent-outputs.ts';
 
 export type Collected =
@@ -97,11 +98,18 @@ export function createCollector(deps: FetchDeps): Collector {
         const files = [...sent, ...(await storedFiles(fetching))];
         return { kind: 'ok', outputs: stringifyJson(shown), files, missing };
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        return { kind: 'failed', reason, isUnfit: error instanceof UnfitOutput };
+        return { kind: 'failed', ...describe(error) };
       }
     },
   };
+}
+
+/** The message of what is unexpected may name what is none of a caller's business: it is thrown on. */
+function describe(error: unknown): { reason: string; isUnfit: boolean } {
+  if (error instanceof UnfitOutput) return { reason: error.message, isUnfit: true };
+  if (error instanceof UnreadableOutput || error instanceof StorageError)
+    return { reason: error.message, isUnfit: false };
+  throw error;
 }
 
 function keyOf({
@@ -124,7 +132,7 @@ async function storePictures(deps: FetchDeps, pictures: readonly Picture[], show
     const name = { filename, subfolder: '', type: 'output' as const };
     const source = { open: async () => ({ kind: 'bytes' as const, bytes: image }) };
     const stored = await storeAs(deps, { nodeId, name, source });
-    if (stored.kind !== 'stored') throw new Error(stored.reason);
+    if (stored.kind !== 'stored') throw new UnreadableOutput(stored.reason);
     const node = (shown[nodeId] ?? {}) as { images?: JsonValue[] };
     shown[nodeId] = { ...node, images: [...(node.images ?? []), { url: stored.url, ...name }] };
     files.push(stored.file);

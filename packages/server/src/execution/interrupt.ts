@@ -1,5 +1,5 @@
 // Stops a prompt that was sent: out of the instance's queue, or interrupted where it runs, until it is over.
-// Called by run.ts for cancels, closed deployments and time-outs, and by clear-away.ts for what is left on an instance.
+// Called by follow.ts for cancels, closed deployments and time-outs, and by clear-away.ts for what is left on an instance.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crashPoint } from '../telemetry/crash-point.ts';
 import type { Attempt } from './attempt.ts';

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MOVED } from '../requests/report.pure.ts';
 import { type AttemptHistory, type Cause, decideOutcome } from './outcome.pure.ts';
 
 const first: AttemptHistory = { losses: 0, maxAttempts: 3, unsent: 0, hasWaitedTooLong: false };
@@ -9,6 +10,7 @@ const CAUSES: { [K in Cause['kind']]: Extract<Cause, { kind: K }> } = {
   cancelled: { kind: 'cancelled' },
   closed: { kind: 'closed', code: 10003, details: 'd' },
   not_sent: { kind: 'not_sent', reason: 'r' },
+  moved: { kind: 'moved' },
   lost: { kind: 'lost', reason: 'r' },
   media_failed: { kind: 'media_failed', ...texts },
   prompt_refused: { kind: 'prompt_refused', ...texts },
@@ -24,6 +26,7 @@ const EXPECTED: Record<Cause['kind'], number | 'retry' | 'retry, counted' | 'can
   cancelled: 'cancel',
   closed: 10003,
   not_sent: 'retry',
+  moved: 'retry',
   lost: 'retry, counted',
   media_failed: 10009,
   prompt_refused: 10008,
@@ -38,7 +41,7 @@ const EXPECTED: Record<Cause['kind'], number | 'retry' | 'retry, counted' | 'can
 function shortly(cause: Cause, history: AttemptHistory) {
   const outcome = decideOutcome(cause, history);
   if (outcome.kind === 'fail') return outcome.code;
-  if (outcome.kind === 'retry') return outcome.isCounted ? 'retry, counted' : 'retry';
+  if (outcome.kind === 'retry') return outcome.what === 'lost' ? 'retry, counted' : 'retry';
   return outcome.kind;
 }
 
@@ -81,5 +84,15 @@ describe('a run that was never sent', () => {
 
   it('never counts against the attempts that may be lost', () => {
     expect(shortly(CAUSES.not_sent, { ...first, losses: 2 })).toBe('retry');
+  });
+
+  it('waits longer each time, but not after the first', () => {
+    const pauses = [0, 1, 2, 9].map((unsent) => decideOutcome(CAUSES.not_sent, { ...first, unsent }));
+    expect(pauses).toMatchObject([{ afterMs: 0 }, { afterMs: 100 }, { afterMs: 200 }, { afterMs: 5_000 }]);
+  });
+
+  it('is no fault of anybody when it was moved', () => {
+    const moved = decideOutcome(CAUSES.moved, { ...first, losses: 2, unsent: 10, hasWaitedTooLong: true });
+    expect(moved).toEqual({ kind: 'retry', because: MOVED, what: 'moved', afterMs: 0 });
   });
 });

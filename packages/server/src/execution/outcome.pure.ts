@@ -1,10 +1,13 @@
 // Why an attempt ended → what becomes of its request. Total: a new cause does not compile until it has an answer here.
 import type { ErrorCode } from '@comfleet/api';
+import { MOVED } from '../requests/report.pure.ts';
 
 /** Everything that can end an attempt short of its outputs being stored. */
 export type Failure =
   | { kind: 'media_failed'; details: string; debugInfo: string }
   | { kind: 'not_sent'; reason: string }
+  /** It was taken back before it was sent, to run sooner elsewhere. */
+  | { kind: 'moved' }
   | { kind: 'prompt_refused'; details: string; debugInfo: string }
   | { kind: 'queue_unexpected'; details: string; debugInfo: string }
   | { kind: 'node_failed'; details: string; debugInfo: string }
@@ -19,11 +22,20 @@ export type Failure =
 export type Cause = Failure | { kind: 'cancelled' } | { kind: 'closed'; code: ErrorCode; details: string };
 
 export type Outcome =
-  /** `isCounted`: the back end may have run it, so it counts against the attempts that a request has. */
-  | { kind: 'retry'; because: string; isCounted: boolean }
+  | Retry
   /** `isBilled`: whatever its code says. */
   | { kind: 'fail'; code: ErrorCode; details: string; debugInfo: string; isBilled?: true }
   | { kind: 'cancel' };
+
+/** The request waits again, before all others. */
+export interface Retry {
+  readonly kind: 'retry';
+  readonly because: string;
+  /** `lost`: the back end may have run it, so it counts against the attempts that a request has. */
+  readonly what: 'lost' | 'not_sent' | 'moved';
+  /** Not before this. */
+  readonly afterMs: number;
+}
 
 export interface AttemptHistory {
   /** Attempts of this request that were lost before, this one not among them. */
@@ -43,6 +55,8 @@ export function decideOutcome(cause: Cause, history: AttemptHistory): Outcome {
       return fail(cause.code, cause.details);
     case 'not_sent':
       return decideUnsent(cause.reason, history);
+    case 'moved':
+      return { kind: 'retry', because: MOVED, what: 'moved', afterMs: 0 };
     case 'lost':
       return decideLoss(cause.reason, history);
     case 'media_failed':
@@ -71,7 +85,7 @@ export function decideOutcome(cause: Cause, history: AttemptHistory): Outcome {
 
 function decideLoss(reason: string, history: AttemptHistory): Outcome {
   const attempts = history.losses + 1;
-  if (attempts < history.maxAttempts) return { kind: 'retry', because: reason, isCounted: true };
+  if (attempts < history.maxAttempts) return { kind: 'retry', because: reason, what: 'lost', afterMs: 0 };
   return fail(10012, `The instance lost the request ${attempts} times; the last time: ${reason}.`);
 }
 
@@ -80,11 +94,19 @@ const MANY_UNSENT = 10;
 
 function decideUnsent(reason: string, history: AttemptHistory): Outcome {
   if (history.unsent < MANY_UNSENT || !history.hasWaitedTooLong)
-    return { kind: 'retry', because: reason, isCounted: false };
+    return { kind: 'retry', because: reason, what: 'not_sent', afterMs: pauseAfter(history.unsent) };
   return fail(
     10007,
     `No instance took the request in ${history.unsent + 1} attempts within the start time-out; the last time: ${reason}.`,
   );
+}
+
+const FIRST_PAUSE_MS = 100;
+const MAX_PAUSE_MS = 5_000;
+
+/** An instance that looks ready and takes nothing must not be asked in a tight loop. */
+function pauseAfter(unsent: number): number {
+  return unsent === 0 ? 0 : Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (unsent - 1));
 }
 
 function fail(code: ErrorCode, details: string, debugInfo = ''): Extract<Outcome, { kind: 'fail' }> {

@@ -6,6 +6,9 @@ import type { Fetched } from './fetch-file.ts';
 /** A file that its graph made so that it cannot be stored. */
 export class UnfitOutput extends Error {}
 
+/** A file that its instance did not give, or the storage did not take. */
+export class UnreadableOutput extends Error {}
+
 export type FetchItem = (nodeId: string, item: JsonObject) => Promise<Fetched>;
 
 export interface Rewritten {
@@ -40,7 +43,8 @@ async function rewriteItem(
   const fetched = await fetchItem(nodeId, item);
   // `fullpath` is the instance's own affair, and a `url` of its own would stand where ours belongs.
   const { fullpath: _path, url: _url, ...rest } = item;
-  if (fetched.kind === 'failed') throw fetched.isUnfit ? new UnfitOutput(fetched.reason) : new Error(fetched.reason);
+  if (fetched.kind === 'failed')
+    throw fetched.isUnfit ? new UnfitOutput(fetched.reason) : new UnreadableOutput(fetched.reason);
   if (fetched.kind === 'missing') {
     missing.push(nodeId);
     return withoutNonFinite(rest);

@@ -1,4 +1,4 @@
-// A run that ended well → its stored outputs, or why they could not be had. Called by run.ts.
+// A run that ended well → its stored outputs, or why they could not be had. Called by follow.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonValue } from '@comfleet/comfyui';
 import { StorageError } from '../files/storage.ts';

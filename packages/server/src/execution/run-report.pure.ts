@@ -1,4 +1,4 @@
-// What the end of a run says of the instance that it was on, for instances/health.pure.ts. Pure; called by run.ts.
+// What the end of a run says of the instance that it was on, for instances/health.pure.ts. Pure; called by follow.ts.
 import type { RunReport } from '../instances/health.pure.ts';
 import type { RunEnd } from './watch.ts';
 

@@ -1,27 +1,25 @@
-// One attempt of a request on one instance, top to bottom: inputs → turn → prompt → watch → collect → finish.
-// Started by dispatch for a leased request, or by recovery for one whose prompt may still be running.
-import { addNote, type LiveRequest, publish, type StopWish } from '../requests/live.ts';
-import { noteMedia, noteRunEnd } from '../requests/report.pure.ts';
-import { crashPoint } from '../telemetry/crash-point.ts';
+// One attempt of a request on one instance, top to bottom: inputs → turn → prompt, then follow.ts: watch → collect, and
+// settle.ts for the end. Two ways in: execute() for a request leased just now, resume() for one whose prompt may still be
+// running since an earlier life of the service.
+import type { SubmitOutcome } from '@comfleet/comfyui';
+import { addNote, type LiveRequest } from '../requests/live.ts';
+import type { RequestPayload } from '../requests/payload.ts';
+import { noteMedia } from '../requests/report.pure.ts';
 import { beginOutgoing } from '../telemetry/trace-calls.ts';
 import { traces } from '../telemetry/traces.ts';
 import { type Attempt, type ExecutionDeps, stopCause } from './attempt.ts';
-import { clearAway, mayRunStill } from './clear-away.ts';
-import { describeRefusal, nodeFailure } from './describe-failure.ts';
+import { describeRefusal } from './describe-failure.ts';
+import { follow, markReached, startWatch, wishCause } from './follow.ts';
 import { bringInputs, type Inputs } from './inputs.ts';
 import { interruptUntilOver } from './interrupt.ts';
 import { loadInTurn, loadPayload, nextPayload } from './load-payload.ts';
 import type { Cause } from './outcome.pure.ts';
 import { buildPrompt } from './prompt-body.ts';
-import { collectRun } from './run-outputs.ts';
-import { reportRun } from './run-report.pure.ts';
 import { postPrompt } from './send-prompt.ts';
 import { type Settled, settle } from './settle.ts';
 import { findSilentOutputs, NO_SILENT_OUTPUTS, type SilentOutputs } from './silent-outputs.ts';
-import { beginProgress, tellFrame, tellPreview } from './tell-progress.ts';
-import type { Place } from './turn.ts';
-import { type RunEnd, type Watch, watchPrompt } from './watch.ts';
-import { whileItAnswers } from './while-it-answers.ts';
+import { beginProgress } from './tell-progress.ts';
+import type { Watch } from './watch.ts';
 
 /** Nothing of the cause: it may name what is none of a caller's business. */
 const UNEXPECTED =
@@ -52,25 +50,12 @@ function traceFetch(request: LiveRequest, url: string) {
   }));
 }
 
+/** The usual way: the attempt was leased just now, and nothing of it has been sent. */
 async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> {
-  const { request, instance, signal } = attempt;
-  const payload = nextPayload(attempt) ?? (await loadInTurn(deps, attempt));
-  let inputs: Inputs = { kind: 'ok', names: new Map() };
-  if (payload.media.length > 0) {
-    const from = deps.clock.now();
-    const onFetch = (message: string, url: string) => {
-      addNote(request, { level: 'info', message });
-      return traceFetch(request, url);
-    };
-    inputs = await bringInputs(deps, { media: payload.media, instance, signal, onFetch });
-    noteMedia(request, from, deps.clock.now());
-  }
-  if (signal.aborted) return stopCause(attempt);
-  if (inputs.kind === 'failed') return inputs.failure;
-  const graphJson = buildPrompt(payload, { names: inputs.names, folder: attempt.folder });
-  attempt.collector.expect(findSilentOutputs(graphJson, payload.prepared, attempt.folder));
-  beginProgress(request, payload.prepared);
-  const place = await attempt.turn.take(signal);
+  const { instance, turn, signal } = attempt;
+  const prepared = await prepare(deps, attempt);
+  if (prepared.kind !== 'prepared') return prepared;
+  const place = await turn.take(signal);
   if (place === undefined) return stopCause(attempt);
   const clientId = instance.connection.clientId();
   if (clientId === undefined) {
@@ -78,34 +63,76 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
     return { kind: 'not_sent', reason: instance.connection.lastCause() ?? 'the instance is not connected' };
   }
   const watch = startWatch(deps, attempt, place);
-  const prompt = { clientId, graphJson, extraDataJson: payload.extraData };
+  const prompt = { clientId, graphJson: prepared.graphJson, extraDataJson: prepared.extraDataJson };
   const { outcome, isOver } = await postPrompt({ attempt, watch, sendGuard: deps.sendGuard, prompt });
+  const refusal = await judgeAnswer(deps, attempt, { watch, outcome });
+  return refusal ?? (await follow(deps, attempt, { watch, place, isPosted: isOver }));
+}
+
+interface Prepared {
+  readonly kind: 'prepared';
+  readonly graphJson: string;
+  readonly extraDataJson: string | undefined;
+}
+
+/** While earlier runs go on: its media is brought to the instance, its graph is made ready to be sent. */
+async function prepare(deps: ExecutionDeps, attempt: Attempt): Promise<Prepared | Settled> {
+  const payload = nextPayload(attempt) ?? (await loadInTurn(deps, attempt));
+  const inputs = await bringMedia(deps, attempt, payload.media);
+  if (attempt.signal.aborted) return stopCause(attempt);
+  if (inputs.kind === 'failed') return inputs.failure;
+  const graphJson = buildPrompt(payload, { names: inputs.names, folder: attempt.folder });
+  attempt.collector.expect(findSilentOutputs(graphJson, payload.prepared, attempt.folder));
+  beginProgress(attempt.request, payload.prepared);
+  return { kind: 'prepared', graphJson, extraDataJson: payload.extraData };
+}
+
+async function bringMedia(deps: ExecutionDeps, attempt: Attempt, media: RequestPayload['media']): Promise<Inputs> {
+  if (media.length === 0) return { kind: 'ok', names: new Map() };
+  const { request, instance, signal } = attempt;
+  const from = deps.clock.now();
+  const onFetch = (message: string, url: string) => {
+    addNote(request, { level: 'info', message });
+    return traceFetch(request, url);
+  };
+  const inputs = await bringInputs(deps, { media, instance, signal, onFetch });
+  noteMedia(request, from, deps.clock.now());
+  return inputs;
+}
+
+interface Answered {
+  readonly watch: Watch;
+  readonly outcome: SubmitOutcome;
+}
+
+/** What ends the attempt already. undefined: the prompt is in the instance's queue, or may be, and is followed. */
+async function judgeAnswer(
+  deps: ExecutionDeps,
+  attempt: Attempt,
+  { watch, outcome }: Answered,
+): Promise<Settled | undefined> {
   switch (outcome.kind) {
     case 'queued':
-      if (outcome.nodeErrors.size > 0) return await refuseHalfGraph(deps, attempt, { watch, ...outcome });
-      break;
+      if (outcome.nodeErrors.size === 0) return undefined;
+      return await refuseHalfGraph(deps, attempt, { watch, nodeErrors: outcome.nodeErrors });
     case 'refused':
-      markReached(deps, request);
+      markReached(deps, attempt.request);
       watch.stop();
       return { kind: 'prompt_refused', ...describeRefusal(outcome.error, outcome.nodeErrors) };
     case 'unreachable':
-      if (!outcome.mayHaveArrived) {
-        watch.stop();
-        return notSent(request, outcome.cause.message);
-      }
-      watch.ask();
-      break;
-    case 'unexpected':
-      if (!(await isKnownThere(attempt, watch))) {
-        markReached(deps, request);
-        watch.stop();
-        const details = `The instance answered the prompt with status ${outcome.status}, which is no verdict of ComfyUI's.`;
-        return { kind: 'queue_unexpected', details, debugInfo: outcome.body };
-      }
-      watch.ask();
-      break;
+      if (outcome.mayHaveArrived) break;
+      watch.stop();
+      return notSent(attempt.request, outcome.cause.message);
+    case 'unexpected': {
+      if (await isKnownThere(attempt, watch)) break;
+      markReached(deps, attempt.request);
+      watch.stop();
+      const details = `The instance answered the prompt with status ${outcome.status}, which is no verdict of ComfyUI's.`;
+      return { kind: 'queue_unexpected', details, debugInfo: outcome.body };
+    }
   }
-  return await follow(deps, attempt, { watch, place, isPosted: isOver });
+  watch.ask();
+  return undefined;
 }
 
 function notSent({ stop }: LiveRequest, reason: string): Cause {
@@ -138,126 +165,6 @@ async function readSilentOutputs(deps: ExecutionDeps, attempt: Attempt): Promise
     deps.log.warn({ requestId: attempt.request.id, err: error }, 'the payload of a run under way could not be read');
     return NO_SILENT_OUTPUTS;
   }
-}
-
-function startWatch(deps: ExecutionDeps, attempt: Attempt, place: Place): Watch {
-  const { request, collector } = attempt;
-  attempt.isWatched = true;
-  place.onFront(() => {
-    request.phase = 'running';
-    markReached(deps, request);
-    publish(request, { kind: 'status' });
-  });
-  const watch = watchPrompt({
-    connection: attempt.instance.connection,
-    promptId: attempt.promptId,
-    times: deps.watchTimes,
-    onFrame: (frame) => tellFrame(deps.clock, request, frame),
-    onExecuted(nodeId, output) {
-      crashPoint('after-executed-frame');
-      collector.begin(nodeId, output);
-    },
-    onPreview(nodeId, image, contentType) {
-      collector.keepPreview(nodeId, image);
-      tellPreview(request, { nodeId, image, contentType });
-    },
-    onOver() {
-      noteRunEnd(request, deps.clock.now());
-      place.release();
-      attempt.onRunOver();
-    },
-  });
-  attempt.onGone = (reason) => watch.giveUp(reason);
-  return watch;
-}
-
-/** The instance dealt with it: from now on its name is told. */
-function markReached(deps: ExecutionDeps, request: LiveRequest): void {
-  request.isOnInstance = true;
-  request.startedAt ??= deps.clock.now();
-  request.runTick ??= performance.now();
-}
-
-interface Sent {
-  readonly watch: Watch;
-  readonly place: Place;
-  /** Nothing of its prompt is on the way to the instance any more. */
-  readonly isPosted: () => boolean;
-}
-
-async function follow(deps: ExecutionDeps, attempt: Attempt, sent: Sent): Promise<Settled> {
-  const { watch, isPosted } = sent;
-  const { sendGuard } = deps;
-  const limitMs = Math.min(attempt.request.runWithinMs ?? Number.POSITIVE_INFINITY, deps.limits.runTimeoutMs);
-  const stopped = await waitForEndOrStop(attempt, sent, limitMs);
-  if (stopped === 'over') {
-    const end = await watch.ended;
-    if (mayRunStill(end, isPosted)) void clearAway({ attempt, sendGuard, isPosted, log: deps.log });
-    return await judgeEnd(deps, attempt, end);
-  }
-  const cause: Cause =
-    stopped === 'timeout'
-      ? { kind: 'run_timeout', afterMs: limitMs, isOwn: limitMs === attempt.request.runWithinMs }
-      : wishCause(stopped);
-  const end = await interruptUntilOver({ attempt, watch, sendGuard });
-  if (mayRunStill(end, isPosted)) void clearAway({ attempt, sendGuard, isPosted, log: deps.log });
-  // It was faster than the interrupt: what is finished stays finished.
-  if (end?.kind === 'success' && stopped !== 'timeout') return await judgeEnd(deps, attempt, end);
-  return cause;
-}
-
-type Stop = 'over' | 'timeout' | StopWish;
-
-async function waitForEndOrStop(attempt: Attempt, { watch, place }: Sent, limitMs: number): Promise<Stop> {
-  const { request } = attempt;
-  if (request.stop) return request.stop;
-  let timer: NodeJS.Timeout | undefined;
-  let isOver = false;
-  const first = await new Promise<Stop>((resolve) => {
-    void watch.ended.then(() => resolve('over'));
-    request.onStop = () => resolve(request.stop ?? 'over');
-    place.onFront(() => {
-      // setTimeout counts in 32 bits; a longer limit is no limit.
-      if (!isOver && limitMs < 2 ** 31) timer = setTimeout(() => resolve('timeout'), limitMs);
-    });
-  });
-  isOver = true;
-  clearTimeout(timer);
-  return first;
-}
-
-function wishCause(wish: StopWish): Cause {
-  return wish.kind === 'cancel' ? { kind: 'cancelled' } : { kind: 'closed', code: wish.code, details: wish.details };
-}
-
-async function judgeEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): Promise<Settled> {
-  if (end.kind !== 'lost') markReached(deps, attempt.request);
-  const report = reportRun({ versionId: attempt.request.versionId, isResumed: attempt.isResumed }, end);
-  if (report) deps.reportRun(attempt.instance, report);
-  switch (end.kind) {
-    case 'success':
-      crashPoint('after-run-over');
-      attempt.request.phase = 'collecting';
-      return await collectWhileItAnswers(deps, attempt, end);
-    case 'error':
-      return nodeFailure(end.error, deps.memoryOf?.(attempt.instance));
-    case 'interrupted':
-      return attempt.request.stop ? wishCause(attempt.request.stop) : { kind: 'interrupted_elsewhere' };
-    case 'lost':
-      if (end.isWorkerDead) deps.reportDeadWorker(attempt.instance, attempt.promptId);
-      return { kind: 'lost', reason: end.reason };
-  }
-}
-
-async function collectWhileItAnswers(
-  deps: ExecutionDeps,
-  attempt: Attempt,
-  end: Extract<RunEnd, { kind: 'success' }>,
-): Promise<Settled> {
-  const { client } = attempt.instance.connection;
-  const settled = await whileItAnswers(client, deps.watchTimes, collectRun(deps, attempt, end));
-  if (settled !== 'silent') return settled;
-  return { kind: 'lost', reason: 'the run finished, and the instance stood still before its outputs were fetched' };
 }
 
 // ComfyUI queued the good outputs and dropped the others silently. All or nothing: the caller asked for all of them.

@@ -3,16 +3,13 @@
 import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
 import type { StoredFile } from '../requests/finish.sql.ts';
 import { finishRequest } from '../requests/finish.ts';
-import { addNote, forgetAttempt, publish } from '../requests/live.ts';
+import { addNote, forgetAttempt, type LiveRequest, publish } from '../requests/live.ts';
 import { writeReport } from '../requests/report.pure.ts';
 import { describeError } from '../telemetry/log.ts';
 import { traces } from '../telemetry/traces.ts';
 import type { Attempt, ExecutionDeps } from './attempt.ts';
 import { concealKeys } from './conceal-keys.pure.ts';
-import { type Cause, decideOutcome } from './outcome.pure.ts';
-
-const FIRST_PAUSE_MS = 25;
-const MAX_PAUSE_MS = 5_000;
+import { type Cause, decideOutcome, type Retry } from './outcome.pure.ts';
 
 export type Settled =
   | Cause
@@ -60,13 +57,10 @@ async function finishOrFail(
   }
 }
 
-async function giveBack(
-  deps: ExecutionDeps,
-  attempt: Attempt,
-  outcome: { because: string; isCounted: boolean },
-): Promise<void> {
+async function giveBack(deps: ExecutionDeps, attempt: Attempt, retry: Retry): Promise<void> {
   const { request } = attempt;
-  const losses = request.losses + (outcome.isCounted ? 1 : 0);
+  const { because, what, afterMs } = retry;
+  const losses = request.losses + (what === 'lost' ? 1 : 0);
   const returned = await deps.writes.returnLease({
     requestId: request.id,
     epoch: request.epoch,
@@ -75,22 +69,27 @@ async function giveBack(
     promptId: request.promptId,
     startedAt: request.startedAt,
     endedAt: deps.clock.now(),
-    cause: outcome.because,
+    cause: because,
     report: writeReport(request),
   });
-  deps.log.warn(
-    { requestId: request.id, epoch: request.epoch, instanceId: request.instanceId, because: outcome.because },
-    'attempt lost; the request waits again',
-  );
-  traces.attemptLost(request, { because: outcome.because, now: deps.clock.now() });
+  tellBack(deps, request, retry);
   if (!returned) return;
   request.losses = losses;
-  request.unsent = outcome.isCounted ? 0 : request.unsent + 1;
+  if (what === 'lost') request.unsent = 0;
+  if (what === 'not_sent') request.unsent += 1;
   forgetAttempt(request);
-  const what = outcome.isCounted ? `Attempt ${losses} was lost` : 'The attempt could not be sent';
-  addNote(request, { level: 'warning', message: `${what}: ${outcome.because}. The request waits again.` });
+  if (what !== 'moved') {
+    const ended = what === 'lost' ? `Attempt ${losses} was lost` : 'The attempt could not be sent';
+    addNote(request, { level: 'warning', message: `${ended}: ${because}. The request waits again.` });
+  }
   publish(request, { kind: 'status' });
-  if (request.unsent <= 1) return deps.requeue(request);
-  // An instance that looks ready and takes nothing must not be asked in a tight loop.
-  setTimeout(() => deps.requeue(request), Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** request.unsent)).unref();
+  if (afterMs === 0) return deps.requeue(request);
+  setTimeout(() => deps.requeue(request), afterMs).unref();
+}
+
+function tellBack({ log, clock }: ExecutionDeps, request: LiveRequest, { because, what }: Retry): void {
+  const fields = { requestId: request.id, epoch: request.epoch, instanceId: request.instanceId, because };
+  if (what === 'moved') log.debug(fields, 'attempt moved; the request waits again');
+  else log.warn(fields, 'attempt lost; the request waits again');
+  traces.attemptLost(request, { because, now: clock.now() });
 }

@@ -1,4 +1,4 @@
-// Keeps a live request's progress while its prompt runs, and tells those who watch it. Called by run.ts with every frame.
+// Keeps a live request's progress while its prompt runs, and tells those who watch it. Called by follow.ts with every frame.
 import type { Frame, PreparedGraph } from '@comfleet/comfyui';
 import { addNote, type LiveChange, type LiveRequest, publish } from '../requests/live.ts';
 import type { Clock } from '../telemetry/clock.ts';

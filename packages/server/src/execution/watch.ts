@@ -1,5 +1,5 @@
 // Watches one prompt on one instance until it is over. Frames drive it; the instance is asked (ask-instance.ts) when
-// frames may be missing: a lost socket, long silence, a restart of this service. Called by run.ts.
+// frames may be missing: a lost socket, long silence, a restart of this service. Called by follow.ts.
 //
 //   following ──terminal frame──▶ over        following ──socket lost, silence──▶ asking ──history, or lost──▶ over
 import type { ExecutionError, Frame, HistoryEntry, JsonValue } from '@comfleet/comfyui';

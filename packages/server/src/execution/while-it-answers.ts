@@ -1,5 +1,5 @@
 // Waits for work with an instance, such as fetching its files, for as long as the instance answers: one that stands still
-// with its connections open would be waited for once for each of them. Called by run.ts.
+// with its connections open would be waited for once for each of them. Called by follow.ts.
 import { type ComfyClient, ComfyError } from '@comfleet/comfyui';
 import { afterAwake } from '../telemetry/awake-time.ts';
 import type { WatchTimes } from './watch.ts';

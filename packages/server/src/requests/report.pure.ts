@@ -15,6 +15,9 @@ export type Because =
   | 'waited longest'
   | 'resumed';
 
+/** The cause on record of an attempt that was taken back, unsent, to run elsewhere. */
+export const MOVED = 'moved to an idle instance before it was sent';
+
 /** Milliseconds since 1970. */
 export interface AttemptTrace {
   readonly because: Because;
@@ -22,6 +25,8 @@ export interface AttemptTrace {
   readonly waiting: number;
   /** When its instance became ready. */
   readonly readyAt: number;
+  /** Requests that were given to its instance before and not over there. */
+  readonly ahead: number;
   media: readonly [from: number, until: number] | undefined;
   runEndedAt: number | undefined;
   /** The request whose stored files it was given. */
@@ -29,9 +34,9 @@ export interface AttemptTrace {
 }
 
 // One of each for every run: field by field, because V8 makes slow objects of spreads.
-export function startTrace(start: Pick<AttemptTrace, 'because' | 'waiting' | 'readyAt'>): AttemptTrace {
-  const { because, waiting, readyAt } = start;
-  return { because, waiting, readyAt, media: undefined, runEndedAt: undefined, cachedFrom: undefined };
+export function startTrace(start: Pick<AttemptTrace, 'because' | 'waiting' | 'readyAt' | 'ahead'>): AttemptTrace {
+  const { because, waiting, readyAt, ahead } = start;
+  return { because, waiting, readyAt, ahead, media: undefined, runEndedAt: undefined, cachedFrom: undefined };
 }
 
 interface Traced {
@@ -55,6 +60,8 @@ export interface Report {
   readonly because: Because;
   readonly waiting: number;
   readonly readyAt: number;
+  /** Not there when there were none. */
+  readonly ahead?: number | undefined;
   readonly leasedAt?: number | undefined;
   readonly media?: readonly [number, number] | undefined;
   readonly runEndedAt?: number | undefined;
@@ -67,7 +74,8 @@ export function makeReport(request: Traced, now: number): Report | undefined {
   if (trace === undefined) return undefined;
   const { because, waiting, readyAt, media, runEndedAt, cachedFrom } = trace;
   const nodes = progress ? listNodes(progress, runEndedAt ?? now) : [];
-  return { because, waiting, readyAt, media, runEndedAt, cachedFrom, leasedAt, nodes };
+  const ahead = trace.ahead > 0 ? trace.ahead : undefined;
+  return { because, waiting, readyAt, ahead, media, runEndedAt, cachedFrom, leasedAt, nodes };
 }
 
 /** JSON text; undefined for a request that no instance was given. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Report } from '../report.pure.ts';
+import { MOVED, type Report } from '../report.pure.ts';
 import { explain, listPhases, type SeenAttempt } from './timeline.pure.ts';
 
 const report = (fields: Partial<Report>): Report => ({
@@ -84,5 +84,22 @@ it('says in one sentence that a run found nobody before it', () => {
   const alone = attempt({ report: report({ leasedAt: 150, because: 'only one waiting', waiting: 0 }) });
   expect(explain({ createdAt: 100, finishedAt: undefined, attempts: [alone], now: 200 })).toEqual([
     expect.stringMatching(/: nobody else waited\.$/),
+  ]);
+});
+
+it('says why there, when others were before it on the instance', () => {
+  const told = (given: Partial<Report>) =>
+    explain({ createdAt: 100, finishedAt: undefined, attempts: [attempt({ report: report(given) })], now: 200 });
+  expect(told({ ahead: 1 }).at(-1)).toBe(
+    'One request was before it there: no instance that it may run on was idle, and this one had the least to do.',
+  );
+  expect(told({ because: 'its models are loaded', ahead: 2 }).at(-1)).toBe('2 requests were before it there.');
+  expect(told({})).toHaveLength(1);
+});
+
+it('does not call a planned move a loss', () => {
+  const moved = attempt({ endedAt: 300, outcome: 'lost', cause: MOVED });
+  expect(explain({ createdAt: 100, finishedAt: undefined, attempts: [moved], now: 400 })).toEqual([
+    'Attempt 1 was moved to an idle instance before it was sent.',
   ]);
 });

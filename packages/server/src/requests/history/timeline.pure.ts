@@ -1,6 +1,6 @@
 // Stored attempts, and the one under way → the phases a request went through and why. Called by describe-request.ts.
 import type { Phase } from '@comfleet/api';
-import type { Report } from '../report.pure.ts';
+import { MOVED, type Report } from '../report.pure.ts';
 
 /** Milliseconds since 1970. */
 export interface SeenAttempt {
@@ -59,18 +59,20 @@ export function explain(life: Life): string[] {
   let waitingSince = life.createdAt;
   for (const attempt of life.attempts) {
     if (attempt.report) sentences.push(...explainChoice(attempt, attempt.report, waitingSince));
-    if (attempt.outcome === 'lost') {
-      sentences.push(
-        `Attempt ${attempt.number} was lost: ${attempt.cause ?? 'unknown'}. It waited again, before all others.`,
-      );
-    }
+    if (attempt.outcome === 'lost') sentences.push(explainLoss(attempt));
     waitingSince = attempt.endedAt ?? waitingSince;
   }
   return sentences;
 }
 
+function explainLoss({ number, cause = 'unknown' }: SeenAttempt): string {
+  return cause === MOVED
+    ? `Attempt ${number} was ${MOVED}.`
+    : `Attempt ${number} was lost: ${cause}. It waited again, before all others.`;
+}
+
 function explainChoice({ number, instanceId }: SeenAttempt, report: Report, waitingSince: number): string[] {
-  const { because, waiting, readyAt, leasedAt = waitingSince } = report;
+  const { because, waiting, readyAt, leasedAt = waitingSince, ahead = 0 } = report;
   const sentences: string[] = [];
   if (readyAt > waitingSince && leasedAt >= readyAt) {
     sentences.push(`It waited ${seconds(readyAt - waitingSince)} for instance ${instanceId ?? ''} to become ready.`);
@@ -113,7 +115,15 @@ function explainChoice({ number, instanceId }: SeenAttempt, report: Report, wait
       sentences.push(`Attempt ${number} went on on instance ${instanceId ?? ''} after a restart of the service.`);
       break;
   }
+  if (ahead > 0) sentences.push(explainAhead(because, ahead));
   return sentences;
+}
+
+/** Where no models count, an instance is given a second request only when every other has as much to do (dispatch/loop.ts). */
+function explainAhead(because: Report['because'], ahead: number): string {
+  const before = ahead === 1 ? 'One request was' : `${ahead} requests were`;
+  if (because === 'its models are loaded') return `${before} before it there.`;
+  return `${before} before it there: no instance that it may run on was idle, and this one had the least to do.`;
 }
 
 function seconds(ms: number): string {
