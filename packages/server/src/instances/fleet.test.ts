@@ -126,6 +126,18 @@ describe('a started instance', () => {
     expect(world.calls).toEqual([`create ${spec.id}`]);
   });
 
+  it('that drains is not told of as lost when its connection ends before it is gone', async () => {
+    await open();
+    const spec = specOf();
+    await fleet.create(spec);
+    await until('it is ready', () => fleet.ready().length === 1);
+    fleet.drain(spec.id, 'keep-warm is over');
+    await world.alive.get(spec.id)?.fake.stop();
+    await until('its connection has ended', () => fleet.get(spec.id)?.connection.isReady() === false);
+    expect(fleet.get(spec.id)).toMatchObject({ phase: 'draining', reason: 'keep-warm is over' });
+    expect(told.slice(2)).toEqual([`draining ${spec.id}`]);
+  });
+
   it('is asked to go until it is gone', async () => {
     await open();
     const spec = specOf();

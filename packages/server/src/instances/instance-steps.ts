@@ -93,8 +93,10 @@ const LOST_MS = 30_000;
 export function becomeLost(state: FleetState, instance: Instance, reason: string): void {
   // Its time runs already.
   if (instance.phase === 'gone' || instance.phase === 'lost') return;
-  enter(state, instance, { phase: 'lost', at: state.deps.now(), reason });
-  for (const listener of state.listeners) listener.onLost(instance);
+  // One that drains stays so: nothing is given to it anyway. What it still runs gets as long to be heard of again.
+  if (enter(state, instance, { phase: 'lost', at: state.deps.now(), reason })) {
+    for (const listener of state.listeners) listener.onLost(instance);
+  }
   if (instance.spec === undefined || state.isStopping) return;
   const seconds = LOST_MS / 1_000;
   setDue(state, instance.id, {

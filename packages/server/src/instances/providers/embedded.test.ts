@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -39,3 +39,35 @@ it.runIf(process.platform === 'linux')(
     await provider.stop();
   },
 );
+
+/** A back end that only says that it is ready. */
+const READY = [process.execPath, '-e', 'console.log(`{"ready":true,"port":1}`); setInterval(() => {}, 1000)'];
+
+async function start(dataDir: string) {
+  const events: string[] = [];
+  const provider = createEmbeddedProvider({ command: READY, dataDir, newId: () => 'i1', log: createLog('silent') });
+  await provider.start({
+    onStarted: ({ id }) => void events.push(`${id} started`),
+    onGone: (id) => void events.push(`${id} gone`),
+  });
+  onTestFinished(() => provider.stop());
+  return events;
+}
+
+it('works also where it cannot be written down where it listens', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'comfleet-process-'));
+  onTestFinished(() => rmSync(dataDir, { recursive: true }));
+  mkdirSync(join(dataDir, 'emulator.json'));
+  const events = await start(dataDir);
+  await expect.poll(() => events).toEqual(['i1 started']);
+});
+
+it('is tried again when it could not be started at all', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'comfleet-process-'));
+  onTestFinished(() => rmSync(dataDir, { recursive: true }));
+  const inTheWay = join(dataDir, 'emulator');
+  writeFileSync(inTheWay, 'no folder can be made here');
+  const events = await start(dataDir);
+  rmSync(inTheWay);
+  await expect.poll(() => events, { timeout: 5_000 }).toEqual(['i1 started']);
+});

@@ -91,7 +91,7 @@ async function keepRunning(state: State, events: ProviderEvents): Promise<void> 
   let adopted = adopt(state.recordPath, state.baseDir);
   while (!state.stopped) {
     const startedAt = performance.now();
-    const cause = adopted ? await watchAdopted(state, events, adopted) : await runChild(state, events);
+    const cause = adopted ? await watchAdopted(state, events, adopted) : await runChild(state, events).catch(messageOf);
     adopted = undefined;
     if (state.stopped) return;
     state.deps.log.warn({ cause }, 'the embedded back end ended; starting it again');
@@ -122,13 +122,30 @@ async function runChild(state: State, events: ProviderEvents): Promise<string> {
   const port = await Promise.race([readPort(child), exited.then(() => undefined)]);
   if (port === undefined || child.pid === undefined || state.stopped) return await exited;
   const id = state.deps.newId();
-  const record = { id, port, pid: child.pid, program: processName(child.pid) };
-  writeFileSync(state.recordPath, JSON.stringify(record), { mode: 0o600 });
+  keepRecord(state, { id, port, pid: child.pid, program: processName(child.pid) });
   events.onStarted(describe({ id, port, baseDir: state.baseDir }));
   const cause = await exited;
   if (!state.stopped) events.onGone(id, cause);
   return cause;
 }
+
+interface Kept {
+  readonly id: string;
+  readonly port: number;
+  readonly pid: number;
+  readonly program: string;
+}
+
+/** Without it, as on a full disk, it works all the same; the next start does not know it again, and it ends by itself. */
+function keepRecord({ deps, recordPath }: State, record: Kept): void {
+  try {
+    writeFileSync(recordPath, JSON.stringify(record), { mode: 0o600 });
+  } catch (error) {
+    deps.log.warn(describeError(error), 'where the embedded back end listens could not be written down');
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function spawnChild({ deps, baseDir }: State): ChildProcess {
   mkdirSync(baseDir, { recursive: true });
@@ -167,12 +184,7 @@ async function readPort(child: ChildProcess): Promise<number | undefined> {
 // Only a process that is what the record says: a pid may have been given to another program since.
 function adopt(recordPath: string, baseDir: string): Running | undefined {
   try {
-    const record = JSON.parse(readFileSync(recordPath, 'utf8')) as {
-      id: string;
-      port: number;
-      pid: number;
-      program: string;
-    };
+    const record = JSON.parse(readFileSync(recordPath, 'utf8')) as Kept;
     if (!isAlive(record.pid) || processName(record.pid) !== record.program) return undefined;
     return { pid: record.pid, instance: describe({ ...record, baseDir }) };
   } catch {
