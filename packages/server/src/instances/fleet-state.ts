@@ -15,6 +15,8 @@ export interface FleetDeps {
   /** Which provider makes the instances of a SKU. */
   readonly kindOf?: ((sku: string) => ProviderKind | undefined) | undefined;
   readonly startTimeoutMs?: number | undefined;
+  /** What was ready and is silent for so long is replaced; 30 s. */
+  readonly lostMs?: number | undefined;
   /** How much memory there is, in words, for those that ran out of it. */
   readonly memoryOf?: ((of: Pick<Instance, 'spec' | 'gpus'>) => string | undefined) | undefined;
   /** With replicas: resolves when it is certain that the instances are still this process's to end. */

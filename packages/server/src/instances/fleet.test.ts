@@ -13,7 +13,7 @@ import { createLog, createLogTo } from '../telemetry/log.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import type { FleetDeps } from './fleet-state.ts';
 import { createLives } from './lives.ts';
-import type { InstanceSpec } from './provider.ts';
+import type { InstanceSpec, Provider } from './provider.ts';
 import { recordInstanceEvents } from './record-events.ts';
 
 const database = useTestDatabase();
@@ -30,7 +30,9 @@ let fleet: Fleet;
 let told: string[];
 let billed: string[];
 
-async function open(options: Partial<Pick<FleetDeps, 'startTimeoutMs' | 'untilCertain' | 'memoryOf' | 'log'>> = {}) {
+async function open(
+  options: Partial<Pick<FleetDeps, 'startTimeoutMs' | 'lostMs' | 'untilCertain' | 'memoryOf' | 'log'>> = {},
+) {
   provider = createMemoryProvider(world);
   const meter = {
     asked: async ({ id }: InstanceSpec) => void billed.push(`asked ${id}`),
@@ -367,9 +369,25 @@ describe('a fleet that starts again', () => {
     // It lives, and nothing answers there any more.
     await world.alive.get(spec.id)?.fake.stop();
     told = [];
-    await open({ startTimeoutMs: 50 });
-    await until('it failed', () => told.some((line) => line.startsWith(`failed ${spec.id}`)));
-    expect(world.alive.size).toBe(0);
+    await open({ lostMs: 50 });
+    await until('it is gone', () => world.alive.size === 0);
+    expect(told.join()).toContain(`failed ${spec.id} (removed): it has not answered for 0 s: it was ready before`);
+  });
+
+  it("starts the service's own back end anew when it is found and never answers", async () => {
+    const restarted: string[] = [];
+    const own: Provider = {
+      kind: 'process',
+      async start({ onStarted }) {
+        onStarted({ id: 'own', baseUrl: 'http://127.0.0.1:1', folders: undefined });
+      },
+      restart: (id) => restarted.push(id),
+      stop: async () => undefined,
+    };
+    fleet = createFleet({ providers: [own], now: Date.now, log, lostMs: 50 });
+    await fleet.start();
+    await until('it is started anew', () => restarted.length > 0);
+    expect(restarted).toEqual(['own']);
   });
 
   it('removes what nobody has on record', async () => {

@@ -3,7 +3,7 @@
 import { DEFAULT_POOL } from '../deployments/pool.pure.ts';
 import { describeError } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
-import { createConnection } from './connection.ts';
+import { createConnection, type InstanceConnection } from './connection.ts';
 import { findGpus } from './find-gpus.ts';
 import { clearDue, type FleetState, forgetOldest, type Removal, setDue, settle } from './fleet-state.ts';
 import { HEALTHY } from './health.pure.ts';
@@ -18,36 +18,7 @@ export function addInstance(state: FleetState, provider: Provider, made: Provide
   const asked = state.asked.get(made.id);
   state.asked.delete(made.id);
   state.providerOf.set(made.id, provider);
-  /** It is lost for no other reason. */
-  let isQuiet = false;
-  const connection = createConnection({
-    baseUrl: made.baseUrl,
-    now: deps.now,
-    log: deps.log,
-    isAwaited: spec !== undefined,
-    onReady() {
-      isQuiet = false;
-      // Another process may stand behind the same address now: what it holds is not known.
-      instance.uploaded.clear();
-      if (provider.kind === 'static') void findFolders(deps.log, instance);
-      void findGpus(deps.log, instance);
-      becomeReady(state, instance);
-    },
-    // Nothing more is given to one that may stand still; what it has stays its own until that is certain.
-    onQuiet(cause) {
-      if (instance.phase !== 'ready') return;
-      isQuiet = true;
-      becomeLost(state, instance, cause);
-    },
-    onHeard() {
-      if (isQuiet && instance.phase === 'lost') becomeReady(state, instance);
-      isQuiet = false;
-    },
-    onLost(cause) {
-      isQuiet = false;
-      becomeLost(state, instance, cause);
-    },
-  });
+  const connection = connect(state, provider, { made, instance: () => instance });
   const now = deps.now();
   const life = asked && takeStep(asked.life, { phase: 'starting', at: now, reason: whyAgain(asked.life) });
   const instance: Instance = {
@@ -71,7 +42,49 @@ export function addInstance(state: FleetState, provider: Provider, made: Provide
   state.health.set(made.id, HEALTHY);
   for (const listener of state.listeners) listener.onStarted?.(instance);
   settle(state, made.id, instance);
+  // Of an earlier start of the service, perhaps, and standing still since.
+  if (spec === undefined) giveUpIfSilent(state, instance, 'it was found and does not answer');
   return instance;
+}
+
+interface Connected {
+  readonly made: ProvidedInstance;
+  readonly instance: () => Instance;
+}
+
+/** What its connection tells → the steps of its life. */
+function connect(state: FleetState, provider: Provider, { made, instance }: Connected): InstanceConnection {
+  const { deps } = state;
+  /** It is lost for no other reason. */
+  let isQuiet = false;
+  return createConnection({
+    baseUrl: made.baseUrl,
+    now: deps.now,
+    log: deps.log,
+    isAwaited: made.spec !== undefined,
+    onReady() {
+      isQuiet = false;
+      // Another process may stand behind the same address now: what it holds is not known.
+      instance().uploaded.clear();
+      if (provider.kind === 'static') void findFolders(deps.log, instance());
+      void findGpus(deps.log, instance());
+      becomeReady(state, instance());
+    },
+    // Nothing more is given to one that may stand still; what it has stays its own until that is certain.
+    onQuiet(cause) {
+      if (instance().phase !== 'ready') return;
+      isQuiet = true;
+      becomeLost(state, instance(), cause);
+    },
+    onHeard() {
+      if (isQuiet && instance().phase === 'lost') becomeReady(state, instance());
+      isQuiet = false;
+    },
+    onLost(cause) {
+      isQuiet = false;
+      becomeLost(state, instance(), cause);
+    },
+  });
 }
 
 function whyAgain({ steps }: Life): string | undefined {
@@ -87,7 +100,7 @@ export function becomeReady(state: FleetState, instance: Instance): void {
   for (const wake of state.waitingForReady) wake();
 }
 
-/** A started one that is silent for so long is replaced; whoever looks after a fixed URL may bring it back. */
+/** One that is silent for so long is replaced; whoever looks after a fixed URL may bring it back. */
 const LOST_MS = 30_000;
 
 export function becomeLost(state: FleetState, instance: Instance, reason: string): void {
@@ -97,11 +110,23 @@ export function becomeLost(state: FleetState, instance: Instance, reason: string
   if (enter(state, instance, { phase: 'lost', at: state.deps.now(), reason })) {
     for (const listener of state.listeners) listener.onLost(instance);
   }
-  if (instance.spec === undefined || state.isStopping) return;
-  const seconds = LOST_MS / 1_000;
-  setDue(state, instance.id, {
-    ms: LOST_MS,
-    act: () => removeInstance(state, instance.id, { because: `it has not answered for ${seconds} s: ${reason}` }),
+  giveUpIfSilent(state, instance, reason);
+}
+
+/** Ends its process when nothing is heard of it for long: by removing it, or by the start of another in its place. */
+export function giveUpIfSilent(state: FleetState, instance: Instance, reason: string): void {
+  const { id, spec } = instance;
+  const provider = state.providerOf.get(id);
+  if (state.isStopping || (spec === undefined && provider?.restart === undefined)) return;
+  const ms = state.deps.lostMs ?? LOST_MS;
+  const because = `it has not answered for ${Math.round(ms / 1_000)} s: ${reason}`;
+  setDue(state, id, {
+    ms,
+    act() {
+      if (spec !== undefined) return removeInstance(state, id, { because });
+      state.deps.log.error({ instanceId: id, reason: because }, 'an instance is started anew');
+      provider?.restart?.(id);
+    },
   });
 }
 

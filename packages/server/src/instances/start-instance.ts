@@ -3,7 +3,7 @@
 import { describeError } from '../telemetry/log.ts';
 import { type FleetState, type Settling, setDue } from './fleet-state.ts';
 import type { Instance } from './instance.ts';
-import { addInstance, becomeDraining, becomeGone, removeInstance } from './instance-steps.ts';
+import { addInstance, becomeDraining, becomeGone, giveUpIfSilent, removeInstance } from './instance-steps.ts';
 import { beginLife } from './lifecycle.pure.ts';
 import type { InstanceSpec, ProvidedInstance, Provider, ProviderEvents } from './provider.ts';
 
@@ -63,6 +63,13 @@ function awaitReady(state: FleetState, id: string, askedAt: number): void {
   });
 }
 
+/** Of one that was found. The time that it had before the restart is not counted: nobody looked. */
+function awaitAnswer(state: FleetState, instance: Instance): void {
+  // It was ready once: it answers at once, or stands still.
+  if (instance.life.readyAt !== undefined) giveUpIfSilent(state, instance, 'it was ready before the service restarted');
+  else awaitReady(state, instance.id, state.deps.now());
+}
+
 export function eventsOf(state: FleetState, provider: Provider, told: Set<string>): ProviderEvents {
   return {
     onStarted(made) {
@@ -88,8 +95,8 @@ export function eventsOf(state: FleetState, provider: Provider, told: Set<string
 
 function addFound(state: FleetState, provider: Provider, made: ProvidedInstance): void {
   const wasUnsettled = state.unsettled.has(made.id);
-  addInstance(state, provider, made);
-  if (wasUnsettled && !state.dues.has(made.id)) awaitReady(state, made.id, state.deps.now());
+  const instance = addInstance(state, provider, made);
+  if (wasUnsettled && !state.dues.has(made.id)) awaitAnswer(state, instance);
 }
 
 // Made for somebody and not on record: its call was heard after the start was given up.
@@ -114,9 +121,8 @@ export async function startProviders(state: FleetState): Promise<void> {
   }
   const told = new Set<string>();
   for (const provider of deps.providers) await provider.start(eventsOf(state, provider, told));
-  // The time that it had before the restart is not counted: nobody looked.
-  for (const { id, spec, phase } of state.instances.values()) {
-    if (spec !== undefined && phase === 'starting') awaitReady(state, id, deps.now());
+  for (const instance of state.instances.values()) {
+    if (instance.spec !== undefined && instance.phase === 'starting') awaitAnswer(state, instance);
   }
   for (const begun of [...asked.values()]) {
     if (told.has(begun.id)) {
