@@ -52,10 +52,11 @@ function traceFetch(request: LiveRequest, url: string) {
 
 /** The usual way: the attempt was leased just now, and nothing of it has been sent. */
 async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> {
-  const { instance, turn, signal } = attempt;
+  const { request, instance, turn, signal } = attempt;
   const prepared = await prepare(deps, attempt);
   if (prepared.kind !== 'prepared') return prepared;
-  const place = await turn.take(signal);
+  // One that was lost may have ended its instance: with others there, they would be lost with it each time.
+  const place = await turn.take(signal, request.losses > 0);
   if (place === undefined) return stopCause(attempt);
   const clientId = instance.connection.clientId();
   if (clientId === undefined) {

@@ -81,3 +81,37 @@ it('lets more in when it grows deeper, and none when it shrinks, until enough ha
   await third;
   expect(turn.busy).toBe(1);
 });
+
+it('who takes it alone waits until nobody is there, and lets nobody in, nor past', async () => {
+  const turn = createTurn(3);
+  const [first, second] = [await turn.take(forever), await turn.take(forever)];
+  const order: string[] = [];
+  const enter = async (name: string, isAlone: boolean) => {
+    const place = await turn.take(forever, isAlone);
+    order.push(name);
+    return place;
+  };
+  const alone = enter('alone', true);
+  const [third, fourth] = [enter('third', false), enter('fourth', false)];
+  first?.release();
+  expect(turn.busy).toBe(1);
+  second?.release();
+  const place = await alone;
+  expect(turn.busy).toBe(1);
+  place?.release();
+  await Promise.all([third, fourth]);
+  expect(order).toEqual(['alone', 'third', 'fourth']);
+  expect(turn.busy).toBe(2);
+});
+
+it('who would have taken it alone and left holds up nobody', async () => {
+  const turn = createTurn(2);
+  await turn.take(forever);
+  const leaving = new AbortController();
+  const alone = turn.take(leaving.signal, true);
+  const next = turn.take(forever);
+  leaving.abort();
+  expect(await alone).toBeUndefined();
+  await next;
+  expect(turn.busy).toBe(2);
+});

@@ -10,8 +10,8 @@ export interface Place {
 }
 
 export interface Turn {
-  /** undefined when the signal said so first. */
-  take(signal: AbortSignal): Promise<Place | undefined>;
+  /** undefined when the signal said so first. `isAlone`: nobody else is there meanwhile. */
+  take(signal: AbortSignal, isAlone?: boolean): Promise<Place | undefined>;
   /** Taken without waiting: for a prompt that is on the instance already. */
   force(): Place;
   readonly busy: number;
@@ -19,10 +19,12 @@ export interface Turn {
 }
 
 interface Waiting {
+  readonly isAlone: boolean;
   readonly grant: (place: Place) => void;
 }
 
 interface Held {
+  readonly isAlone: boolean;
   readonly calls: (() => void)[];
 }
 
@@ -31,8 +33,8 @@ export function createTurn(initialDepth: number): Turn {
   const held: Held[] = [];
   let depth = initialDepth;
 
-  function hold(): Place {
-    const mine: Held = { calls: [] };
+  function hold(isAlone: boolean): Place {
+    const mine: Held = { isAlone, calls: [] };
     held.push(mine);
     return {
       onFront(call) {
@@ -49,11 +51,13 @@ export function createTurn(initialDepth: number): Turn {
     };
   }
 
+  const hasPlaceFor = ({ isAlone }: Waiting) =>
+    held.length === 0 || (held.length < depth && !isAlone && held[0]?.isAlone !== true);
+
   function grantNext() {
-    while (held.length < depth) {
-      const next = queue.shift();
-      if (next === undefined) return;
-      next.grant(hold());
+    for (let next = queue[0]; next !== undefined && hasPlaceFor(next); [next] = queue) {
+      queue.shift();
+      next.grant(hold(next.isAlone));
     }
   }
 
@@ -61,15 +65,16 @@ export function createTurn(initialDepth: number): Turn {
     get busy() {
       return held.length;
     },
-    force: hold,
+    force: () => hold(false),
     setDepth(next) {
       depth = next;
       grantNext();
     },
-    take(signal) {
+    take(signal, isAlone = false) {
       if (signal.aborted) return Promise.resolve(undefined);
       return new Promise((resolve) => {
         const waiting: Waiting = {
+          isAlone,
           grant: (place) => {
             signal.removeEventListener('abort', giveUp);
             resolve(place);
@@ -80,6 +85,7 @@ export function createTurn(initialDepth: number): Turn {
           if (index < 0) return;
           queue.splice(index, 1);
           resolve(undefined);
+          grantNext();
         }
         signal.addEventListener('abort', giveUp, { once: true });
         queue.push(waiting);

@@ -1,0 +1,35 @@
+// What a request that is given to an instance finds there.
+import { expect, it } from 'vitest';
+import { makeLiveRequest } from '../../testing/make-live-request.ts';
+import { until } from '../../testing/until.ts';
+import type { Turn } from '../execution/turn.ts';
+import type { Instance } from '../instances/fleet.ts';
+import { createLiveIndex } from '../requests/live.ts';
+import type { RequestPayload } from '../requests/payload.ts';
+import { createLog } from '../telemetry/log.ts';
+import { createBoard, type DispatchDeps, slotsOf } from './board.ts';
+import { perform } from './perform.ts';
+
+const instance = { id: 'i1', pool: 'default', spec: undefined, since: 0, busyMs: 0, phase: 'ready' };
+const prepared = { savePrefixes: () => [], toBody: () => '{}', nodeCount: () => 1, classOf: () => undefined };
+
+it.each([
+  [0, false],
+  [1, true],
+])('a request that was lost %i times takes the instance alone: %s', async (losses, isAlone) => {
+  const live = createLiveIndex();
+  const writes = { returnLease: () => Promise.resolve(true) };
+  const limits = { maxAttempts: 3, startTimeoutMs: 1_000 };
+  const execution = { clock: { now: () => 0 }, log: createLog('silent'), live, writes, limits };
+  const board = createBoard({ execution } as unknown as DispatchDeps, () => undefined);
+  const slots = slotsOf(board, instance as unknown as Instance);
+  const wished: unknown[] = [];
+  const take: Turn['take'] = async (_signal, wish) => void wished.push(wish);
+  Object.assign(slots.turn, { take });
+  const payload = { media: [], prepared, extraData: undefined } as unknown as RequestPayload;
+  const request = makeLiveRequest({ payload, losses, phase: 'leased', epoch: 1, instanceId: 'i1', promptId: 'p1' });
+  live.add(request);
+  perform(board, { request, slots, isResumed: false });
+  await until('it waits again', () => request.phase === 'queued');
+  expect(wished).toEqual([isAlone]);
+});
