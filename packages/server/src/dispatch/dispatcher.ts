@@ -8,7 +8,7 @@ import { type Board, createBoard, type DispatchDeps, refreshLimit, slotsOf } fro
 import { createDemand, type Demand } from './demand.ts';
 import type { EtaMs } from './eta.pure.ts';
 import { type GuestPlace, type InstanceWork, takeGuestPlace, workOn } from './guests.ts';
-import { giveUpAll, leaveUnsent } from './leave-instance.ts';
+import { giveUpAll, giveUpSent, leaveUnsent } from './leave-instance.ts';
 import { pump } from './loop.ts';
 import { endRequest, perform } from './perform.ts';
 import { forgetPools, joinPool } from './pools.ts';
@@ -54,6 +54,7 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
       board.pump();
     },
     onLost: (instance) => leaveUnsent(board, instance),
+    onWorkerDead: (instance) => giveUpSent(board, instance),
     onDraining: (instance) => leaveUnsent(board, instance),
     onGone: (instance) => giveUpAll(board, instance),
   });

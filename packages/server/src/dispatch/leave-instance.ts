@@ -14,6 +14,12 @@ export function leaveUnsent(board: Board, instance: Instance): void {
   board.pump();
 }
 
+/** Its worker is dead: what waits in its queue would wait there until somebody restarts it. */
+export function giveUpSent(board: Board, instance: Instance): void {
+  const reason = instance.reason ?? 'its worker is dead';
+  for (const attempt of board.slotsById.get(instance.id)?.attempts ?? []) if (attempt.isSent) attempt.onGone?.(reason);
+}
+
 export function giveUpAll(board: Board, instance: Instance): void {
   const slots = board.slotsById.get(instance.id);
   if (slots === undefined) return;

@@ -122,7 +122,7 @@ function judgeRun(state: FleetState, instance: Instance, run: RunReport): void {
   const provider = state.providerOf.get(instance.id);
   // Somebody else's: it cannot be restarted, and is everybody's only one, so it is said and goes on.
   if (provider?.restart) provider.restart(instance.id);
-  else instance.reason = verdict.because;
+  else if (instance.phase === 'ready') instance.reason = verdict.because;
 }
 
 const DEAD = 'its worker is dead: it answers and runs nothing';
@@ -135,6 +135,7 @@ function quarantine(state: FleetState, instance: Instance, promptId: string): vo
 // A new process behind the address opens a new socket and is ready by that; the same one is when the prompt is gone.
 function waitForRevival(state: FleetState, instance: Instance, promptId: string): void {
   becomeLost(state, instance, `${DEAD}; restart it`);
+  for (const listener of state.listeners) listener.onWorkerDead?.(instance);
   state.providerOf.get(instance.id)?.restart?.(instance.id);
   const timer = setInterval(async () => {
     if (instance.phase !== 'lost' || !state.instances.has(instance.id)) return clearInterval(timer);

@@ -61,6 +61,8 @@ export interface FleetListener {
   onStarted?(instance: Instance): void;
   onReady(instance: Instance): void;
   onLost(instance: Instance): void;
+  /** It answers, and nothing that was given to it will run. */
+  onWorkerDead?(instance: Instance): void;
   /** It takes nothing more; what it runs goes on. */
   onDraining?(instance: Instance): void;
   onGone(instance: Instance): void;
