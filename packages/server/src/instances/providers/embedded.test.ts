@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -27,7 +27,7 @@ it.runIf(process.platform === 'linux')(
     writeFileSync(join(dataDir, 'emulator.json'), JSON.stringify({ id: 'i1', port: 1, pid, program }));
     const events: string[] = [];
     // What it starts in the dead one's place says nothing, so only the adopted one is heard of.
-    const command = [process.execPath, '-e', 'setInterval(() => {}, 1000)'];
+    const command = [process.execPath, '-e', 'setInterval(() => {}, 1000)', '--'];
     const provider = createEmbeddedProvider({ command, dataDir, newId: () => 'i2', log: createLog('silent') });
     await provider.start({
       onStarted: ({ id }) => void events.push(`${id} started`),
@@ -41,7 +41,7 @@ it.runIf(process.platform === 'linux')(
 );
 
 /** A back end that only says that it is ready. */
-const READY = [process.execPath, '-e', 'console.log(`{"ready":true,"port":1}`); setInterval(() => {}, 1000)'];
+const READY = [process.execPath, '-e', 'console.log(`{"ready":true,"port":1}`); setInterval(() => {}, 1000)', '--'];
 
 async function start(dataDir: string) {
   const events: string[] = [];
@@ -57,7 +57,7 @@ async function start(dataDir: string) {
 it('works also where it cannot be written down where it listens', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'comfleet-process-'));
   onTestFinished(() => rmSync(dataDir, { recursive: true }));
-  mkdirSync(join(dataDir, 'emulator.json'));
+  symlinkSync('nowhere/at-all', join(dataDir, 'emulator.json'));
   const events = await start(dataDir);
   await expect.poll(() => events).toEqual(['i1 started']);
 });
