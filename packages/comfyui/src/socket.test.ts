@@ -113,6 +113,24 @@ describe('a socket', () => {
     expect(ears.frames).toHaveLength(1);
   });
 
+  test('that floods is read no faster than agreed, and nothing of it is lost', async () => {
+    const frame = `{"type": "status", "data": {"text": "${'x'.repeat(100_000)}"}}`;
+    const [client] = await start(
+      {
+        onSocket(ws) {
+          for (let sent = 0; sent < 20; sent += 1) ws.send(frame);
+        },
+      },
+      { socket: { bytesPerSecond: 10_000_000, burstBytes: 1_000_000 } },
+    );
+    const ears = listen();
+    const from = performance.now();
+    await client.connect(ears);
+    await until(() => ears.frames.length === 20);
+    expect(performance.now() - from).toBeGreaterThan(80);
+    expect(ears.closes).toEqual([]);
+  });
+
   test('that goes silent is given up', async () => {
     const [client] = await start({ autoPong: false }, { socket: { pingEveryMs: 20, maxSilentPings: 3 } });
     const ears = listen();

@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { ComfyError, toComfyError } from './comfy-error.ts';
+import { createFlowLimit, type FlowLimit, type FlowRate } from './flow-limit.ts';
 import { decodeBinaryFrame, decodeTextFrame, type Frame, type Malformed } from './frames.ts';
 
 export interface SocketHandlers {
@@ -28,7 +29,7 @@ export interface ComfySocket {
   close(): void;
 }
 
-export interface SocketOptions {
+export interface SocketOptions extends FlowRate {
   url: string;
   clientIdPrefix: string;
   headers: Record<string, string>;
@@ -43,9 +44,16 @@ export interface SocketOptions {
   maxSilentPings: number;
 }
 
-export const DEFAULT_SOCKET_OPTIONS = { connectMs: 10_000, pingEveryMs: 2_000, quietPings: 3, maxSilentPings: 15 };
-
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
+
+export const DEFAULT_SOCKET_OPTIONS = {
+  connectMs: 10_000,
+  pingEveryMs: 2_000,
+  quietPings: 3,
+  maxSilentPings: 15,
+  bytesPerSecond: 16 * 1024 * 1024,
+  burstBytes: 2 * MAX_FRAME_BYTES,
+};
 
 /** Settles with ComfyUI's first message: only then does it surely know this client id. */
 export function connectSocket(options: SocketOptions, handlers: SocketHandlers): Promise<ComfySocket> {
@@ -78,6 +86,8 @@ class Connection {
   #isQuiet = false;
   #openTimer: NodeJS.Timeout | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
+  #resumeTimer: NodeJS.Timeout | undefined;
+  readonly #flow: FlowLimit;
   #onOpen: (sid: string | undefined) => void = () => {};
   #onFailure: (error: ComfyError) => void = () => {};
 
@@ -85,6 +95,7 @@ class Connection {
     this.#ws = ws;
     this.#options = options;
     this.#handlers = handlers;
+    this.#flow = createFlowLimit(options, () => performance.now());
   }
 
   start(onOpen: (sid: string | undefined) => void, onFailure: (error: ComfyError) => void): void {
@@ -144,6 +155,8 @@ class Connection {
   #hear(data: Buffer, isBinary: boolean): void {
     if (this.#state === 'ended') return;
     this.#noteLife();
+    const pauseMs = this.#flow.take(data.length);
+    if (pauseMs > 0) this.#pause(pauseMs);
     const frame = isBinary ? decodeBinaryFrame(data) : decodeTextFrame(data);
     if (this.#state === 'opening') {
       this.#state = 'open';
@@ -153,12 +166,20 @@ class Connection {
     this.#handlers.onFrame(frame);
   }
 
+  /** What was read already still comes. */
+  #pause(ms: number): void {
+    clearTimeout(this.#resumeTimer);
+    this.#ws.pause();
+    this.#resumeTimer = setTimeout(() => this.#ws.resume(), ms);
+  }
+
   #end(cause: CloseCause): void {
     const was = this.#state;
     if (was === 'ended') return;
     this.#state = 'ended';
     clearTimeout(this.#openTimer);
     clearInterval(this.#pingTimer);
+    clearTimeout(this.#resumeTimer);
     this.#options.signal.removeEventListener('abort', this.close);
     // ComfyUI forgets the client id when it sees the end: a clean close tells it sooner, terminate makes it sure.
     if (cause.kind === 'local' && this.#ws.readyState === WebSocket.OPEN) this.#ws.close();
