@@ -11,7 +11,7 @@ const LONG = [
   'e2e/campaigns/steps.test.ts',
   'e2e/campaigns/hangs.test.ts',
   'packages/server/test/provider-faults.test.ts',
-  'packages/server/src/dispatch/take-in.test.ts',
+  'packages/server/src/dispatch/recovery/take-in.test.ts',
   'packages/server/test/outputs.test.ts',
   'packages/server/test/simulator.test.ts',
   'e2e/campaigns/stop.test.ts',

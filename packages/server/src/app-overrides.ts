@@ -1,6 +1,6 @@
 // What a test of the whole service replaces: time, the back ends, the storage, the way out to the internet.
 import type { OpenedDatabase } from './db/open-database.ts';
-import type { BacklogPages } from './dispatch/recover.ts';
+import type { BacklogPages } from './dispatch/recovery/recover.ts';
 import type { WatchTimes } from './execution/watch.ts';
 import type { Storage } from './files/storage.ts';
 import type { Provider } from './instances/provider.ts';

@@ -4,8 +4,8 @@
 import type { AppBase, AppEngine } from './app-engine.ts';
 import { MAX_ATTEMPTS } from './app-engine.ts';
 import { persist } from './db/persist.ts';
-import { type Recovered, recoverRequests } from './dispatch/recover.ts';
-import { createTakeIn, type TakeIn } from './dispatch/take-in.ts';
+import { type Recovered, recoverRequests } from './dispatch/recovery/recover.ts';
+import { createTakeIn, type TakeIn } from './dispatch/recovery/take-in.ts';
 import { adoptLeases } from './requests/recover.sql.ts';
 
 export interface Brain {

@@ -1,6 +1,6 @@
-// What waits and is in no lane yet. While a start reads its backlog (recover.ts) the rest of it is known by number only, and
-// what is accepted meanwhile waits behind it: nobody overtakes those who came before. Part of the board; accept.ts adds,
-// standing.ts and demand.ts ask.
+// What waits and is in no lane yet. While a start reads its backlog (recovery/recover.ts) the rest of it is known by number
+// only, and what is accepted meanwhile waits behind it: nobody overtakes those who came before. Part of the board; accept.ts
+// adds, standing.ts and demand.ts ask.
 import type { WaitingCount } from '../requests/backlog.sql.ts';
 import type { LiveRequest } from '../requests/live.ts';
 

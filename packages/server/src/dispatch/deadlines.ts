@@ -1,8 +1,6 @@
 // Ends requests that waited too long: past their own start_within_seconds, or past the start time-out while no instance
 // that may run them is ready. A slow sweep; made by app-engine.ts, started by brain.ts.
 
-import type { Fleet } from '../instances/fleet.ts';
-import { withoutAddresses } from '../instances/record-events.ts';
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -80,16 +78,4 @@ function isDue(request: LiveRequest, now: number): boolean {
 /** What ran before a restart counts as leased until its instance is heard of, and has started long ago. */
 function isWaiting({ phase, startedAt }: LiveRequest): boolean {
   return (phase === 'queued' || phase === 'leased') && startedAt === undefined;
-}
-
-/** Why nothing is given out, for a person: accounts share these instances, and where they stand is the operator's business. */
-export function describeFleet(fleet: Fleet, pool: string): string {
-  const instances = fleet.all().filter((instance) => instance.pool === pool);
-  if (instances.length === 0) return 'There is no instance.';
-  const ready = instances.filter((instance) => instance.phase === 'ready').length;
-  if (ready > 0) return `${ready} of ${instances.length} instances are ready and busy.`;
-  const causes = instances.map(
-    (i) => `${i.id} (${i.phase}): ${withoutAddresses(i.reason ?? i.connection.lastCause() ?? 'no answer yet')}`,
-  );
-  return `No instance could be reached. ${causes.slice(0, 3).join('; ')}`;
 }

@@ -1,4 +1,4 @@
-// Statements that read the backlog after a start, a page at a time and in queue order. Called by dispatch/recover.ts.
+// Statements that read the backlog after a start, a page at a time and in queue order. Called by dispatch/recovery/recover.ts.
 // reads: deployments
 
 import type { Queryable } from '../db/database.ts';

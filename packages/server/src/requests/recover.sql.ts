@@ -1,6 +1,6 @@
 // Statements about requests that are not in memory: after a start (what waits is read by backlog.sql.ts), when another
-// replica took them in, and when a new brain takes over what the old one was running. Called by dispatch/recover.ts and
-// dispatch/take-in.ts.
+// replica took them in, and when a new brain takes over what the old one was running. Called by recover.ts and take-in.ts of
+// dispatch/recovery.
 // reads: deployments
 
 import { uuidArray } from '../db/binary-arrays.ts';

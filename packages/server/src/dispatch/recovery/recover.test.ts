@@ -1,13 +1,13 @@
 // A start that reads its backlog: when the database goes away and comes back in the middle of it, and when requests are
 // accepted meanwhile, here and by other replicas.
 import { expect, it } from 'vitest';
-import { makeLiveRequest } from '../../testing/make-live-request.ts';
-import type { Database } from '../db/database.ts';
-import { DatabaseUnavailable } from '../db/database-unavailable.ts';
-import type { Sql } from '../db/sql.ts';
-import { createLiveIndex, type LiveRequest } from '../requests/live.ts';
-import { createSimulator } from '../requests/simulation/simulator.ts';
-import { createBacklog } from './backlog.ts';
+import { makeLiveRequest } from '../../../testing/make-live-request.ts';
+import type { Database } from '../../db/database.ts';
+import { DatabaseUnavailable } from '../../db/database-unavailable.ts';
+import type { Sql } from '../../db/sql.ts';
+import { createLiveIndex, type LiveRequest } from '../../requests/live.ts';
+import { createSimulator } from '../../requests/simulation/simulator.ts';
+import { createBacklog } from '../backlog.ts';
 import { type RecoverDeps, recoverRequests } from './recover.ts';
 
 const away = () => new DatabaseUnavailable(true, { cause: new Error('Connection terminated unexpectedly') });

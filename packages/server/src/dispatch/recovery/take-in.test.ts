@@ -1,10 +1,10 @@
 // Rows that other replicas wrote, whether or not anybody told of them; and leases that a new brain adopts.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../../testing/create-test-app.ts';
-import { until } from '../../testing/until.ts';
-import { type Sql, sql } from '../db/sql.ts';
-import { returnLeases, takeLeases } from '../requests/lease.sql.ts';
-import { adoptLeases } from '../requests/recover.sql.ts';
+import { createTestApp, type TestApp } from '../../../testing/create-test-app.ts';
+import { until } from '../../../testing/until.ts';
+import { type Sql, sql } from '../../db/sql.ts';
+import { returnLeases, takeLeases } from '../../requests/lease.sql.ts';
+import { adoptLeases } from '../../requests/recover.sql.ts';
 import { createTakeIn } from './take-in.ts';
 
 describe('what another replica wrote', () => {

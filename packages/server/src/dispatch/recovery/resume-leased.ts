@@ -1,16 +1,16 @@
 // After a start: the requests that instances were given go on where they are; those whose instance ended meanwhile wait
 // again, at the head of their queue. Called by recover.ts before anything is given out.
-import type { Funds } from '../billing/funds.ts';
-import type { Fleet, Instance } from '../instances/fleet.ts';
-import { forgetAttempt, type LiveIndex, type LiveRequest } from '../requests/live.ts';
-import type { LiveRow } from '../requests/recover.sql.ts';
-import type { Simulator } from '../requests/simulation/simulator.ts';
-import { tellStart } from '../requests/tell-start.ts';
-import type { RequestWrites } from '../requests/writes.ts';
-import { crashPoint } from '../telemetry/crash-point.ts';
-import { describeError } from '../telemetry/log.ts';
+import type { Funds } from '../../billing/funds.ts';
+import type { Fleet, Instance } from '../../instances/fleet.ts';
+import { forgetAttempt, type LiveIndex, type LiveRequest } from '../../requests/live.ts';
+import type { LiveRow } from '../../requests/recover.sql.ts';
+import type { Simulator } from '../../requests/simulation/simulator.ts';
+import { tellStart } from '../../requests/tell-start.ts';
+import type { RequestWrites } from '../../requests/writes.ts';
+import { crashPoint } from '../../telemetry/crash-point.ts';
+import { describeError } from '../../telemetry/log.ts';
+import type { Dispatcher } from '../dispatcher.ts';
 import { awaitInstance } from './await-instance.ts';
-import type { Dispatcher } from './dispatcher.ts';
 import { restoreRequest } from './restore-request.ts';
 
 export type ResumeDeps = Parameters<typeof tellStart>[0] & {
@@ -50,7 +50,7 @@ async function resume(deps: ResumeDeps, row: LiveRow, request: LiveRequest): Pro
   const instance = row.instance_id === null ? undefined : deps.fleet.get(row.instance_id);
   const settling = row.instance_id === null ? undefined : deps.fleet.settling(row.instance_id);
   // It may run there still: nothing is done before that is known.
-  if (settling) void resumeOnceKnown(deps, row, { request, settling });
+  if (settling !== undefined) void resumeOnceKnown(deps, row, { request, settling });
   else await resumeOrReturn(deps, row, { request, instance });
 }
 

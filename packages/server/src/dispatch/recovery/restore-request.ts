@@ -1,8 +1,8 @@
 // A row of a request that has not ended → the live request it goes on as. Called by resume-leased.ts and enter-waiting.ts.
-import type { Funds } from '../billing/funds.ts';
-import type { LiveRequest } from '../requests/live.ts';
-import type { LiveRow } from '../requests/recover.sql.ts';
-import { startTrace } from '../requests/report.pure.ts';
+import type { Funds } from '../../billing/funds.ts';
+import type { LiveRequest } from '../../requests/live.ts';
+import type { LiveRow } from '../../requests/recover.sql.ts';
+import { startTrace } from '../../requests/report.pure.ts';
 
 export function restoreRequest(row: LiveRow, funds: Funds | undefined): LiveRequest {
   const isLeased = row.state === 'active';

@@ -1,6 +1,6 @@
 // Requests that other replicas accepted, and wishes to cancel that reached them: taken in as they are told of, and looked
 // for every two seconds, in case nobody could tell. Made by brain.ts, runs on the brain only.
-import { isDatabaseUnavailable } from '../db/database-unavailable.ts';
+import { isDatabaseUnavailable } from '../../db/database-unavailable.ts';
 import {
   listCancelWishes,
   listWaiting,
@@ -8,9 +8,9 @@ import {
   listWaitingSince,
   readSeqMark,
   type SeqMark,
-} from '../requests/recover.sql.ts';
-import type { RequestWrites } from '../requests/writes.ts';
-import { describeError } from '../telemetry/log.ts';
+} from '../../requests/recover.sql.ts';
+import type { RequestWrites } from '../../requests/writes.ts';
+import { describeError } from '../../telemetry/log.ts';
 import { type EnterDeps, enterWaiting, isNew } from './enter-waiting.ts';
 
 type Deps = EnterDeps & { readonly writes: RequestWrites };

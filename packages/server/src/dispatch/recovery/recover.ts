@@ -2,11 +2,11 @@
 // on where they were. First what was given out; then what waits, by priority and in queue order, so that the first of them
 // can be given out while the rest is still read. Called by brain.ts.
 
-import type { Database } from '../db/database.ts';
-import { persist } from '../db/persist.ts';
-import { countWaiting, readWaitingPage, type WaitingPage } from '../requests/backlog.sql.ts';
-import { listLeased, listWaiting, listWaitingAfter, readSeqMark, type SeqMark } from '../requests/recover.sql.ts';
-import { crashPoint } from '../telemetry/crash-point.ts';
+import type { Database } from '../../db/database.ts';
+import { persist } from '../../db/persist.ts';
+import { countWaiting, readWaitingPage, type WaitingPage } from '../../requests/backlog.sql.ts';
+import { listLeased, listWaiting, listWaitingAfter, readSeqMark, type SeqMark } from '../../requests/recover.sql.ts';
+import { crashPoint } from '../../telemetry/crash-point.ts';
 import { type EnterDeps, enterWaiting, isNew } from './enter-waiting.ts';
 import { type ResumeDeps, resumeLeased } from './resume-leased.ts';
 

@@ -1,11 +1,11 @@
 // After a start: a request whose instance its provider cannot be asked about yet, because its engine or cluster is away. It
 // waits to know, but one that is to stop waits only so long: then it ends, and its prompt is taken off the instance if that
 // is ever found. Called while requests are recovered.
-import { clearAway } from '../execution/clear-away.ts';
-import type { Instance } from '../instances/fleet.ts';
-import type { LiveRequest } from '../requests/live.ts';
-import { afterAwake } from '../telemetry/awake-time.ts';
-import type { Log } from '../telemetry/log.ts';
+import { clearAway } from '../../execution/clear-away.ts';
+import type { Instance } from '../../instances/fleet.ts';
+import type { LiveRequest } from '../../requests/live.ts';
+import { afterAwake } from '../../telemetry/awake-time.ts';
+import type { Log } from '../../telemetry/log.ts';
 
 /** As long as an instance that answers nothing is waited for. */
 const STOPS_WITHIN_MS = 30_000;

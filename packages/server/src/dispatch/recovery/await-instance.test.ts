@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { until } from '../../testing/until.ts';
-import type { Instance } from '../instances/fleet.ts';
-import { type LiveRequest, wishStop } from '../requests/live.ts';
-import { createLog } from '../telemetry/log.ts';
+import { until } from '../../../testing/until.ts';
+import type { Instance } from '../../instances/fleet.ts';
+import { type LiveRequest, wishStop } from '../../requests/live.ts';
+import { createLog } from '../../telemetry/log.ts';
 import { awaitInstance } from './await-instance.ts';
 
 const log = createLog('silent');

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { until } from '../../testing/until.ts';
-import type { LiveRequest } from '../requests/live.ts';
-import type { LiveRow } from '../requests/recover.sql.ts';
-import { createLog } from '../telemetry/log.ts';
+import { until } from '../../../testing/until.ts';
+import type { LiveRequest } from '../../requests/live.ts';
+import type { LiveRow } from '../../requests/recover.sql.ts';
+import { createLog } from '../../telemetry/log.ts';
 import { type ResumeDeps, resumeLeased } from './resume-leased.ts';
 
 const row = {

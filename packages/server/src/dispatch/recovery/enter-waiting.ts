@@ -1,15 +1,15 @@
 // Rows of requests that wait → the queue, each once, those of closed deployments to their end. Called for what a start
 // reads (recover.ts) and for what other replicas accepted (take-in.ts).
-import type { Funds } from '../billing/funds.ts';
-import type { DeploymentDirectory } from '../deployments/directory.ts';
-import { judgeRunning } from '../requests/end-refused.ts';
-import type { LiveIndex, LiveRequest, StopWish } from '../requests/live.ts';
-import type { RecentlyEnded } from '../requests/recently-ended.ts';
-import type { LiveRow } from '../requests/recover.sql.ts';
-import type { Simulator } from '../requests/simulation/simulator.ts';
-import { tellStart } from '../requests/tell-start.ts';
-import { crashPoint } from '../telemetry/crash-point.ts';
-import type { Dispatcher } from './dispatcher.ts';
+import type { Funds } from '../../billing/funds.ts';
+import type { DeploymentDirectory } from '../../deployments/directory.ts';
+import { judgeRunning } from '../../requests/end-refused.ts';
+import type { LiveIndex, LiveRequest, StopWish } from '../../requests/live.ts';
+import type { RecentlyEnded } from '../../requests/recently-ended.ts';
+import type { LiveRow } from '../../requests/recover.sql.ts';
+import type { Simulator } from '../../requests/simulation/simulator.ts';
+import { tellStart } from '../../requests/tell-start.ts';
+import { crashPoint } from '../../telemetry/crash-point.ts';
+import type { Dispatcher } from '../dispatcher.ts';
 import { restoreRequest } from './restore-request.ts';
 
 export type EnterDeps = Parameters<typeof tellStart>[0] & {
