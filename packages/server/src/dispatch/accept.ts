@@ -2,27 +2,30 @@
 // requests/submit.ts calls a RequestQueue.
 import type { LiveRequest } from '../requests/live.ts';
 import { describeError } from '../telemetry/log.ts';
-import { type Board, hold, refreshLimit, unhold } from './board.ts';
+import { assign, unassign } from './assign.ts';
+import { type Board, refreshLimit } from './board.ts';
 import { endRequest, perform, requeue } from './perform.ts';
 import { findLoaded } from './place-models.ts';
 import { findPlace, hasWaiting } from './pool-index.ts';
-import { countInstances, poolOfDeployment } from './pools.ts';
+import { findPlaceWhereItIs, isAtLimit, openPool } from './pools.ts';
+import type { Slots } from './slots.ts';
 
 /** True: an instance with room is held for it, so that its row is inserted already leased. */
 export function reserve(board: Board, request: LiveRequest): boolean {
   const { deploymentId } = request;
   board.models.onArrival(request);
-  const max = board.limits.get(deploymentId);
-  if (!board.isOpen || max === undefined || board.backlog.isLoading()) return false;
-  const index = poolOfDeployment(board, deploymentId);
+  if (!board.isOpen || !board.limits.has(deploymentId) || board.backlog.isLoading()) return false;
+  const index = openPool(board, deploymentId);
   // Nobody overtakes those who wait for the same instances, or whose lease is on its way.
   if (index === undefined || index.leasing > 0 || hasWaiting(index)) return false;
-  const isLimited = countInstances(board, deploymentId) >= max;
-  const models = board.models.isUsed && !isLimited ? board.models.of(request) : '';
+  const isBound = isAtLimit(board, deploymentId);
+  const models = board.models.isUsed && !isBound ? board.models.of(request) : '';
+  let slots: Slots | undefined;
+  if (isBound) slots = findPlaceWhereItIs(board, index, deploymentId);
   // Where no idle instance has its models, they are weighed with what is loaded and runs (loop.ts).
-  const slots = models === '' ? findPlace(index, isLimited ? deploymentId : undefined) : findLoaded(index, models);
+  else slots = models === '' ? findPlace(index) : findLoaded(index, models);
   if (slots === undefined) return false;
-  hold(board, request, slots, models === '' ? 'idle' : 'its models are loaded');
+  assign(board, request, slots, models === '' ? 'idle' : 'its models are loaded');
   return true;
 }
 
@@ -30,7 +33,7 @@ export function reserve(board: Board, request: LiveRequest): boolean {
 export function release(board: Board, request: LiveRequest): void {
   const slots = request.instanceId === undefined ? undefined : board.slotsById.get(request.instanceId);
   if (slots === undefined) return;
-  unhold(request, slots);
+  unassign(request, slots);
   // Others may have queued up behind a reservation that came to nothing.
   board.pump();
 }
@@ -67,7 +70,7 @@ export function restoreWaiting(board: Board, request: LiveRequest, place: 'head'
   pumpOnceKnown(board, request.deploymentId);
 }
 
-const LOOK_AGAIN_MS = 1_000;
+const ASK_AGAIN_MS = 1_000;
 
 function pumpOnceKnown(board: Board, deploymentId: string): void {
   if (board.limits.has(deploymentId)) {
@@ -81,7 +84,7 @@ function pumpOnceKnown(board: Board, deploymentId: string): void {
     board.deps.execution.log.warn(describeError(error), "a deployment's limit could not be read");
     // Nobody may come after it who would ask again.
     const again = () => board.waiting.lane(deploymentId) && pumpOnceKnown(board, deploymentId);
-    setTimeout(again, LOOK_AGAIN_MS).unref();
+    setTimeout(again, ASK_AGAIN_MS).unref();
   };
   refreshLimit(board, deploymentId)
     .catch(fail)

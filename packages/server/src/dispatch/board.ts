@@ -1,18 +1,16 @@
 // What dispatch knows, in one place: who waits, what each instance has to do, how far each deployment may spread. An index
-// in memory; recover.ts rebuilds it. The functions of loop.ts, accept.ts and perform.ts read and change it.
+// in memory, which recovery/ fills after a start; every function of this folder that is not pure reads or changes it.
 import type { Deployment, DeploymentDirectory } from '../deployments/directory.ts';
 import type { Pool } from '../deployments/pool.pure.ts';
 import type { ExecutionDeps } from '../execution/attempt.ts';
 import type { Fleet, Instance } from '../instances/fleet.ts';
-import type { LiveRequest } from '../requests/live.ts';
-import { type Because, startTrace } from '../requests/report.pure.ts';
 import { type Backlog, createBacklog } from './backlog.ts';
 import { createModelSets, type ModelSets } from './model-sets.ts';
 import { createPayloadBudget } from './payload-budget.ts';
 import type { PoolIndex } from './pool-index.ts';
 import { addLane, learnPool, onSpread, onWork, removeLane } from './pools.ts';
 import { createRunTimes, type RunTimes } from './run-times.ts';
-import { createSlots, enter, leave, type Slots, type SlotsWatch } from './slots.ts';
+import { createSlots, type Slots, type SlotsWatch } from './slots.ts';
 import { createUsage, type Usage } from './usage.ts';
 import { createWaiting, type Waiting } from './waiting.ts';
 
@@ -100,31 +98,6 @@ export function slotsOf(board: Board, instance: Instance): Slots {
   const made = createSlots(instance, board.slotsWatch);
   board.slotsById.set(instance.id, made);
   return made;
-}
-
-/** The request is this instance's from now on: in memory first, so that nobody else gives it away meanwhile. */
-export function hold(board: Board, request: LiveRequest, slots: Slots, because: Because): void {
-  request.phase = 'leased';
-  request.epoch += 1;
-  request.instanceId = slots.instance.id;
-  request.promptId = board.deps.newId();
-  request.leasedAt = board.deps.execution.clock.now();
-  const { pending: ahead, instance } = slots;
-  request.trace = startTrace({ because, waiting: board.waiting.size, readyAt: instance.since, ahead });
-  const models = board.models.isUsed ? board.models.of(request) : '';
-  if (models !== '') slots.planned = models;
-  enter(slots, request.deploymentId);
-}
-
-/** Undoes hold() when the lease was not to be had. */
-export function unhold(request: LiveRequest, slots: Slots): void {
-  request.phase = 'queued';
-  request.epoch -= 1;
-  request.instanceId = undefined;
-  request.promptId = undefined;
-  request.leasedAt = undefined;
-  request.trace = undefined;
-  leave(slots, request.deploymentId);
 }
 
 export async function refreshLimit(board: Board, deploymentId: string): Promise<void> {

@@ -1,4 +1,9 @@
 // The door of dispatch: what app.ts starts and stops, what submits and cancels call, what instances report to.
+//
+// How it goes: accept.ts lets a request in, straight onto an instance or into its lane (waiting.ts). Whatever happens marks the
+// pools it bears on (pools.ts) and calls the pump of loop.ts, which gives out what can be given out: who and where is decided
+// by the pure files, then assign.ts notes it, lease-and-perform.ts has the lease written, and perform.ts runs the attempt,
+// whose end pumps again. board.ts is all that is known meanwhile; after a start recovery/ fills it.
 import type { Instance } from '../instances/fleet.ts';
 import { type LiveRequest, type StopWish, wishStop } from '../requests/live.ts';
 import type { RequestQueue } from '../requests/submit.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ALL_LEVELS, capacity, depth, LEVELS, levelOf, room } from './give-ahead.pure.ts';
+import { capacity, depth, room } from './give-ahead.pure.ts';
 
 it('the shorter the runs are, the more is given ahead, and short ones may wait inside', () => {
   const of = (meanRunMs: number) => [capacity({ meanRunMs }), depth({ meanRunMs })];
@@ -22,14 +22,5 @@ it('of short runs several are given at once, when half of what is not inside yet
 it('more are there before a place inside is free, however long the runs take', () => {
   for (let meanRunMs = 1; meanRunMs < 100; meanRunMs += 1) {
     expect(room({ pending: depth({ meanRunMs }), meanRunMs })).toBeGreaterThan(1);
-  }
-});
-
-it('asks the one with the least to do first, those that wait for a group last, and none that is full', () => {
-  const of = (pending: number) => levelOf({ pending, meanRunMs: 10 });
-  expect([of(0), of(2), of(8), of(9), of(12), of(13)]).toEqual([0, 2, 8, 9 + LEVELS, 12 + LEVELS, undefined]);
-  for (let meanRunMs = 0.5; meanRunMs < 200; meanRunMs *= 1.3) {
-    const most = capacity({ meanRunMs }) - 1;
-    expect(levelOf({ pending: most, meanRunMs })).toBeLessThan(ALL_LEVELS);
   }
 });

@@ -1,6 +1,5 @@
-// Which instance gets the next request, how many it may be given ahead of those that run there, and how many prompts may be
-// inside of it. Pure; asked by pool-index.ts, which keeps the instances by their level, by loop.ts for who has room, and by
-// slots.ts for the depth of its turn. (Where models have to be loaded: affinity.pure.ts.)
+// How many requests an instance may be given ahead of those that run there, and how many prompts may be inside of it. Pure;
+// asked by next-instance.pure.ts for who has room, and by slots.ts for the depth of its turn.
 
 /** What counts of an instance (slots.ts). */
 export interface Load {
@@ -18,6 +17,9 @@ const MAX_INSIDE = 6;
 /** What is given ahead of short runs is over in about this time: nobody waits longer there than it takes to be moved. */
 const AHEAD_MS = 100;
 const MAX_AHEAD = 16;
+
+/** No instance has more to do. */
+export const MAX_CAPACITY = MAX_INSIDE + MAX_AHEAD;
 
 /** How many prompts may be inside the instance. */
 export function depth({ meanRunMs }: Pick<Load, 'meanRunMs'>): number {
@@ -38,18 +40,4 @@ export function room(load: Load): number {
   const free = capacity(load) - load.pending;
   const isWorthIt = load.pending <= 2 || load.pending <= (capacity(load) + depth(load)) / 2;
   return isWorthIt ? Math.max(0, free) : 0;
-}
-
-/** With any place left, an instance has at most as many as this, less one. */
-export const LEVELS = MAX_INSIDE + MAX_AHEAD;
-/** Those whose room is left for a group come behind all others. */
-export const ALL_LEVELS = 2 * LEVELS;
-
-/**
- * Which instance is asked first when something is to be given away: one of the lowest level. Work spreads before it piles up:
- * a second request goes ahead only where every other instance has as much to do. undefined: it is full.
- */
-export function levelOf(load: Load): number | undefined {
-  if (load.pending >= capacity(load)) return undefined;
-  return room(load) > 0 ? load.pending : load.pending + LEVELS;
 }

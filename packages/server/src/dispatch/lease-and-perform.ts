@@ -5,7 +5,8 @@ import { findLeaseEpoch } from '../requests/lease.sql.ts';
 import { type LiveRequest, wishStop } from '../requests/live.ts';
 import { hasCancelWish, isUnfinished } from '../requests/requests.sql.ts';
 import { describeError } from '../telemetry/log.ts';
-import { type Board, unhold } from './board.ts';
+import { unassign } from './assign.ts';
+import type { Board } from './board.ts';
 import { endRequest, perform, requeue } from './perform.ts';
 import type { PoolIndex } from './pool-index.ts';
 import { countLeasing } from './pools.ts';
@@ -26,10 +27,10 @@ export async function leaseAndPerform(board: Board, { request, slots, index }: L
   try {
     const isLeased = await countLeasing(board, index, writes.lease(wish));
     if (isLeased) return perform(board, { request, slots, isResumed: false });
-    unhold(request, slots);
+    unassign(request, slots);
     await leaveLease(board, request, promptId);
   } catch (error) {
-    if (request.phase === 'leased') unhold(request, slots);
+    if (request.phase === 'leased') unassign(request, slots);
     log.error({ requestId: id, ...describeError(error) }, 'a lease could not be taken');
     setTimeout(() => requeue(board, request), LEASE_PAUSE_MS).unref();
   }

@@ -7,10 +7,9 @@ import type { Board } from './board.ts';
 import { remaining } from './eta.pure.ts';
 import { fairUsage } from './fair-usage.pure.ts';
 import type { Lane } from './lane.ts';
-import { listBusy, type PoolIndex, takesWork } from './pool-index.ts';
+import { hasIdle, listBusy, listIdle, type PoolIndex, takesWork } from './pool-index.ts';
 import { countInstances, maxInstancesOf } from './pools.ts';
 import type { Slots } from './slots.ts';
-import { listed } from './slots-list.ts';
 
 export function modelsOf(board: Board, lane: Lane): string {
   const head = board.models.isUsed ? lane.peek() : undefined;
@@ -19,32 +18,31 @@ export function modelsOf(board: Board, lane: Lane): string {
 
 export function hasModels(board: Board, index: PoolIndex): boolean {
   if (!board.models.isUsed) return false;
-  for (const lane of index.free.values()) if (modelsOf(board, lane) !== '') return true;
+  for (const lane of index.anywhere.values()) if (modelsOf(board, lane) !== '') return true;
   return false;
 }
 
 /** An idle instance that has them, the one used last first; while none is idle, one that will have them and has room. */
 export function findLoaded(index: PoolIndex, models: string): Slots | undefined {
-  const [idle] = index.open;
-  if (idle?.last === undefined) {
+  if (!hasIdle(index)) {
     for (const slots of listBusy(index)) if (slots.planned === models) return slots;
     return undefined;
   }
   let found: Slots | undefined;
-  for (const slots of listed(idle)) if (slots.loaded === models) found = slots;
+  for (const slots of listIdle(index)) if (slots.loaded === models) found = slots;
   return found;
 }
 
 /** undefined: whoever waits does better to wait, or no instance is idle. */
 export function placeByModels(board: Board, index: PoolIndex): (Placement & { slots: Slots }) | undefined {
   const idle = new Map<string, Slots>();
-  for (const slots of index.open[0] ? listed(index.open[0]) : []) idle.set(slots.instance.id, slots);
+  for (const slots of listIdle(index)) idle.set(slots.instance.id, slots);
   if (idle.size === 0) return undefined;
   const now = board.deps.execution.clock.now();
   const { sets, instances } = seeInstances(board, index, now);
   const placement = placeNext(
     {
-      lanes: [...index.free.values()].flatMap((lane) => viewLane(board, lane, sets) ?? []),
+      lanes: [...index.anywhere.values()].flatMap((lane) => viewLane(board, lane, sets) ?? []),
       // What needs no models finds them loaded everywhere.
       free: [...idle.values()].reverse().map(({ instance, loaded }) => ({
         id: instance.id,
@@ -138,7 +136,7 @@ export function suitsAhead(
   index: PoolIndex,
   { deploymentId, slots }: { deploymentId: string; slots: Slots },
 ) {
-  const lane = index.free.get(deploymentId);
+  const lane = index.anywhere.get(deploymentId);
   const models = lane === undefined ? '' : modelsOf(board, lane);
   return models === '' || models === slots.planned;
 }

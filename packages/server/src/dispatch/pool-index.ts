@@ -1,8 +1,7 @@
-// One pool: the deployments that wait for its instances, and the instances by how much they have to do. Kept true by
-// pools.ts, so that loop.ts and accept.ts find who is next and where without a walk over all instances or all deployments.
-
-import { ALL_LEVELS, LEVELS, levelOf } from './give-ahead.pure.ts';
+// One pool: the deployments that wait for its instances, and the instances by their level (next-instance.pure.ts). Kept true
+// by pools.ts, so that loop.ts and accept.ts find who is next and where without a walk over all instances or all deployments.
 import type { Lane } from './lane.ts';
+import { ALL_LEVELS, isCurrent, LEVELS, levelOf, mayTakeWork, nextInstance } from './next-instance.pure.ts';
 import type { Slots } from './slots.ts';
 import { append, listed, type SlotsList, unlink } from './slots-list.ts';
 
@@ -11,20 +10,20 @@ export interface PoolIndex {
   /** Instances made from something else are outdated; undefined where they are not made for anybody. */
   fingerprint: string | undefined;
   /** Waiting deployments that may go to any instance of the pool. */
-  readonly free: Map<string, Lane>;
-  /** Waiting deployments that are on as many instances as they may be on: they only go on there. */
-  readonly limited: Map<string, Lane>;
+  readonly anywhere: Map<string, Lane>;
+  /** Waiting deployments that are on as many instances as they may be on (max_instances): they only go on there. */
+  readonly atLimit: Map<string, Lane>;
   /** Instances that take work, outdated ones too. */
   readonly ready: Set<Slots>;
   /** How many of them are current. */
   current: number;
-  /** Those with room that may be given work, by how much they have to do. */
-  readonly open: readonly SlotsList[];
+  /** Those that take work and have a place left, by their level. */
+  readonly levels: readonly SlotsList[];
   /** Those with more than one request. */
   readonly crowded: Set<Slots>;
-  /** Instances that have changed, and limited deployments that wait, since loop.ts looked. */
+  /** Since loop.ts looked: instances that have changed, and deployments that wait at their limit from then on. */
   readonly changed: Set<Slots>;
-  readonly opened: Set<Lane>;
+  readonly newAtLimit: Set<Lane>;
   /** Requests whose lease is being written. */
   leasing: number;
   isLookedAtAgain: boolean;
@@ -34,40 +33,39 @@ export function createPoolIndex(key: string): PoolIndex {
   return {
     key,
     fingerprint: undefined,
-    free: new Map(),
-    limited: new Map(),
+    anywhere: new Map(),
+    atLimit: new Map(),
     ready: new Set(),
     current: 0,
-    open: Array.from({ length: ALL_LEVELS }, () => ({ first: undefined, last: undefined })),
+    levels: Array.from({ length: ALL_LEVELS }, () => ({ first: undefined, last: undefined })),
     crowded: new Set(),
     changed: new Set(),
-    opened: new Set(),
+    newAtLimit: new Set(),
     leasing: 0,
     isLookedAtAgain: false,
   };
 }
 
-export function hasWaiting({ free, limited }: PoolIndex): boolean {
-  return free.size + limited.size > 0;
+export function hasWaiting({ anywhere, atLimit }: PoolIndex): boolean {
+  return anywhere.size + atLimit.size > 0;
 }
 
 export function isEmpty(index: PoolIndex): boolean {
   return index.ready.size === 0 && index.leasing === 0 && !hasWaiting(index);
 }
 
-function isCurrent({ fingerprint }: PoolIndex, { instance }: Slots): boolean {
-  return fingerprint === undefined || instance.spec?.fingerprint === fingerprint;
+function isMadeAsWanted({ fingerprint }: PoolIndex, { instance }: Slots): boolean {
+  return isCurrent(instance.spec?.fingerprint, fingerprint);
 }
 
-/** Outdated instances are given work only while no current one is ready. */
 export function takesWork(index: PoolIndex, slots: Slots): boolean {
-  return index.ready.has(slots) && (index.current === 0 || isCurrent(index, slots));
+  return index.ready.has(slots) && mayTakeWork(isMadeAsWanted(index, slots), index.current);
 }
 
-/** What the instance has to do has changed. */
-export function sort(index: PoolIndex, slots: Slots): void {
+/** What the instance has to do has changed: it goes to the level where it belongs now. */
+export function refile(index: PoolIndex, slots: Slots): void {
   const level = takesWork(index, slots) ? levelOf(slots) : undefined;
-  const list = level === undefined ? undefined : index.open[level];
+  const list = level === undefined ? undefined : index.levels[level];
   if (slots.link.list !== list) {
     unlink(slots);
     if (list) append(list, slots);
@@ -81,10 +79,10 @@ export function sort(index: PoolIndex, slots: Slots): void {
 export function join(index: PoolIndex, slots: Slots): void {
   if (index.ready.has(slots)) return;
   index.ready.add(slots);
-  if (isCurrent(index, slots)) index.current += 1;
+  if (isMadeAsWanted(index, slots)) index.current += 1;
   // The first current one takes the place of those that are not.
-  if (index.current === 1) sortAll(index);
-  else sort(index, slots);
+  if (index.current === 1) refileAll(index);
+  else refile(index, slots);
 }
 
 export function quit(index: PoolIndex, slots: Slots): void {
@@ -92,9 +90,9 @@ export function quit(index: PoolIndex, slots: Slots): void {
   index.changed.delete(slots);
   index.crowded.delete(slots);
   unlink(slots);
-  if (!isCurrent(index, slots)) return;
+  if (!isMadeAsWanted(index, slots)) return;
   index.current -= 1;
-  if (index.current === 0) sortAll(index);
+  if (index.current === 0) refileAll(index);
 }
 
 /** The pool's instances are to be made from something else from now on. */
@@ -102,35 +100,48 @@ export function setFingerprint(index: PoolIndex, fingerprint: string | undefined
   if (index.fingerprint === fingerprint) return;
   index.fingerprint = fingerprint;
   index.current = 0;
-  for (const slots of index.ready) if (isCurrent(index, slots)) index.current += 1;
-  sortAll(index);
+  for (const slots of index.ready) if (isMadeAsWanted(index, slots)) index.current += 1;
+  refileAll(index);
 }
 
-function sortAll(index: PoolIndex): void {
-  for (const slots of index.ready) sort(index, slots);
+function refileAll(index: PoolIndex): void {
+  for (const slots of index.ready) refile(index, slots);
 }
 
-/** The one to be given to next: work spreads before it piles up, and of the idle ones the one used last is warmest. */
-export function leastBusy({ open }: PoolIndex): Slots | undefined {
-  if (open[0]?.last) return open[0].last;
-  for (let level = 1; level < LEVELS; level += 1) if (open[level]?.first) return open[level]?.first;
-  return undefined;
+/** The one that is given to next: there is room for more than a single request, where runs are short. */
+export function leastBusy({ levels }: PoolIndex): Slots | undefined {
+  return nextInstance(levels, LEVELS);
+}
+
+/** The one that a single request is given to: any place left will do. */
+export function findPlace({ levels }: PoolIndex): Slots | undefined {
+  return nextInstance(levels, ALL_LEVELS);
+}
+
+/** The same of these instances only; those of them that take no work of this pool do not count. */
+export function findPlaceAmong(index: PoolIndex, places: Iterable<Slots>): Slots | undefined {
+  let found: Slots | undefined;
+  let lowest = ALL_LEVELS;
+  for (const slots of places) {
+    const level = takesWork(index, slots) ? (levelOf(slots) ?? ALL_LEVELS) : ALL_LEVELS;
+    if (level >= lowest) continue;
+    found = slots;
+    lowest = level;
+  }
+  return found;
+}
+
+/** An idle one there is: whoever waits on does so by choice. */
+export function hasIdle({ levels: [idle] }: PoolIndex): boolean {
+  return idle?.first !== undefined;
+}
+
+/** Those that are idle, the one used last at the end. */
+export function* listIdle({ levels: [idle] }: PoolIndex): IterableIterator<Slots> {
+  if (idle) yield* listed(idle);
 }
 
 /** Those that run something and may be given more, the one with the least to do first. */
-export function* listBusy({ open }: PoolIndex): IterableIterator<Slots> {
-  for (const list of open.slice(1, LEVELS)) yield* listed(list);
-}
-
-/** Of those with any place left, the one with the least to do; only where the deployment is already, if that is asked for. */
-export function findPlace(index: PoolIndex, onlyWith: string | undefined): Slots | undefined {
-  for (const [level, list] of index.open.entries()) {
-    if (onlyWith === undefined) {
-      const slots = level === 0 ? list.last : list.first;
-      if (slots) return slots;
-      continue;
-    }
-    for (const slots of listed(list)) if (slots.deployments.has(onlyWith)) return slots;
-  }
-  return undefined;
+export function* listBusy({ levels }: PoolIndex): IterableIterator<Slots> {
+  for (const list of levels.slice(1, LEVELS)) yield* listed(list);
 }

@@ -152,7 +152,7 @@ it('finds an instance as long as it has a place left, however many it may have',
   const expected: unknown[] = [];
   for (; slots.pending < capacity(slots); enter(slots, 'd1')) {
     const { pending, pool } = slots;
-    const place = pool && findPlace(pool, undefined)?.instance.id;
+    const place = pool && findPlace(pool)?.instance.id;
     found.push([pending, place, pool && leastBusy(pool)?.instance.id]);
     expected.push([pending, 'i1', room(slots) > 0 ? 'i1' : undefined]);
   }

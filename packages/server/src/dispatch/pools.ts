@@ -4,20 +4,36 @@ import { DEFAULT_POOL, type Pool } from '../deployments/pool.pure.ts';
 import type { Instance } from '../instances/fleet.ts';
 import type { Board } from './board.ts';
 import type { Lane } from './lane.ts';
-import { createPoolIndex, isEmpty, join, type PoolIndex, quit, setFingerprint, sort } from './pool-index.ts';
+import {
+  createPoolIndex,
+  findPlaceAmong,
+  isEmpty,
+  join,
+  type PoolIndex,
+  quit,
+  refile,
+  setFingerprint,
+} from './pool-index.ts';
 import type { Slots } from './slots.ts';
 
-/** undefined while it is not known: nobody else's instance may be given its requests. */
-export function poolOfDeployment(board: Board, deploymentId: string): PoolIndex | undefined {
+/** The deployment's pool as it is now; undefined while it is not known which one that is, or nobody is there. */
+export function findPool(board: Board, deploymentId: string): PoolIndex | undefined {
+  const key = board.deps.poolOf === undefined ? DEFAULT_POOL : board.pools.get(deploymentId)?.key;
+  return key === undefined ? undefined : board.indexes.get(key);
+}
+
+/** The same for whoever enters it: made where it is not there, and told what its instances are made from now. */
+export function openPool(board: Board, deploymentId: string): PoolIndex | undefined {
   if (board.deps.poolOf === undefined) return openIndex(board, DEFAULT_POOL);
   const pool = board.pools.get(deploymentId);
+  // Nobody else's instance may be given its requests.
   if (pool === undefined) return undefined;
   const index = openIndex(board, pool.key);
   if (pool.isScaled) setFingerprint(index, pool.fingerprint);
   return index;
 }
 
-export function poolOfInstance(board: Board, instance: Instance): PoolIndex {
+function openPoolOfInstance(board: Board, instance: Instance): PoolIndex {
   // Without scaled hardware everybody shares the instances that are there.
   return openIndex(board, board.deps.poolOf === undefined ? DEFAULT_POOL : instance.pool);
 }
@@ -66,28 +82,28 @@ export function forgetPools(board: Board): void {
 }
 
 export function addLane(board: Board, lane: Lane): void {
-  const index = poolOfDeployment(board, lane.deploymentId);
+  const index = openPool(board, lane.deploymentId);
   if (index === undefined) return;
   board.touched.add(index);
-  if (isLimited(board, lane.deploymentId)) {
-    index.limited.set(lane.deploymentId, lane);
-    index.opened.add(lane);
-  } else index.free.set(lane.deploymentId, lane);
+  if (isAtLimit(board, lane.deploymentId)) {
+    index.atLimit.set(lane.deploymentId, lane);
+    index.newAtLimit.add(lane);
+  } else index.anywhere.set(lane.deploymentId, lane);
 }
 
 export function removeLane(board: Board, lane: Lane): void {
-  const index = poolOfDeployment(board, lane.deploymentId);
+  const index = findPool(board, lane.deploymentId);
   if (index === undefined) return;
   // A pool that nobody waits for any more is looked at too: its idle instances may take over from its busy ones.
   board.touched.add(index);
-  index.free.delete(lane.deploymentId);
-  index.limited.delete(lane.deploymentId);
-  index.opened.delete(lane);
+  index.anywhere.delete(lane.deploymentId);
+  index.atLimit.delete(lane.deploymentId);
+  index.newAtLimit.delete(lane);
   closeIfEmpty(board, index);
 }
 
 /** On as many instances as it may be on: it only goes on where it is. */
-function isLimited(board: Board, deploymentId: string): boolean {
+export function isAtLimit(board: Board, deploymentId: string): boolean {
   return countInstances(board, deploymentId) >= maxInstancesOf(board, deploymentId);
 }
 
@@ -103,8 +119,14 @@ export function countOtherInstances(board: Board, deploymentId: string, except: 
   return countInstances(board, deploymentId) - (except.deployments.has(deploymentId) ? 1 : 0);
 }
 
+/** Of the instances that it is on, the one that a request of it is given to. */
+export function findPlaceWhereItIs(board: Board, index: PoolIndex, deploymentId: string): Slots | undefined {
+  const places = board.spread.get(deploymentId);
+  return places && findPlaceAmong(index, places);
+}
+
 export function mayRunOn(board: Board, deploymentId: string, slots: Slots): boolean {
-  if (slots.pool === undefined || slots.pool !== poolOfDeployment(board, deploymentId)) return false;
+  if (slots.pool === undefined || slots.pool !== findPool(board, deploymentId)) return false;
   return countOtherInstances(board, deploymentId, slots) < maxInstancesOf(board, deploymentId);
 }
 
@@ -129,7 +151,7 @@ export function onSpread(board: Board, slots: Slots, change: { deploymentId: str
 export function onWork(board: Board, slots: Slots): void {
   const { pool } = slots;
   if (pool === undefined) return;
-  sort(pool, slots);
+  refile(pool, slots);
   board.touched.add(pool);
 }
 
@@ -138,7 +160,7 @@ export function joinPool(board: Board, slots: Slots): void {
   if (slots.pool) return;
   // Another process may stand behind the same address now.
   slots.loaded = undefined;
-  slots.pool = poolOfInstance(board, slots.instance);
+  slots.pool = openPoolOfInstance(board, slots.instance);
   join(slots.pool, slots);
   board.touched.add(slots.pool);
 }

@@ -1,5 +1,5 @@
 // An instance as dispatch sees it: what it was given and is not over, and how many more it may be given ahead. One `Slots` an
-// instance, kept in the board: hold() of board.ts enters a request, perform.ts lets it leave, guests.ts does both.
+// instance, kept in the board: assign.ts enters a request, perform.ts lets it leave, guests.ts does both.
 import type { Attempt } from '../execution/attempt.ts';
 import { createTurn, type Turn } from '../execution/turn.ts';
 import type { Instance } from '../instances/fleet.ts';

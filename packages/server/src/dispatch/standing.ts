@@ -6,14 +6,14 @@ import type { Board } from './board.ts';
 import { type EtaMs, estimate, remaining, type Spread } from './eta.pure.ts';
 import type { Lane } from './lane.ts';
 import { type PoolIndex, takesWork } from './pool-index.ts';
-import { countInstances, maxInstancesOf, poolOfDeployment } from './pools.ts';
+import { findPool, isAtLimit } from './pools.ts';
 import type { RunTime } from './run-times.ts';
 import type { Slots } from './slots.ts';
 
 /** 1 = next to run; undefined once it is on an instance. */
 export function positionOf(board: Board, request: LiveRequest): number | undefined {
   if (request.phase !== 'queued' && request.phase !== 'leased') return undefined;
-  const index = poolOfDeployment(board, request.deploymentId);
+  const index = findPool(board, request.deploymentId);
   if (request.phase === 'leased') return countLeasedBefore(index, request) + 1;
   const rank = rankOf(board, request);
   // Not in its lane while its lease is given back: it returns to the head.
@@ -36,7 +36,7 @@ function rankOf(board: Board, request: LiveRequest): number | undefined {
 export function etaOf(board: Board, request: LiveRequest): EtaMs | undefined {
   if (request.phase !== 'queued' && request.phase !== 'leased') return undefined;
   const own = board.runTimes.of(request.versionId);
-  const index = poolOfDeployment(board, request.deploymentId);
+  const index = findPool(board, request.deploymentId);
   if (own === undefined || index === undefined) return undefined;
   const now = board.deps.execution.clock.now();
   const ready = [...index.ready].filter((slots) => takesWork(index, slots));
@@ -158,9 +158,9 @@ function othersBefore(board: Board, { request, index, rank }: Standing): Group[]
   return groups;
 }
 
-function otherLanes({ free, limited }: PoolIndex, deploymentId: string): Lane[] {
-  if (free.size + limited.size <= 1) return [];
-  return [...free.values(), ...limited.values()].filter((lane) => lane.deploymentId !== deploymentId);
+function otherLanes({ anywhere, atLimit }: PoolIndex, deploymentId: string): Lane[] {
+  if (anywhere.size + atLimit.size <= 1) return [];
+  return [...anywhere.values(), ...atLimit.values()].filter((lane) => lane.deploymentId !== deploymentId);
 }
 
 /** Of another account's lanes: it goes first as long as it has used less, or as much and waits longer. */
@@ -178,11 +178,6 @@ const UNKNOWN: RunTime = { meanMs: 1_000, variance: 1_000_000, weight: 1 };
 function timeOf(board: Board, lane: Lane | undefined): RunTime {
   const versionId = lane?.peek()?.versionId;
   return (versionId === undefined ? undefined : board.runTimes.of(versionId)) ?? UNKNOWN;
-}
-
-/** At its limit it only goes on where it is. */
-function isAtLimit(board: Board, deploymentId: string): boolean {
-  return countInstances(board, deploymentId) >= maxInstancesOf(board, deploymentId);
 }
 
 /** Whether there is an instance that both may be given to, when the one of them is at its limit. */

@@ -18,6 +18,17 @@ export type Because =
 /** The cause on record of an attempt that was taken back, unsent, to run elsewhere. */
 export const MOVED = 'moved to an idle instance before it was sent';
 
+/** Why it was given to an instance that was busy, and not to another one (dispatch/next-instance.pure.ts). */
+export type WhyThere =
+  /** None that takes work had less to do. */
+  | 'fewest before it'
+  /** Its deployment may be on no further instance. */
+  | 'max_instances'
+  /** The instance will have its models loaded. */
+  | 'its models'
+  /** It was given together with others. */
+  | 'room for more';
+
 /** Milliseconds since 1970. */
 export interface AttemptTrace {
   readonly because: Because;
@@ -27,6 +38,8 @@ export interface AttemptTrace {
   readonly readyAt: number;
   /** Requests that were given to its instance before and not over there. */
   readonly ahead: number;
+  /** Undefined when there were none. */
+  readonly whyThere: WhyThere | undefined;
   media: readonly [from: number, until: number] | undefined;
   runEndedAt: number | undefined;
   /** The request whose stored files it was given. */
@@ -34,9 +47,9 @@ export interface AttemptTrace {
 }
 
 // One of each for every run: field by field, because V8 makes slow objects of spreads.
-export function startTrace(start: Pick<AttemptTrace, 'because' | 'waiting' | 'readyAt' | 'ahead'>): AttemptTrace {
-  const { because, waiting, readyAt, ahead } = start;
-  return { because, waiting, readyAt, ahead, media: undefined, runEndedAt: undefined, cachedFrom: undefined };
+export function startTrace(start: Omit<AttemptTrace, 'media' | 'runEndedAt' | 'cachedFrom'>): AttemptTrace {
+  const { because, waiting, readyAt, ahead, whyThere } = start;
+  return { because, waiting, readyAt, ahead, whyThere, media: undefined, runEndedAt: undefined, cachedFrom: undefined };
 }
 
 interface Traced {
@@ -62,6 +75,7 @@ export interface Report {
   readonly readyAt: number;
   /** Not there when there were none. */
   readonly ahead?: number | undefined;
+  readonly whyThere?: WhyThere | undefined;
   readonly leasedAt?: number | undefined;
   readonly media?: readonly [number, number] | undefined;
   readonly runEndedAt?: number | undefined;
@@ -72,10 +86,10 @@ export interface Report {
 export function makeReport(request: Traced, now: number): Report | undefined {
   const { trace, leasedAt, progress } = request;
   if (trace === undefined) return undefined;
-  const { because, waiting, readyAt, media, runEndedAt, cachedFrom } = trace;
+  const { because, waiting, readyAt, whyThere, media, runEndedAt, cachedFrom } = trace;
   const nodes = progress ? listNodes(progress, runEndedAt ?? now) : [];
   const ahead = trace.ahead > 0 ? trace.ahead : undefined;
-  return { because, waiting, readyAt, ahead, media, runEndedAt, cachedFrom, leasedAt, nodes };
+  return { because, waiting, readyAt, ahead, whyThere, media, runEndedAt, cachedFrom, leasedAt, nodes };
 }
 
 /** JSON text; undefined for a request that no instance was given. */

@@ -35,7 +35,9 @@ export function restoreRequest(row: LiveRow, funds: Funds | undefined): LiveRequ
       deploymentId: row.deployment_id,
       sku: row.hardware ?? '',
     }),
-    trace: isLeased ? startTrace({ because: 'resumed', waiting: 0, readyAt: 0, ahead: 0 }) : undefined,
+    trace: isLeased
+      ? startTrace({ because: 'resumed', waiting: 0, readyAt: 0, ahead: 0, whyThere: undefined })
+      : undefined,
     payload: undefined,
     stop: row.cancel_requested_at === null ? undefined : { kind: 'cancel' },
     onStop: undefined,

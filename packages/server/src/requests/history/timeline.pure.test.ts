@@ -90,10 +90,15 @@ it('says in one sentence that a run found nobody before it', () => {
 it('says why there, when others were before it on the instance', () => {
   const told = (given: Partial<Report>) =>
     explain({ createdAt: 100, finishedAt: undefined, attempts: [attempt({ report: report(given) })], now: 200 });
-  expect(told({ ahead: 1 }).at(-1)).toBe(
-    'One request was before it there: no instance that it may run on was idle, and this one had the least to do.',
+  expect(told({ ahead: 1, whyThere: 'fewest before it' }).at(-1)).toBe(
+    'One request was before it there: no instance that it may run on was idle, and of those with room none had fewer.',
   );
-  expect(told({ because: 'its models are loaded', ahead: 2 }).at(-1)).toBe('2 requests were before it there.');
+  expect(told({ ahead: 2, whyThere: 'its models' }).at(-1)).toBe(
+    '2 requests were before it there: its models are loaded there by then.',
+  );
+  expect(told({ ahead: 2, whyThere: 'max_instances' }).at(-1)).toMatch(
+    /^2 requests .* \(max_instances\), and this was one of them/,
+  );
   expect(told({})).toHaveLength(1);
 });
 

@@ -1,6 +1,6 @@
 // Stored attempts, and the one under way → the phases a request went through and why. Called by describe-request.ts.
 import type { Phase } from '@comfleet/api';
-import { MOVED, type Report } from '../report.pure.ts';
+import { MOVED, type Report, type WhyThere } from '../report.pure.ts';
 
 /** Milliseconds since 1970. */
 export interface SeenAttempt {
@@ -72,7 +72,7 @@ function explainLoss({ number, cause = 'unknown' }: SeenAttempt): string {
 }
 
 function explainChoice({ number, instanceId }: SeenAttempt, report: Report, waitingSince: number): string[] {
-  const { because, waiting, readyAt, leasedAt = waitingSince, ahead = 0 } = report;
+  const { because, waiting, readyAt, leasedAt = waitingSince, ahead = 0, whyThere } = report;
   const sentences: string[] = [];
   if (readyAt > waitingSince && leasedAt >= readyAt) {
     sentences.push(`It waited ${seconds(readyAt - waitingSince)} for instance ${instanceId ?? ''} to become ready.`);
@@ -115,15 +115,20 @@ function explainChoice({ number, instanceId }: SeenAttempt, report: Report, wait
       sentences.push(`Attempt ${number} went on on instance ${instanceId ?? ''} after a restart of the service.`);
       break;
   }
-  if (ahead > 0) sentences.push(explainAhead(because, ahead));
+  if (ahead > 0) sentences.push(explainAhead(ahead, whyThere));
   return sentences;
 }
 
-/** Where no models count, an instance is given a second request only when every other has as much to do (dispatch/loop.ts). */
-function explainAhead(because: Report['because'], ahead: number): string {
-  const before = ahead === 1 ? 'One request was' : `${ahead} requests were`;
-  if (because === 'its models are loaded') return `${before} before it there.`;
-  return `${before} before it there: no instance that it may run on was idle, and this one had the least to do.`;
+const WHY_THERE: Record<WhyThere, string> = {
+  'fewest before it': 'no instance that it may run on was idle, and of those with room none had fewer',
+  max_instances: 'its deployment was on as many instances as it may be on (max_instances), and this was one of them',
+  'its models': 'its models are loaded there by then',
+  'room for more': 'no instance that it may run on was idle, and this one had room',
+};
+
+function explainAhead(ahead: number, whyThere: WhyThere | undefined): string {
+  const before = `${ahead === 1 ? 'One request was' : `${ahead} requests were`} before it there`;
+  return whyThere === undefined ? `${before}.` : `${before}: ${WHY_THERE[whyThere]}.`;
 }
 
 function seconds(ms: number): string {

@@ -213,7 +213,7 @@ async function begin({ clock, newId, writes }: Deps, request: LiveRequest): Prom
     request.instanceId = INSTANCE_ID;
     request.leasedAt = now;
   }
-  request.trace = startTrace({ because: 'idle', waiting: 0, readyAt: now, ahead: 0 });
+  request.trace = startTrace({ because: 'idle', waiting: 0, readyAt: now, ahead: 0, whyThere: undefined });
   request.phase = 'running';
   request.isOnInstance = true;
   request.startedAt = now;
