@@ -50,6 +50,16 @@ describe('a run that fails inside ComfyUI (10011)', () => {
     expect(app().emulator.executions().at(-1)).toMatchObject({ outcome: 'interrupted' });
   });
 
+  it('is given no less time for a standstill of the service', async () => {
+    const deploymentId = await quick().createDeployment();
+    const requestId = await quick().submit(deploymentId, faulty({ serviceMs: 500 }, { run_within_seconds: 2 }));
+    await untilRunning(quick());
+    // Its instance has answered by then.
+    await quick().untilStatus(deploymentId, requestId, 'in_progress');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500);
+    expect(await quick().untilEnded(deploymentId, requestId)).toMatchObject({ status: 'succeeded' });
+  });
+
   it('is not timed while its prompt waits inside the instance behind another', async () => {
     const deploymentId = await quick().createDeployment();
     // A short run teaches the service that a second prompt may wait there.

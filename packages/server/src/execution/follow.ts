@@ -2,6 +2,7 @@
 // it for a prompt just sent, and for one that an earlier life of this service sent.
 import { type LiveRequest, publish, type StopWish } from '../requests/live.ts';
 import { noteRunEnd } from '../requests/report.pure.ts';
+import { afterAwake } from '../telemetry/awake-time.ts';
 import { crashPoint } from '../telemetry/crash-point.ts';
 import type { Attempt, ExecutionDeps } from './attempt.ts';
 import { clearAway, mayRunStill } from './clear-away.ts';
@@ -88,18 +89,19 @@ type Stop = 'over' | 'timeout' | StopWish;
 async function waitForEndOrStop(attempt: Attempt, { watch, place }: Sent, limitMs: number): Promise<Stop> {
   const { request } = attempt;
   if (request.stop) return request.stop;
-  let timer: NodeJS.Timeout | undefined;
+  let stopTimer: () => void = () => undefined;
   let isOver = false;
   const first = await new Promise<Stop>((resolve) => {
     void watch.ended.then(() => resolve('over'));
     request.onStop = () => resolve(request.stop ?? 'over');
     place.onFront(() => {
-      // setTimeout counts in 32 bits; a longer limit is no limit.
-      if (!isOver && limitMs < 2 ** 31) timer = setTimeout(() => resolve('timeout'), limitMs);
+      // Timers count in 32 bits; a longer limit is no limit. In awake time: after a standstill of this process they come before
+      // what was said meanwhile.
+      if (!isOver && limitMs < 2 ** 31) stopTimer = afterAwake(limitMs, () => resolve('timeout'));
     });
   });
   isOver = true;
-  clearTimeout(timer);
+  stopTimer();
   return first;
 }
 
