@@ -1,5 +1,5 @@
 // A deployment as the scaling of its pool sees it, for tests of scaling's pure parts.
-import type { MemberDemand } from '../src/scaling/gather.pure.ts';
+import type { MemberDemand } from '../src/scaling/combine-members.pure.ts';
 
 type Given = Partial<Omit<MemberDemand, 'limits'>> & Partial<MemberDemand['limits']>;
 

@@ -15,6 +15,8 @@ export interface ScaledFleetRig {
   readonly events: string[];
   /** `create`, `drain` and `remove` in the order of the calls. */
   readonly calls: string[];
+  /** Why each was removed. */
+  readonly ends: Map<string, string>;
   readonly reads: { count: number };
   setNow(now: number): void;
   /** What is removed stays for now. */
@@ -63,6 +65,7 @@ export function createScaledFleetRig(options: Partial<ScalerDeps> = {}): ScaledF
   const asked: ScaledFleetRig['asked'] = new Map();
   const events: string[] = [];
   const calls: string[] = [];
+  const ends = new Map<string, string>();
   const reads = { count: 0 };
   const listeners: ScaledFleetListener[] = [];
   const watchers: ((id: string) => void)[] = [];
@@ -94,13 +97,16 @@ export function createScaledFleetRig(options: Partial<ScalerDeps> = {}): ScaledF
         calls.push(`create ${spec.id}`);
         asked.set(spec.id, { id: spec.id, spec, askedAt: now });
       },
-      drain(id) {
+      drain(id, because) {
         calls.push(`drain ${id}`);
         const instance = instances.get(id);
-        if (instance !== undefined) enter(instance, 'draining');
+        if (instance === undefined) return;
+        enter(instance, 'draining');
+        instance.reason = because;
       },
-      remove(id) {
+      remove(id, because) {
         calls.push(`remove ${id}`);
+        ends.set(id, because);
         if (endsSlowly) return;
         asked.delete(id);
         const instance = instances.get(id);
@@ -141,6 +147,7 @@ export function createScaledFleetRig(options: Partial<ScalerDeps> = {}): ScaledF
     asked,
     events,
     calls,
+    ends,
     reads,
     setNow(at) {
       now = at;

@@ -1,12 +1,13 @@
-// Does what was decided for a pool: asks the fleet for instances, takes them out of use, removes those with nothing left
-// to do, and tells the timeline why. Called by judge.ts.
+// Does what was decided for a pool: asks the fleet for instances, takes them out of use or away, and tells the timeline why.
+// Called by judge.ts; takeAway also by scaler.ts for an instance that a person takes away.
 import type { Clock } from '../telemetry/clock.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
-import type { Drain, ScaleDecision } from './decide.pure.ts';
-import type { MemberDemand, SeenInstance } from './gather.pure.ts';
-import type { PoolRecord } from './members.ts';
+import type { MemberDemand, SeenInstance } from './combine-members.pure.ts';
+import type { ScaleDecision } from './decide.pure.ts';
+import type { Leave } from './leave.pure.ts';
 import { chooseOwner } from './owner.pure.ts';
+import type { PoolRecord } from './pool-records.ts';
 import type { PoolView, ScaledFleet } from './see-pool.ts';
 
 export interface ScaleEvent {
@@ -26,14 +27,11 @@ export interface ActDeps {
 export function act(
   deps: ActDeps,
   pool: PoolRecord,
-  { decision, seen }: { decision: ScaleDecision; seen: PoolView },
+  { decision, leaves, seen }: { decision: ScaleDecision; leaves: readonly Leave[]; seen: PoolView },
 ): void {
   const { instances, members } = seen;
   forgetGone(pool, instances);
-  for (const drain of decision.drain) takeAway(deps, pool, { instances, drain });
-  for (const { id, phase, pending } of instances) {
-    if (phase === 'draining' && pending === 0) end(deps, pool, { id, because: 'nothing is left to do on it' });
-  }
+  for (const leave of leaves) takeAway(deps, pool, leave);
   const owner = chooseOwner(members);
   if (owner !== undefined && decision.start > 0) startInstances(deps, pool, { owner, count: decision.start });
   if (decision.start > 0 || decision.drain.length > 0) tell(deps, decision, owner ?? members[0]);
@@ -43,23 +41,18 @@ function forgetGone({ removing }: PoolRecord, instances: readonly SeenInstance[]
   for (const id of removing) if (!instances.some((each) => each.id === id)) removing.delete(id);
 }
 
-function takeAway(
-  deps: ActDeps,
-  pool: PoolRecord,
-  { instances, drain: { id, because } }: { instances: readonly SeenInstance[]; drain: Drain },
+/** Its end is asked for once: the fleet asks its provider until it is gone. */
+export function takeAway(
+  deps: Pick<ActDeps, 'fleet' | 'log'>,
+  { removing, starts }: PoolRecord,
+  { id, how, because }: Leave,
 ): void {
-  const instance = instances.find((each) => each.id === id);
-  if (instance === undefined) return;
-  if (instance.pending > 0) guard(deps, () => deps.fleet.drain(id, because));
-  else end(deps, pool, { id, because });
-}
-
-/** Once: the fleet asks its provider until it is gone. */
-function end(deps: ActDeps, { removing, starts }: PoolRecord, { id, because }: Drain): void {
-  if (removing.has(id)) return;
-  removing.add(id);
-  starts.delete(id);
-  guard(deps, () => deps.fleet.remove(id, because));
+  if (how === 'drain') guard(deps, () => deps.fleet.drain(id, because));
+  else if (!removing.has(id)) {
+    removing.add(id);
+    starts.delete(id);
+    guard(deps, () => deps.fleet.remove(id, because));
+  }
 }
 
 function startInstances(deps: ActDeps, pool: PoolRecord, of: { owner: MemberDemand; count: number }): void {
@@ -93,7 +86,7 @@ function count(instances: number): string {
 }
 
 /** Trouble with a provider comes back as an event of the fleet; what is thrown is a fault of ours. */
-function guard({ log }: ActDeps, call: () => unknown): void {
+function guard({ log }: Pick<ActDeps, 'log'>, call: () => unknown): void {
   try {
     Promise.resolve(call()).catch((error) => log.error(describeError(error), 'the fleet did not do what was decided'));
   } catch (error) {

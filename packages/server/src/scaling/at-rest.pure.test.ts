@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { makeMember } from '../../testing/make-member.ts';
 import { isAtRest } from './at-rest.pure.ts';
-import type { MemberDemand } from './gather.pure.ts';
+import type { MemberDemand } from './combine-members.pure.ts';
 
 it('a pool rests when nothing waits, nothing exists and nothing is wanted', () => {
   const rests = (members: MemberDemand[], isWarmingUp = false) => isAtRest({ members, instances: [], isWarmingUp });

@@ -1,5 +1,5 @@
 // Whether a pool may be forgotten until somebody comes. Pure; asked by judge.ts.
-import type { MemberDemand, SeenInstance } from './gather.pure.ts';
+import type { MemberDemand, SeenInstance } from './combine-members.pure.ts';
 
 interface Seen {
   readonly members: readonly MemberDemand[];

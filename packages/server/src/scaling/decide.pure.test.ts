@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { decideScale, type ScaledInstance, type ScaleLimits, type ScaleState } from './decide.pure.ts';
+import { noteAnswer, UNASKED } from './funds.pure.ts';
 import { NOTHING_LEARNED } from './keep-warm.pure.ts';
 
 const NOW = 1_000_000;
@@ -198,4 +199,34 @@ it('a start that nothing waits for any more is given up once it takes twice the 
   expect(drained({ instances, waiting: 2 })).toEqual([]);
   expect(drained({ instances, limits: { minInstances: 2 } })).toEqual([]);
   expect(drained({ instances, limits: { keepWarmMs: 180_000 } })).toEqual([]);
+});
+
+it('what no request waits for starts only once the account is known to be able to pay for it, and the target says so', () => {
+  const limits = { minInstances: 2 };
+  const because = 'whether the account can pay is being asked';
+  expect(decide({ limits, funds: UNASKED })).toMatchObject({
+    start: 0,
+    target: 0,
+    reasons: ['min_instances is 2', because],
+    unpaid: because,
+    asksFunds: true,
+  });
+  expect(decide({ limits, funds: UNASKED, waiting: 1, instances: [busy('a')] })).toMatchObject({ start: 0, target: 1 });
+  expect(decide({ limits, funds: UNASKED, waiting: 1 })).toMatchObject({ start: 1, target: 1, asksFunds: true });
+  expect(decide({ limits, funds: noteAnswer(true, NOW) })).toMatchObject({ start: 2, target: 2, asksFunds: false });
+  expect(decide({ waiting: 2, funds: UNASKED })).toMatchObject({ start: 2, asksFunds: false });
+});
+
+it('nobody is asked for funds while nothing would start anyway', () => {
+  const limits = { minInstances: 2 };
+  const failedStarts = { count: 3, lastAt: NOW, cause: 'ImagePullBackOff' };
+  expect(decide({ limits, funds: UNASKED, failedStarts })).toMatchObject({ asksFunds: false, checkAt: NOW + 4_000 });
+  expect(decide({ limits, funds: UNASKED, instances: many(2, starting) }).asksFunds).toBe(false);
+  expect(decide({ limits, funds: UNASKED, room: { left: 0, because: 'no GPU is free' } }).asksFunds).toBe(false);
+});
+
+it('says how many of those that wait were given ahead to a busy instance', () => {
+  expect(decide({ waiting: 3, givenAhead: 2, instances: [busy('a')] }).reasons).toEqual([
+    '3 waiting (2 of them given ahead) for 1 instances, queue_size 1: 3 wanted',
+  ]);
 });

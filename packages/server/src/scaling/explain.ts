@@ -5,7 +5,7 @@ import type { Pool } from '../deployments/pool.pure.ts';
 import { withoutAddresses } from '../instances/record-events.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { ColdStarts } from './cold-starts.ts';
-import type { Members, PoolRecord } from './members.ts';
+import type { PoolRecord, PoolRecords } from './pool-records.ts';
 import type { Demand, ScaledFleet } from './see-pool.ts';
 import { describeStatus, describeWaiting, type PoolFacts, type PoolStatus } from './words.pure.ts';
 
@@ -35,7 +35,7 @@ interface Deps {
   readonly clock: Clock;
   readonly fleet: ScaledFleet;
   readonly demand: Demand;
-  readonly members: Members;
+  readonly records: PoolRecords;
   readonly coldStarts: ColdStarts;
   readonly poolOf: (deployment: Deployment) => Pool;
   /** Why no instance of a SKU can be made, as far as is known. */
@@ -43,12 +43,12 @@ interface Deps {
 }
 
 export function createExplain(deps: Deps): Explain {
-  const { members } = deps;
+  const { records } = deps;
   return {
     describe(deployment) {
       const { key, isScaled } = deps.poolOf(deployment);
       if (!isScaled) return undefined;
-      const record = members.get(key);
+      const record = records.get(key);
       const facts = gatherFacts(deps, key, record);
       const { isEnabled, deletedAt, row } = deployment;
       const problem = deps.problemOf?.(row.hardware);
@@ -67,17 +67,17 @@ export function createExplain(deps: Deps): Explain {
       };
     },
     whyWaiting(deploymentId, { isBrief } = { isBrief: false }) {
-      const key = members.keyOf(deploymentId);
-      return key === undefined ? undefined : describeWaiting(gatherFacts(deps, key, members.get(key)), isBrief);
+      const key = records.keyOf(deploymentId);
+      return key === undefined ? undefined : describeWaiting(gatherFacts(deps, key, records.get(key)), isBrief);
     },
     readyInMs(deploymentId) {
-      const key = members.keyOf(deploymentId);
+      const key = records.keyOf(deploymentId);
       if (key === undefined) return [];
-      const { starting, coldStartMs, now } = gatherFacts(deps, key, members.get(key));
+      const { starting, coldStartMs, now } = gatherFacts(deps, key, records.get(key));
       if (coldStartMs === undefined) return [];
       return starting.map(({ since }) => Math.max(0, since + coldStartMs - now)).sort((a, b) => a - b);
     },
-    target: () => [...members.all()].reduce((sum, { last }) => sum + (last?.decision.target ?? 0), 0),
+    target: () => [...records.all()].reduce((sum, { last }) => sum + (last?.decision.target ?? 0), 0),
   };
 }
 
@@ -109,6 +109,7 @@ function gatherFacts(
     lost: lost.map(({ since, reason }) => ({ since, reason: reason && withoutAddresses(reason) })),
     failed: record?.failed,
     shortOf: record?.last?.decision.shortOf,
+    unpaid: record?.last?.decision.unpaid,
     nextTryAt: record?.failed && record.last?.decision.checkAt,
     coldStartMs: coldStarts.known(key),
   };

@@ -1,6 +1,7 @@
-// What the comings and goings of a pool's idle instances teach (keep-warm.pure.ts): those beyond the one used last are
-// surplus, and how long until one of them is needed again is what is learned. Pure; called by judge.ts at each decision.
-import type { ScaleDecision, ScaledInstance } from './decide.pure.ts';
+// What a pool's past teaches its next decisions. Pure. Of its idle instances (keep-warm.pure.ts; by judge.ts at each
+// decision): those beyond the one used last are surplus, and how long until one of them is needed again is what is learned.
+// Of its failed starts (by scaler.ts): how many in a row, after which decide.pure.ts pauses.
+import type { FailedStarts, ScaleDecision, ScaledInstance } from './decide.pure.ts';
 import { type KeepWarmMemory, learnReuse, learnStart, learnStop } from './keep-warm.pure.ts';
 
 export interface Learned {
@@ -43,4 +44,33 @@ export function learnDecision(
   }
   for (let count = 0; count < decision.start; count += 1) learned = learnStart(learned, now);
   return { memory: learned, surplus: next };
+}
+
+export interface FailedRow extends FailedStarts {
+  /** When the first of the row failed. */
+  readonly since: number;
+}
+
+interface FailedStart {
+  /** undefined: by an earlier life of the service. */
+  readonly askedAt: number | undefined;
+  readonly cause: string;
+  /** Somebody took it away before it was there. */
+  readonly wasWished: boolean;
+  /** A deployment of the pool still has the version and hardware that it was made from. */
+  readonly isCurrent: boolean;
+}
+
+/** What was wished, or was made from what has been edited since, says nothing about the next start. */
+export function learnFailedStart(
+  before: FailedRow | undefined,
+  start: FailedStart,
+  now: number,
+): FailedRow | undefined {
+  const { askedAt = now, cause, wasWished, isCurrent } = start;
+  if (wasWished || !isCurrent) return before;
+  if (before === undefined) return { count: 1, since: now, lastAt: now, cause };
+  // Those that were asked for together are one failure, not so many in a row.
+  const isSameTry = askedAt <= before.lastAt;
+  return { count: before.count + (isSameTry ? 0 : 1), since: before.since, lastAt: now, cause };
 }

@@ -1,15 +1,18 @@
-// The loop of scaling: starts and stops instances for the work there is, gather → decide → act (judge.ts). Woken by what
-// happens (a request that waits, a run that ended, an instance that came or went, an edit) and by one timer for what is due;
-// wakes of one turn of the event loop are one look. A deployment that nobody uses costs nothing. Made by scaler.ts. (Who runs
-// on them: dispatch/loop.ts.)
+// The loop of scaling: starts and stops instances for the work there is, each pool as judge.ts says. Woken by what happens (a
+// request that waits, a run that ended, an instance that came or went, an edit) and by one timer for what is due; wakes of
+// one turn of the event loop are one look. A deployment that nobody uses costs nothing. Made by scaler.ts. (Who runs on
+// them: dispatch/loop.ts.)
 import type { Deployment } from '../deployments/directory.ts';
 import { describeError } from '../telemetry/log.ts';
 import { type Alarm, createAlarm } from './alarm.ts';
-import { AGAIN_MS, type JudgeDeps, judge } from './judge.ts';
-import type { Members, PoolRecord } from './members.ts';
+import { type JudgeDeps, judge } from './judge.ts';
+import type { PoolRecord, PoolRecords } from './pool-records.ts';
+
+/** What could not be read (the database was away) is read again. */
+const AGAIN_MS = 1_000;
 
 export interface LoopDeps extends JudgeDeps {
-  readonly members: Members;
+  readonly records: PoolRecords;
   /** Puts a deployment where it belongs now; gives the pools concerned. */
   readonly place: (deployment: Deployment) => string[];
   readonly findDeployment: (id: string) => Promise<Deployment | undefined>;
@@ -56,7 +59,7 @@ function touchPool(state: State, key: string): void {
 }
 
 function touchDeployment(state: State, id: string): void {
-  if (state.deps.members.isElsewhere(id)) return;
+  if (state.deps.records.isElsewhere(id)) return;
   state.deployments.add(id);
   schedule(state);
 }
@@ -72,46 +75,59 @@ function schedule(state: State): void {
 }
 
 async function look(state: State): Promise<void> {
-  const unknown = takeDeployments(state);
-  const sought = listSought(state);
-  for (const { ids } of sought) for (const id of ids) unknown.add(id);
-  judgeAll(state);
-  if (unknown.size === 0 && sought.length === 0) return;
-  const failed = new Set<string>();
-  await Promise.all([...unknown].map(async (id) => ((await learn(state, id)) ? undefined : failed.add(id))));
-  for (const { record, ids } of sought) {
-    record.isSought = !ids.some((id) => failed.has(id));
-    state.pools.add(record.key);
-  }
-  judgeAll(state);
-  if (failed.size > 0) setTimeout(() => [...failed].map((id) => touchDeployment(state, id)), AGAIN_MS).unref();
+  const unread = takeUnread(state);
+  const ownerless = listOwnerless(state);
+  // What is known does not wait for the database.
+  judgePools(state);
+  if (unread.length === 0 && ownerless.length === 0) return;
+  const failed = await readDeployments(state, [...unread, ...ownerless.flatMap(({ owners }) => owners)]);
+  noteOwnersRead(state, ownerless, failed);
+  judgePools(state);
+  readAgain(state, failed);
 }
 
-/** Those that are known give their pools; the others are to be read. Of pools at rest nobody hears of edits. */
-function takeDeployments({ deps: { members }, deployments, pools }: State): Set<string> {
-  const unknown = new Set<string>();
+/** Of those touched, the ones to be read first; the others' pools are known. Of pools at rest nobody hears of edits. */
+function takeUnread({ deps: { records }, deployments, pools }: State): string[] {
+  const unread: string[] = [];
   for (const id of deployments) {
-    const key = members.keyOf(id);
-    if (key === undefined || members.get(key)?.isAtRest === true) unknown.add(id);
+    const key = records.keyOf(id);
+    if (key === undefined || records.get(key)?.isAtRest === true) unread.push(id);
     else pools.add(key);
   }
   deployments.clear();
-  return unknown;
+  return unread;
 }
 
-/** Pools with instances that an earlier start of the service left, and no deployment yet: whose those are. */
-function listSought({ deps: { members, fleet }, pools }: State): { record: PoolRecord; ids: string[] }[] {
-  const records = [...pools].map((key) => members.open(key));
-  return records
-    .filter((record) => record.members.size === 0 && !record.isSought)
-    .map((record) => {
-      const specs = [...fleet.asked(), ...fleet.all()].map(({ spec }) => spec);
-      const ids = specs.flatMap((spec) => (spec?.pool === record.key ? [spec.deploymentId] : []));
-      return { record, ids: [...new Set(ids)] };
-    });
+/** A pool with instances that an earlier life of the service left, and the deployments they were started for. */
+interface Ownerless {
+  readonly record: PoolRecord;
+  readonly owners: readonly string[];
 }
 
-async function learn({ deps, pools }: State, deploymentId: string): Promise<boolean> {
+function listOwnerless({ deps: { records, fleet }, pools }: State): Ownerless[] {
+  const ownerless = [...pools].map((key) => records.open(key)).filter(isOwnerless);
+  return ownerless.map((record) => {
+    const instances = [...fleet.asked(), ...fleet.all()].filter(({ spec }) => spec?.pool === record.key);
+    return { record, owners: instances.flatMap(({ spec }) => spec?.deploymentId ?? []) };
+  });
+}
+
+/** Whose it is was not found out yet: nothing may be taken away for that. */
+function isOwnerless({ members, hasReadOwners }: PoolRecord): boolean {
+  return members.size === 0 && !hasReadOwners;
+}
+
+/** Gives those that could not be read. */
+async function readDeployments(state: State, ids: readonly string[]): Promise<Set<string>> {
+  const failed = new Set<string>();
+  const read = async (id: string) => {
+    if (!(await readDeployment(state, id))) failed.add(id);
+  };
+  await Promise.all([...new Set(ids)].map(read));
+  return failed;
+}
+
+async function readDeployment({ deps, pools }: State, deploymentId: string): Promise<boolean> {
   try {
     const deployment = await deps.findDeployment(deploymentId);
     if (deployment !== undefined) for (const key of deps.place(deployment)) pools.add(key);
@@ -122,18 +138,30 @@ async function learn({ deps, pools }: State, deploymentId: string): Promise<bool
   }
 }
 
-function judgeAll(state: State): void {
+function noteOwnersRead({ pools }: State, ownerless: readonly Ownerless[], failed: ReadonlySet<string>): void {
+  for (const { record, owners } of ownerless) {
+    record.hasReadOwners = !owners.some((id) => failed.has(id));
+    pools.add(record.key);
+  }
+}
+
+function judgePools(state: State): void {
   const { deps, pools, alarm, isOpen } = state;
   if (!isOpen) return;
   for (const key of pools) {
-    const record = deps.members.open(key);
-    // Whose it is was not found out yet: nothing may be taken away for that.
-    if (record.members.size === 0 && !record.isSought) continue;
+    const record = deps.records.open(key);
+    if (isOwnerless(record)) continue;
     pools.delete(key);
-    alarm.set(
-      key,
-      judge(deps, record, (again) => touchPool(state, again)),
-    );
+    const checkAt = judge(deps, record, () => touchPool(state, key));
+    alarm.set(key, checkAt);
   }
-  deps.members.trim();
+  deps.records.trim();
+}
+
+function readAgain(state: State, failed: ReadonlySet<string>): void {
+  if (failed.size === 0) return;
+  const touchAll = () => {
+    for (const id of failed) touchDeployment(state, id);
+  };
+  setTimeout(touchAll, AGAIN_MS).unref();
 }

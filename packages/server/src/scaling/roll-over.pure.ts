@@ -25,7 +25,7 @@ export function replaceOutdated(
   const drain: Drain[] = [];
   for (const { id, phase, running } of [...outdated].sort((a, b) => a.running - b.running)) {
     const needsPlace = places > leaving;
-    const because = describe({ isIdle: running === 0 || phase === 'starting', isNewReady, needsPlace });
+    const because = whyItGoes({ isIdle: running === 0 || phase === 'starting', isNewReady, needsPlace });
     if (because === undefined) continue;
     drain.push({ id, because });
     leaving += 1;
@@ -33,7 +33,8 @@ export function replaceOutdated(
   return { drain, reasons: drain.length === 0 ? [] : [`${drain.length} outdated to be replaced`] };
 }
 
-function describe(of: { isIdle: boolean; isNewReady: boolean; needsPlace: boolean }): string | undefined {
+/** undefined: it goes on taking requests. */
+function whyItGoes(of: { isIdle: boolean; isNewReady: boolean; needsPlace: boolean }): string | undefined {
   const outdated = 'it has an earlier version or hardware';
   if (of.isIdle) return outdated;
   if (of.isNewReady) return `${outdated}, and a new one is ready`;

@@ -78,6 +78,7 @@ it('a new version replaces idle instances at once, and busy ones once a new one 
   rig.setPending('i1', 0);
   await rig.settle();
   expect(rig.calls.at(-1)).toBe('remove i1');
+  expect(rig.ends.get('i1')).toBe('it has an earlier version or hardware, and a new one is ready');
   expect(rig.instances.get('i2')?.spec.fingerprint).toBe('v2 GPU');
 });
 
@@ -183,14 +184,93 @@ it('an instance that is removed is made again where the minimum demands it', asy
 it('a minimum is kept only for accounts that can pay for it', async () => {
   let isFunded = false;
   const rig = await open({ canPay: async () => isFunded });
-  rig.deploy({ min_instances: 1 });
+  const deployment = rig.deploy({ min_instances: 1 });
   await rig.scaler.refresh();
   await rig.settle();
   expect(rig.calls).toEqual([]);
+  const reason = 'the funds do not allow new runs';
+  expect(rig.scaler.describe(deployment)).toMatchObject({ status: 'standby', reason, target: 0 });
   isFunded = true;
   await rig.scaler.refresh();
   await rig.settle();
+  expect(rig.calls).toEqual([]);
+  rig.setNow(START + 30_000);
+  await rig.scaler.refresh();
+  await rig.settle();
   expect(rig.calls).toEqual(['create i1']);
+  expect(rig.events.at(-1)).toContain('min_instances is 1');
+});
+
+it('an edit or a call for instances asks again at once whether the account can pay', async () => {
+  let isFunded = false;
+  const rig = await open({ canPay: async () => isFunded });
+  const { id } = rig.deploy({ min_instances: 1 });
+  await rig.scaler.refresh();
+  await rig.settle();
+  isFunded = true;
+  rig.deploy({ id, min_instances: 1, max_instances: 5 });
+  await rig.scaler.refresh();
+  await rig.settle();
+  expect(rig.calls).toEqual(['create i1']);
+  isFunded = false;
+  const other = rig.deploy();
+  rig.scaler.warmUp(other, 1);
+  await rig.settle();
+  isFunded = true;
+  rig.scaler.warmUp(other, 1);
+  await rig.settle();
+  expect(rig.calls).toEqual(['create i1', 'create i2']);
+});
+
+it('while it cannot be asked whether the account can pay, it says so and tries again, and requests run', async () => {
+  let asked = 0;
+  let isAway = true;
+  const canPay = async () => {
+    asked += 1;
+    if (isAway) throw new Error('the database is away');
+    return true;
+  };
+  const rig = await open({ canPay });
+  const deployment = rig.deploy({ min_instances: 2 });
+  await rig.scaler.refresh();
+  await rig.settle();
+  rig.setNow(START + 999);
+  await rig.scaler.refresh();
+  await rig.settle();
+  expect(asked).toBe(1);
+  const reason = 'whether the account can pay could not be asked for 1 s: trying again';
+  expect(rig.scaler.describe(deployment)).toMatchObject({
+    status: 'standby',
+    reason,
+    target: 0,
+    reasons: ['min_instances is 2', reason],
+  });
+  rig.setWaiting(deployment, 1);
+  await rig.settle();
+  expect(rig.calls).toEqual(['create i1']);
+  isAway = false;
+  rig.setNow(START + 1_000);
+  await rig.scaler.refresh();
+  await rig.settle();
+  expect(rig.calls).toEqual(['create i1', 'create i2']);
+});
+
+it('an answer that is older than an edit is not counted on', async () => {
+  const answers: ((canPay: boolean) => void)[] = [];
+  const rig = await open({ canPay: () => new Promise((resolve) => answers.push(resolve)) });
+  const { id } = rig.deploy({ min_instances: 1 });
+  await rig.scaler.refresh();
+  await rig.settle();
+  rig.deploy({ id, min_instances: 2 });
+  await rig.scaler.refresh();
+  await rig.settle();
+  expect(answers).toHaveLength(2);
+  answers[0]?.(true);
+  await rig.settle();
+  expect(rig.calls).toEqual([]);
+  answers[1]?.(true);
+  await rig.settle();
+  expect(rig.calls).toEqual(['create i1', 'create i2']);
 });
 
 it('after a restart it goes on with what is there: idle instances stay for keep-warm, those of nobody go', async () => {
@@ -209,6 +289,50 @@ it('after a restart it goes on with what is there: idle instances stay for keep-
   await rig.settle();
   expect(rig.calls).toEqual(['remove orphan']);
   expect(rig.scaler.describe(deployment)?.status).toBe('running');
+});
+
+it('what an earlier start left is not touched before its deployment could be read', async () => {
+  let isAway = true;
+  const rig = createScaledFleetRig({
+    findDeployment: async () => {
+      if (isAway) throw new Error('the database is away');
+      return undefined;
+    },
+  });
+  stop = rig.scaler.stop;
+  const spec = {
+    id: 'left',
+    accountId: 'a1',
+    sku: 'GPU',
+    fingerprint: 'v1 GPU',
+    deploymentId: 'd9',
+    pool: 'deployment:d9',
+  };
+  rig.instances.set('left', { id: 'left', spec, phase: 'ready', since: START, reason: undefined });
+  await rig.scaler.start();
+  await rig.settle();
+  rig.setWaiting(rig.deploy(), 0);
+  await rig.settle();
+  expect(rig.calls).toEqual([]);
+  isAway = false;
+  rig.setWaiting(rig.deploy(), 0);
+  await rig.settle();
+  expect(rig.calls).toEqual(['remove left']);
+});
+
+it('an instance that a person takes away ends what it runs first, and its end is asked for once', async () => {
+  const rig = await openReady();
+  rig.setPending('i1', 1);
+  rig.setEndsSlowly(true);
+  expect(rig.scaler.remove(rig.deployment, 'i1')).toBe(true);
+  await rig.settle();
+  expect(rig.calls).toEqual(['create i1', 'drain i1']);
+  rig.setPending('i1', 0);
+  await rig.settle();
+  expect(rig.scaler.remove(rig.deployment, 'i1')).toBe(true);
+  await rig.settle();
+  expect(rig.calls).toEqual(['create i1', 'drain i1', 'remove i1']);
+  expect(rig.ends.get('i1')).toBe('its removal was asked for');
 });
 
 it('deployments that nobody uses cost nothing', async () => {

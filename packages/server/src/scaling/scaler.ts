@@ -7,12 +7,18 @@ import { withoutAddresses } from '../instances/record-events.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { takeAway } from './act.ts';
+import type { CanPay } from './ask-funds.ts';
 import { type ColdStarts, createColdStarts } from './cold-starts.ts';
 import { createExplain, type Explain } from './explain.ts';
+import { forgetRefusal } from './funds.pure.ts';
+import { learnFailedStart } from './learn.pure.ts';
+import { decideLeave } from './leave.pure.ts';
 import { createLoop, type Loop } from './loop.ts';
-import { createMembers, type Members } from './members.ts';
+import { createPoolRecords, type PoolRecords } from './pool-records.ts';
 import type { ScaleRecorder } from './record-scaling.ts';
 import type { Demand, ScaledFleet, ScaledFleetInstance, ScaledFleetListener } from './see-pool.ts';
+import { beginWarmUp } from './warm-up.pure.ts';
 
 export interface ScalerDeps {
   /** The deployments that keep a minimum of instances, and those named. */
@@ -32,7 +38,7 @@ export interface ScalerDeps {
   /** Deployments whose requests wait, after a restart. */
   readonly waitingDeployments: () => Iterable<string>;
   /** Undefined when billing is off. */
-  readonly canPay: ((accountId: string) => Promise<boolean>) | undefined;
+  readonly canPay: CanPay | undefined;
   readonly startTimeoutMs: number;
   /** Whether any hardware has instances that are started and stopped; otherwise nothing is listened to. */
   readonly hasScaled: boolean;
@@ -54,25 +60,25 @@ const REFRESH_MS = 30_000;
 
 interface State {
   readonly deps: ScalerDeps;
-  readonly members: Members;
+  readonly records: PoolRecords;
   readonly coldStarts: ColdStarts;
   readonly loop: Loop;
 }
 
 export function createScaler(deps: ScalerDeps): Scaler {
-  const members = createMembers();
+  const records = createPoolRecords();
   const coldStarts = createColdStarts();
   const { recorder } = deps;
-  const place = (deployment: Deployment) => members.place(deployment, deps.poolOf(deployment));
-  const loop = createLoop({ ...deps, members, coldStarts, place, record: recorder.record });
-  const state: State = { deps, members, coldStarts, loop };
+  const place = (deployment: Deployment) => records.place(deployment, deps.poolOf(deployment));
+  const loop = createLoop({ ...deps, records, coldStarts, place, record: recorder.record });
+  const state: State = { deps, records, coldStarts, loop };
   let timer: NodeJS.Timeout | undefined;
   if (deps.hasScaled) {
     deps.demand.onChange(loop.touchDeployment);
     deps.fleet.listen(listenTo(state));
   }
   return {
-    ...createExplain({ ...deps, members, coldStarts }),
+    ...createExplain({ ...deps, records, coldStarts }),
     refresh: () => refresh(state),
     async start() {
       if (!deps.hasScaled) return;
@@ -102,12 +108,12 @@ async function learnColdStarts({ deps, coldStarts }: State): Promise<void> {
   }
 }
 
-async function refresh({ deps, members, loop }: State): Promise<void> {
+async function refresh({ deps, records, loop }: State): Promise<void> {
   if (!deps.hasScaled) return;
-  members.forgetElsewhere();
+  records.forgetElsewhere();
   try {
-    for (const deployment of await deps.listDeployments(members.awake())) {
-      for (const key of members.place(deployment, deps.poolOf(deployment))) loop.touchPool(key);
+    for (const deployment of await deps.listDeployments(records.awake())) {
+      for (const key of records.place(deployment, deps.poolOf(deployment))) loop.touchPool(key);
     }
   } catch (error) {
     deps.log.warn(describeError(error), 'the deployments to be scaled could not be read');
@@ -127,14 +133,14 @@ function listSpecs(fleet: ScaledFleet): InstanceSpec[] {
 }
 
 function listenTo(state: State): ScaledFleetListener {
-  const { members, coldStarts, loop, deps } = state;
+  const { records, coldStarts, loop, deps } = state;
   const touch = ({ spec }: ScaledFleetInstance) => {
     if (spec !== undefined) loop.touchPool(spec.pool);
   };
   return {
     onReady({ spec }) {
       if (spec === undefined) return;
-      const pool = members.open(spec.pool);
+      const pool = records.open(spec.pool);
       pool.failed = undefined;
       const start = pool.starts.get(spec.id);
       if (start !== undefined) coldStarts.learn(spec.pool, deps.clock.now() - start.askedAt);
@@ -144,65 +150,57 @@ function listenTo(state: State): ScaledFleetListener {
     onLost: touch,
     onDraining: touch,
     onGone(instance) {
-      if (instance.spec !== undefined) members.get(instance.spec.pool)?.starts.delete(instance.id);
+      if (instance.spec !== undefined) records.get(instance.spec.pool)?.starts.delete(instance.id);
       touch(instance);
       touchCramped(state);
     },
     onStartFailed(spec, cause, kind) {
-      learnFailure(state, { spec, cause, kind });
+      noteFailedStart(state, { spec, cause, kind });
       touchCramped(state);
     },
   };
 }
 
 /** What went may have left its place to another pool. */
-function touchCramped({ members, loop }: State): void {
-  for (const { key, last } of members.all()) if (last?.decision.shortOf !== undefined) loop.touchPool(key);
+function touchCramped({ records, loop }: State): void {
+  for (const { key, last } of records.all()) if (last?.decision.shortOf !== undefined) loop.touchPool(key);
 }
 
-function learnFailure(
-  { members, loop, deps }: State,
+function noteFailedStart(
+  { records, loop, deps }: State,
   { spec, cause, kind }: { spec: InstanceSpec; cause: string; kind: GoneKind },
 ): void {
-  const pool = members.open(spec.pool);
-  const start = pool.starts.get(spec.id);
+  const pool = records.open(spec.pool);
+  const askedAt = pool.starts.get(spec.id)?.askedAt;
   pool.starts.delete(spec.id);
   const isCurrent = [...pool.members.values()].some(({ fingerprint }) => fingerprint === spec.fingerprint);
-  if (kind !== 'removed' && isCurrent) {
-    metrics.startFailed();
-    const now = deps.clock.now();
-    const before = pool.failed;
-    // Those that were asked for together are one failure, not so many in a row.
-    const isSameTry = before !== undefined && (start?.askedAt ?? now) <= before.lastAt;
-    const count = (before?.count ?? 0) + (isSameTry ? 0 : 1);
-    pool.failed = { count, since: before?.since ?? now, lastAt: now, cause: withoutAddresses(cause) };
-  }
+  const start = { askedAt, cause: withoutAddresses(cause), wasWished: kind === 'removed', isCurrent };
+  const failed = learnFailedStart(pool.failed, start, deps.clock.now());
+  if (failed !== pool.failed) metrics.startFailed();
+  pool.failed = failed;
   loop.touchPool(spec.pool);
 }
 
-function warmUp({ deps, members, loop }: State, deployment: Deployment, instances: number): boolean {
+function warmUp({ deps, records, loop }: State, deployment: Deployment, instances: number): boolean {
   const pool = deps.poolOf(deployment);
   if (!pool.isScaled) return false;
-  members.place(deployment, pool);
-  const record = members.open(pool.key);
-  const until = deps.clock.now() + deps.startTimeoutMs + deployment.row.keep_warm_seconds * 1_000;
-  record.warmUp = { instances: Math.max(record.warmUp?.instances ?? 0, instances), until, isReached: false };
-  // Whoever calls may have mended what failed: it is tried at once.
+  records.place(deployment, pool);
+  const record = records.open(pool.key);
+  const call = { instances, keepWarmMs: deployment.row.keep_warm_seconds * 1_000, startTimeoutMs: deps.startTimeoutMs };
+  record.warmUp = beginWarmUp(record.warmUp, call, deps.clock.now());
+  // Whoever calls may have mended what failed, or have paid: it is tried at once.
   if (record.failed !== undefined) record.failed = { ...record.failed, isDue: true };
+  record.funds = forgetRefusal(record.funds);
   loop.touchPool(pool.key);
   return true;
 }
 
-function remove({ deps, members, loop }: State, deployment: Deployment, instanceId: string): boolean {
+function remove({ deps, records, loop }: State, deployment: Deployment, instanceId: string): boolean {
   const { fleet, demand } = deps;
   const pool = deps.poolOf(deployment);
   if (!pool.isScaled || listSpecs(fleet).find(({ id }) => id === instanceId)?.pool !== pool.key) return false;
-  const because = 'its removal was asked for';
-  if (demand.pendingOn(instanceId).count > 0) fleet.drain(instanceId, because);
-  else {
-    members.open(pool.key).removing.add(instanceId);
-    fleet.remove(instanceId, because);
-  }
+  const instance = { id: instanceId, pending: demand.pendingOn(instanceId).count };
+  takeAway(deps, records.open(pool.key), decideLeave(instance, 'its removal was asked for'));
   loop.touchPool(pool.key);
   return true;
 }

@@ -1,8 +1,8 @@
-// What there is of a pool now: its deployments with what waits for them, its instances with what they do. Read by judge.ts
-// before each decision; also what scaling uses of the fleet and of dispatch.
+// Gathers what there is of a pool now: its deployments with what waits for them, its instances with what they do. Called by
+// judge.ts before each decision; also what scaling uses of the fleet and of dispatch.
 import type { GoneKind, InstanceSpec, Room } from '../instances/provider.ts';
-import type { MemberDemand, SeenInstance } from './gather.pure.ts';
-import type { PoolRecord, Start } from './members.ts';
+import type { MemberDemand, SeenInstance } from './combine-members.pure.ts';
+import type { PoolRecord, Start } from './pool-records.ts';
 
 /** What the scaler uses of the fleet (instances/fleet.ts). */
 export interface ScaledFleet {
@@ -61,14 +61,16 @@ export function seePool({ fleet, demand }: SeamDeps, pool: PoolRecord): PoolView
   for (const { id, spec, askedAt } of fleet.asked()) {
     if (spec.pool === pool.key) instances.push(seeStart(id, { askedAt, fingerprint: spec.fingerprint }));
   }
-  for (const { id, spec, phase, since } of fleet.all()) {
+  for (const { id, spec, phase, since, reason } of fleet.all()) {
     if (spec?.pool !== pool.key) continue;
     const { count, idleSince } = demand.pendingOn(id);
-    instances.push({ id, phase, since, fingerprint: spec.fingerprint, pending: count, lastUsedAt: idleSince });
+    const { fingerprint } = spec;
+    instances.push({ id, phase, since, reason, fingerprint, pending: count, lastUsedAt: idleSince });
   }
   for (const [id, start] of pool.starts) {
     if (!start.isTaken && !instances.some((each) => each.id === id)) instances.push(seeStart(id, start));
   }
+  // All of a pool have the same hardware (deployments/pool.pure.ts).
   const [sku] = members.map((member) => member.sku);
   const room = sku === undefined ? undefined : fleet.roomFor?.(sku);
   return { members, instances: instances.map((each) => (pool.removing.has(each.id) ? leaving(each) : each)), room };

@@ -1,8 +1,8 @@
 // How long a warm-up call holds its instances.
 import { expect, it } from 'vitest';
 import { makeMember } from '../../testing/make-member.ts';
-import type { SeenInstance } from './gather.pure.ts';
-import { settleWarmUp, type WarmUp } from './warm-up.pure.ts';
+import type { SeenInstance } from './combine-members.pure.ts';
+import { beginWarmUp, settleWarmUp, type WarmUp } from './warm-up.pure.ts';
 
 const ASKED: WarmUp = { instances: 2, until: 600_000, isReached: false };
 
@@ -30,4 +30,15 @@ it('is reached with as many as there may be, and given up when its time is over 
   expect(settleWarmUp(ASKED, seen(1, 0, 1), 5_000)?.isReached).toBe(true);
   expect(settleWarmUp(ASKED, seen(0, 2), 600_000)).toBeUndefined();
   expect(settleWarmUp(undefined, seen(2), 0)).toBeUndefined();
+});
+
+it('of several calls the highest number counts, from the last one on for a start and keep-warm', () => {
+  const first = beginWarmUp(undefined, { instances: 3, keepWarmMs: 60_000, startTimeoutMs: 900_000 }, 1_000);
+  expect(first).toEqual({ instances: 3, until: 961_000, isReached: false });
+  const reached = { ...first, isReached: true };
+  expect(beginWarmUp(reached, { instances: 1, keepWarmMs: 0, startTimeoutMs: 900_000 }, 2_000)).toEqual({
+    instances: 3,
+    until: 902_000,
+    isReached: false,
+  });
 });

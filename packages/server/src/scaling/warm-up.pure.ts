@@ -1,6 +1,6 @@
-// A warm-up call: so many instances are to be there for a while although nothing waits. Pure; settled by judge.ts before each
-// decision, asked for in scaler.ts.
-import type { MemberDemand, SeenInstance } from './gather.pure.ts';
+// A warm-up call: so many instances are to be there for a while although nothing waits. Pure; begun by scaler.ts, settled by
+// judge.ts before each decision.
+import type { MemberDemand, SeenInstance } from './combine-members.pure.ts';
 
 export interface WarmUp {
   readonly instances: number;
@@ -12,6 +12,19 @@ export interface WarmUp {
 interface Seen {
   readonly members: readonly MemberDemand[];
   readonly instances: readonly SeenInstance[];
+}
+
+interface Call {
+  readonly instances: number;
+  readonly keepWarmMs: number;
+  /** A start may take so long. */
+  readonly startTimeoutMs: number;
+}
+
+/** Of several calls the highest number counts, and the time of the last one: enough for a start and for keep-warm after it. */
+export function beginWarmUp(before: WarmUp | undefined, call: Call, now: number): WarmUp {
+  const instances = Math.max(before?.instances ?? 0, call.instances);
+  return { instances, until: now + call.startTimeoutMs + call.keepWarmMs, isReached: false };
 }
 
 /** What is left of it: its time counts from when its instances are there. */

@@ -20,6 +20,7 @@ const failed = { count: 3, since: NOW - 40_000, lastAt: NOW - 5_000, cause: 'no 
 
 it.each([
   [{}, 'standby', undefined],
+  [{ unpaid: 'whether the account can pay is being asked' }, 'standby', 'whether the account can pay is being asked'],
   [{ closedBecause: 'the deployment is disabled', ready: 1 }, 'disabled', 'the deployment is disabled'],
   [{ isUnfunded: true }, 'disabled', 'the funds do not allow new runs'],
   [{ ready: 1, failed }, 'running', undefined],

@@ -1,5 +1,6 @@
 // What a person is told of a scaled pool: the status of its deployments with the reason, and why a request of it waits.
 // Pure; called by explain.ts. Owners of deployments read it, so addresses are taken out before (record-events.ts).
+import { UNFUNDED } from './funds.pure.ts';
 
 export interface PoolFacts {
   readonly now: number;
@@ -15,6 +16,8 @@ export interface PoolFacts {
     | undefined;
   /** Why its hardware has no room for an instance that is wanted. */
   readonly shortOf?: string | undefined;
+  /** Why instances that no request waits for are not started. */
+  readonly unpaid?: string | undefined;
   /** What keeps its provider from starting any, known before one was asked for. */
   readonly cannotStart?: string | undefined;
   /** When the next start is tried after failed ones. */
@@ -27,7 +30,7 @@ export type PoolStatus = 'standby' | 'starting' | 'running' | 'disabled' | 'erro
 
 export function describeStatus(facts: PoolFacts): { status: PoolStatus; reason: string | undefined } {
   if (facts.closedBecause !== undefined) return { status: 'disabled', reason: facts.closedBecause };
-  if (facts.isUnfunded) return { status: 'disabled', reason: 'the funds do not allow new runs' };
+  if (facts.isUnfunded) return { status: 'disabled', reason: UNFUNDED };
   if (facts.ready > 0) return { status: 'running', reason: undefined };
   if (facts.failed !== undefined) return { status: 'error', reason: describeFailures(facts, facts.failed) };
   if (facts.starting.length > 0) return { status: 'starting', reason: describeStarting(facts) };
@@ -36,7 +39,7 @@ export function describeStatus(facts: PoolFacts): { status: PoolStatus; reason: 
   if (facts.cannotStart !== undefined) {
     return { status: 'error', reason: `no instance can be started: ${facts.cannotStart}` };
   }
-  return { status: 'standby', reason: undefined };
+  return { status: 'standby', reason: facts.unpaid };
 }
 
 /** `isBrief`: without what changes from second to second, for those who are told of every change. */

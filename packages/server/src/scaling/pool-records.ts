@@ -1,25 +1,25 @@
-// Which deployments use which scaled pool, and what is remembered of each pool between decisions. In memory only: after a
-// restart it is rebuilt from the fleet and from what waits. Made in scaler.ts; kept by it, loop.ts and judge.ts.
+// What is remembered of each scaled pool between decisions, and which deployments use which. In memory only: after a
+// restart it is rebuilt from the fleet and from what waits. Made in scaler.ts; kept by it, loop.ts, judge.ts and act.ts.
 import type { Deployment } from '../deployments/directory.ts';
 import type { Pool } from '../deployments/pool.pure.ts';
-import type { FailedStarts, ScaleDecision } from './decide.pure.ts';
-import type { Member } from './gather.pure.ts';
+import type { ScaleDecision } from './decide.pure.ts';
+import { type Funds, forgetRefusal, UNASKED } from './funds.pure.ts';
 import { NOTHING_LEARNED } from './keep-warm.pure.ts';
-import type { Learned } from './learn.pure.ts';
+import type { FailedRow, Learned } from './learn.pure.ts';
+import { type Member, toMember } from './member.pure.ts';
 import type { WarmUp } from './warm-up.pure.ts';
 
 export interface PoolRecord {
   readonly key: string;
   readonly members: Map<string, Member>;
   learned: Learned;
-  /** `since`: when the first of the row failed. */
-  failed: (FailedStarts & { readonly since: number }) | undefined;
+  failed: FailedRow | undefined;
   warmUp: WarmUp | undefined;
   last: { readonly decision: ScaleDecision; readonly at: number } | undefined;
-  /** When its account was last found able to pay for what nobody asked for yet. */
-  fundedAt: number;
-  /** It was asked for whom the instances are that an earlier start left. */
-  isSought: boolean;
+  /** Whether its account can pay for what no request asked for. */
+  funds: Funds;
+  /** The deployments were read whose instances an earlier life of the service left in it: without members now, it is nobody's. */
+  hasReadOwners: boolean;
   /** Asked for, not there yet; kept until it is ready or gone. */
   readonly starts: Map<string, Start>;
   /** Their end was asked for; kept until they are gone. */
@@ -39,7 +39,7 @@ export interface Start {
 const MOST_AT_REST = 5_000;
 const MOST_ELSEWHERE = 20_000;
 
-export interface Members {
+export interface PoolRecords {
   get(key: string): PoolRecord | undefined;
   open(key: string): PoolRecord;
   keyOf(deploymentId: string): string | undefined;
@@ -56,7 +56,7 @@ export interface Members {
   trim(): void;
 }
 
-export function createMembers(): Members {
+export function createPoolRecords(): PoolRecords {
   const pools = new Map<string, PoolRecord>();
   const keys = new Map<string, string>();
   const elsewhere = new Set<string>();
@@ -97,8 +97,7 @@ export function createMembers(): Members {
       const record = open(pool.key);
       const before = record.members.get(deployment.id);
       const member = toMember(deployment, pool);
-      // Whoever edits it may have mended what made its starts fail.
-      if (before !== undefined && JSON.stringify(before) !== JSON.stringify(member)) record.failed = undefined;
+      if (before !== undefined && JSON.stringify(before) !== JSON.stringify(member)) forgetTrouble(record);
       record.members.set(deployment.id, member);
       keys.set(deployment.id, pool.key);
       return [...left, pool.key];
@@ -125,35 +124,16 @@ function createRecord(key: string): PoolRecord {
     failed: undefined,
     warmUp: undefined,
     last: undefined,
-    fundedAt: Number.NEGATIVE_INFINITY,
-    isSought: false,
+    funds: UNASKED,
+    hasReadOwners: false,
     starts: new Map(),
     removing: new Set(),
     isAtRest: false,
   };
 }
 
-function toMember(deployment: Deployment, pool: Pool): Member {
-  const { row } = deployment;
-  return {
-    id: deployment.id,
-    accountId: deployment.accountId,
-    name: deployment.name,
-    sku: row.hardware,
-    fingerprint: pool.fingerprint,
-    limits: {
-      queueSize: row.queue_size,
-      minInstances: row.min_instances,
-      maxInstances: row.max_instances,
-      keepWarmMs: row.keep_warm_seconds * 1_000,
-    },
-    closedBecause: whyClosed(deployment),
-    isUnfunded: !deployment.isEnabled && deployment.disabledCode === 10001,
-  };
-}
-
-function whyClosed({ deletedAt, isAccountActive, isEnabled, disabledCode }: Deployment): string | undefined {
-  if (deletedAt !== null) return 'the deployment was deleted';
-  if (!isAccountActive) return 'the account is deactivated';
-  return isEnabled || disabledCode === 10001 ? undefined : 'the deployment is disabled';
+/** Whoever edits a deployment may have mended what made its starts fail, or have paid. */
+function forgetTrouble(record: PoolRecord): void {
+  record.failed = undefined;
+  record.funds = forgetRefusal(record.funds);
 }

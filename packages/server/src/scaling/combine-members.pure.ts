@@ -1,21 +1,8 @@
-// What decideScale is asked, made from what is known of a pool: the deployments that use it, its instances, what waits.
-// Pure; called by judge.ts. A pool that several deployments share has the sum of their wishes.
+// What decideScale is asked, made from what see-pool.ts saw: a pool that several deployments share has the sum of their
+// wishes, of those that may have instances now. Pure; called by judge.ts.
 import type { ScaledInstance, ScaleLimits, ScaleState } from './decide.pure.ts';
-
-/** A deployment that uses the pool. */
-export interface Member {
-  readonly id: string;
-  readonly accountId: string;
-  readonly name: string;
-  readonly sku: string;
-  /** What its instances are made from now: those with another one are outdated. */
-  readonly fingerprint: string;
-  readonly limits: ScaleLimits;
-  /** Why it has no instances: disabled, deleted; undefined while it may have some. */
-  readonly closedBecause: string | undefined;
-  /** Its funds are used up: what was accepted still runs (it has its funds reserved), and nothing is kept for later. */
-  readonly isUnfunded: boolean;
-}
+import { UNFUNDED } from './funds.pure.ts';
+import type { Member } from './member.pure.ts';
 
 export interface MemberDemand extends Member {
   /** Its requests that no instance has taken. */
@@ -27,6 +14,8 @@ export interface SeenInstance {
   readonly id: string;
   readonly phase: 'asked' | 'starting' | 'ready' | 'lost' | 'draining' | 'gone';
   readonly since: number;
+  /** Why it is in it, as far as somebody said. */
+  readonly reason?: string | undefined;
   readonly fingerprint: string;
   /** Requests given to it and not over there. */
   readonly pending: number;
@@ -34,15 +23,19 @@ export interface SeenInstance {
   readonly lastUsedAt: number | undefined;
 }
 
-type Rest = Pick<ScaleState, 'coldStartMs' | 'memory' | 'failedStarts' | 'warmUp' | 'room'>;
+type Rest = Pick<ScaleState, 'coldStartMs' | 'memory' | 'failedStarts' | 'warmUp' | 'room' | 'funds'>;
 
-export function gatherState(members: readonly MemberDemand[], seen: readonly SeenInstance[], rest: Rest): ScaleState {
+export function combineMembers(
+  members: readonly MemberDemand[],
+  seen: readonly SeenInstance[],
+  rest: Rest,
+): ScaleState {
   const isBusy = seen.some(({ pending }) => pending > 0);
   const open = members.filter((member) => isOpen(member, isBusy));
   const fingerprints = new Set(open.map(({ fingerprint }) => fingerprint));
   const instances = seen.filter(({ phase }) => phase !== 'gone').map((each) => view(each, fingerprints));
   // Given ahead to a busy instance is waiting still: it could run elsewhere.
-  const ahead = seen.reduce((sum, { pending }) => sum + Math.max(0, pending - 1), 0);
+  const givenAhead = seen.reduce((sum, { pending }) => sum + Math.max(0, pending - 1), 0);
   const whyDisabled =
     members.map(({ closedBecause }) => closedBecause).find((because) => because !== undefined) ??
     (members.some(({ isUnfunded }) => isUnfunded) ? UNFUNDED : undefined) ??
@@ -52,12 +45,11 @@ export function gatherState(members: readonly MemberDemand[], seen: readonly See
     isEnabled: open.length > 0,
     whyDisabled,
     limits: sumLimits(open),
-    waiting: open.reduce((sum, member) => sum + usableWaiting(member, open.length), 0) + ahead,
+    waiting: open.reduce((sum, member) => sum + usableWaiting(member, open.length), 0) + givenAhead,
+    givenAhead,
     instances,
   };
 }
-
-const UNFUNDED = 'the funds do not allow new runs';
 
 /** What is left of an unfunded one is finished. */
 function isOpen({ closedBecause, isUnfunded, waiting }: MemberDemand, isBusy: boolean): boolean {
