@@ -20,16 +20,22 @@ import { whileItAnswers } from './while-it-answers.ts';
 export function startWatch(deps: ExecutionDeps, attempt: Attempt, place: Place): Watch {
   const { request, collector } = attempt;
   attempt.isSent = true;
-  place.onFront(() => {
+  const begin = () => {
+    if (request.phase === 'running') return;
     request.phase = 'running';
     markReached(deps, request);
     publish(request, { kind: 'status' });
-  });
+  };
+  place.onFront(begin);
   const watch = watchPrompt({
     connection: attempt.instance.connection,
     promptId: attempt.promptId,
     times: deps.watchTimes,
-    onFrame: (frame) => tellFrame(deps.clock, request, frame),
+    onFrame(frame) {
+      // Prompts that were sent at the same moment may have come in another order.
+      if (frame.type === 'execution_start') begin();
+      tellFrame(deps.clock, request, frame);
+    },
     onExecuted(nodeId, output) {
       crashPoint('after-executed-frame');
       collector.begin(nodeId, output);
