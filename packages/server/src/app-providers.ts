@@ -21,7 +21,8 @@ export function chooseProviders(base: ProviderBase): Provider[] {
 function chooseDefault({ config, emulatorCommand, db, newId, log }: ProviderBase): Provider[] {
   if (config.comfyuiUrls.length > 0) return [createStaticProvider({ db, newId, urls: config.comfyuiUrls })];
   if (emulatorCommand === undefined) return [];
-  return [createEmbeddedProvider({ command: emulatorCommand, dataDir: config.dataDir, newId, log })];
+  const { dataDir, runTimeoutMs } = config;
+  return [createEmbeddedProvider({ command: emulatorCommand, dataDir, newId, log, runTimeoutMs })];
 }
 
 function chooseOfUrls({ config, db, newId }: ProviderBase): Provider[] {
@@ -33,7 +34,8 @@ function chooseOfUrls({ config, db, newId }: ProviderBase): Provider[] {
 function chooseScaled({ config, db, newId, clock, log }: ProviderBase): Provider[] {
   const providers: Provider[] = [];
   const processes = pick(config.providers, (each) => (each.kind === 'process' ? each.process : undefined));
-  if (processes.size > 0) providers.push(createProcessProvider({ settings: processes, dataDir: config.dataDir, log }));
+  const { dataDir, runTimeoutMs } = config;
+  if (processes.size > 0) providers.push(createProcessProvider({ settings: processes, dataDir, log, runTimeoutMs }));
   const fleetId = () => takeFleetId(db, newId);
   const containers = pick(config.providers, (each) => (each.kind === 'docker' ? each.docker : undefined));
   if (containers.size > 0) providers.push(createDockerProvider({ settings: containers, fleetId, log }));

@@ -28,7 +28,13 @@ it.runIf(process.platform === 'linux')(
     const events: string[] = [];
     // What it starts in the dead one's place says nothing, so only the adopted one is heard of.
     const command = [process.execPath, '-e', 'setInterval(() => {}, 1000)', '--'];
-    const provider = createEmbeddedProvider({ command, dataDir, newId: () => 'i2', log: createLog('silent') });
+    const provider = createEmbeddedProvider({
+      command,
+      dataDir,
+      newId: () => 'i2',
+      log: createLog('silent'),
+      runTimeoutMs: 3_600_000,
+    });
     await provider.start({
       onStarted: ({ id }) => void events.push(`${id} started`),
       onGone: (id) => void events.push(`${id} gone`),
@@ -45,7 +51,13 @@ const READY = [process.execPath, '-e', 'console.log(`{"ready":true,"port":1}`); 
 
 async function start(dataDir: string) {
   const events: string[] = [];
-  const provider = createEmbeddedProvider({ command: READY, dataDir, newId: () => 'i1', log: createLog('silent') });
+  const provider = createEmbeddedProvider({
+    command: READY,
+    dataDir,
+    newId: () => 'i1',
+    log: createLog('silent'),
+    runTimeoutMs: 3_600_000,
+  });
   await provider.start({
     onStarted: ({ id }) => void events.push(`${id} started`),
     onGone: (id) => void events.push(`${id} gone`),

@@ -18,6 +18,8 @@ interface Deps {
   readonly dataDir: string;
   readonly newId: () => string;
   readonly log: Log;
+  /** No run writes for longer. */
+  readonly runTimeoutMs: number;
 }
 
 interface Running {
@@ -79,7 +81,7 @@ export function createEmbeddedProvider(deps: Deps): Provider {
 // Outputs are in folders of their attempts and stored within moments; previews may be shown again from a cache.
 async function sweepOutputs({ baseDir, deps }: State): Promise<void> {
   try {
-    await sweepFolder({ dir: join(baseDir, 'output'), keepMs: HOUR_MS }, Date.now());
+    await sweepFolder({ dir: join(baseDir, 'output'), keepMs: deps.runTimeoutMs + HOUR_MS }, Date.now());
     await sweepFolder({ dir: join(baseDir, 'temp'), keepMs: 24 * HOUR_MS }, Date.now());
   } catch (error) {
     deps.log.warn(describeError(error), 'old outputs of the embedded back end could not be removed');

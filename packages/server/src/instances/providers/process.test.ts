@@ -35,6 +35,7 @@ async function openProvider(settings: Record<string, ProcessSettings>, dataDir =
     settings: new Map(Object.entries(settings)),
     dataDir,
     log: createLog('silent'),
+    runTimeoutMs: 3_600_000,
   });
   await provider.start({
     onStarted: ({ id }) => void told.push(`${id} started`),
@@ -63,7 +64,7 @@ describeProvider('processes', async () => {
     ['BAD', settingsOf(STAYS, { command: ['/nowhere/comfyui'] })],
   ]);
   return {
-    open: async () => createProcessProvider({ settings, dataDir, log: createLog('silent') }),
+    open: async () => createProcessProvider({ settings, dataDir, log: createLog('silent'), runTimeoutMs: 3_600_000 }),
     sku: 'GPU',
     badSku: 'BAD',
     survivesStop: false,

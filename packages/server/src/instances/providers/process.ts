@@ -34,6 +34,8 @@ interface Deps {
   readonly settings: ReadonlyMap<string, ProcessSettings>;
   readonly dataDir: string;
   readonly log: Log;
+  /** No run writes for longer. */
+  readonly runTimeoutMs: number;
 }
 
 interface Known {
@@ -252,7 +254,7 @@ async function sweep({ deps, records, known }: State): Promise<void> {
   const now = Date.now();
   try {
     for (const id of known.keys()) {
-      await sweepFolder({ dir: join(records.baseDirOf(id), 'output'), keepMs: HOUR_MS }, now);
+      await sweepFolder({ dir: join(records.baseDirOf(id), 'output'), keepMs: deps.runTimeoutMs + HOUR_MS }, now);
       await sweepFolder({ dir: join(records.baseDirOf(id), 'temp'), keepMs: 24 * HOUR_MS }, now);
     }
     const isInUse = (name: string) => known.has(name.replace(/\.(json|log)$/, ''));
