@@ -136,7 +136,6 @@ export function createEngine(base: AppBase) {
   const { stopRequest } = dispatcher;
   const scaling = createAppScaler({ base, ...appFleet, directory, dispatcher, funds, disableAll });
   const deadlines = createDeadlines({
-    clock,
     live,
     dispatcher,
     startTimeoutMs: config.startTimeoutMs,

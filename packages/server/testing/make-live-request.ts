@@ -9,6 +9,7 @@ export function makeLiveRequest(fields: Partial<LiveRequest> = {}): LiveRequest 
     versionId: 'v1',
     priority: 0,
     createdAt: 0,
+    createdTick: fields.createdAt ?? 0,
     startBy: undefined,
     runWithinMs: undefined,
     hasWebhook: false,

@@ -8,7 +8,7 @@ function open() {
   const live = createLiveIndex();
   const ended: [string, StopWish][] = [];
   const deadlines = createDeadlines({
-    clock: { now: () => state.now },
+    tick: () => state.now,
     live,
     dispatcher: {
       stopRequest(request, wish) {
@@ -76,4 +76,16 @@ it('ends nothing that has started, also while its instance is not heard of after
   live.add(makeLiveRequest({ id: 'given', ...timed }));
   sweepAt(10_000);
   expect(ended.map(([id]) => id)).toEqual(['given']);
+});
+
+it('ends nobody for a clock that was set', () => {
+  const { ended, live, sweepAt } = open();
+  const HOUR_MS = 3_600_000;
+  live.add(makeLiveRequest({ id: 'ahead', createdAt: HOUR_MS, createdTick: 0, startBy: HOUR_MS + 20_000 }));
+  live.add(makeLiveRequest({ id: 'back', createdAt: -HOUR_MS, createdTick: 0, startBy: -HOUR_MS + 10_000 }));
+  sweepAt(0);
+  expect(ended).toEqual([]);
+  sweepAt(10_000);
+  sweepAt(20_000);
+  expect(ended.map(([id]) => id)).toEqual(['back', 'ahead']);
 });

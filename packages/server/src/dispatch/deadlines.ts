@@ -2,11 +2,11 @@
 // that may run them is ready. A slow sweep; made by app-engine.ts, started by brain.ts.
 
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
-import type { Clock } from '../telemetry/clock.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
 interface Deps {
-  readonly clock: Clock;
+  /** A clock that is never set: a step of the other one ends nobody. */
+  readonly tick?: () => number;
   readonly live: LiveIndex;
   readonly dispatcher: Pick<Dispatcher, 'stopRequest'>;
   readonly startTimeoutMs: number;
@@ -20,16 +20,16 @@ interface Deps {
 
 const EVERY_MS = 250;
 
-export function createDeadlines(deps: Deps) {
+export function createDeadlines({ tick = () => performance.now(), ...deps }: Deps) {
   let timer: NodeJS.Timeout | undefined;
   /** Of deployments with waiting requests and no ready instance: since when. */
   let unservedSince = new Map<string, number>();
 
   function sweep() {
-    const now = deps.clock.now();
+    const now = tick();
     for (const request of deps.live.timed()) {
       if (isWaiting(request) && isDue(request, now))
-        expire(request, { name: 'its start_within_seconds', ms: (request.startBy ?? now) - request.createdAt });
+        expire(request, { name: 'its start_within_seconds', ms: startWithinMs(request) });
     }
     unservedSince = lookAtUnserved(now);
     const late = [...unservedSince].filter(([, since]) => now - since > deps.startTimeoutMs).map(([id]) => id);
@@ -43,7 +43,7 @@ export function createDeadlines(deps: Deps) {
 
   function expireOf(deployments: ReadonlySet<string>, now: number) {
     for (const request of deps.live.all()) {
-      if (!isWaiting(request) || now - request.createdAt <= deps.startTimeoutMs) continue;
+      if (!isWaiting(request) || now - request.createdTick <= deps.startTimeoutMs) continue;
       if (deployments.has(request.deploymentId))
         expire(request, { name: 'the start time-out', ms: deps.startTimeoutMs });
     }
@@ -51,7 +51,7 @@ export function createDeadlines(deps: Deps) {
 
   function expire(request: LiveRequest, limit: { name: string; ms: number }) {
     if (request.stop) return;
-    const waited = seconds(deps.clock.now() - request.createdAt);
+    const waited = seconds(tick() - request.createdTick);
     const details = `Not started within ${limit.name} (${seconds(limit.ms)}): it waited ${waited} in the queue. ${deps.whyWaiting(request.deploymentId)}`;
     deps.dispatcher.stopRequest(request, { kind: 'fail', code: 10007, details });
   }
@@ -72,7 +72,11 @@ function seconds(ms: number): string {
 }
 
 function isDue(request: LiveRequest, now: number): boolean {
-  return request.startBy !== undefined && request.startBy <= now;
+  return now - request.createdTick >= startWithinMs(request);
+}
+
+function startWithinMs({ startBy, createdAt }: LiveRequest): number {
+  return (startBy ?? Number.POSITIVE_INFINITY) - createdAt;
 }
 
 /** What ran before a restart counts as leased until its instance is heard of, and has started long ago. */

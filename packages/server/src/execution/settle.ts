@@ -25,7 +25,7 @@ export async function settle(deps: ExecutionDeps, attempt: Attempt, settled: Set
     losses: request.losses,
     maxAttempts: deps.limits.maxAttempts,
     unsent: request.unsent,
-    hasWaitedTooLong: deps.clock.now() - request.createdAt > deps.limits.startTimeoutMs,
+    hasWaitedTooLong: performance.now() - request.createdTick > deps.limits.startTimeoutMs,
   });
   switch (outcome.kind) {
     case 'cancel':

@@ -41,6 +41,8 @@ export interface LiveRequest {
   readonly versionId: string;
   readonly priority: number;
   readonly createdAt: number;
+  /** The same by a clock that is never set; of one that came before this start, as its row tells it. */
+  readonly createdTick: number;
   readonly startBy: number | undefined;
   readonly runWithinMs: number | undefined;
   /** Its end owes a delivery. */

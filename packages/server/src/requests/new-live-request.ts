@@ -37,6 +37,7 @@ export function newLiveRequest(
     versionId: given.deployment.versionId,
     priority: PRIORITY[String(given.body['priority'] ?? 'normal')] ?? 0,
     createdAt: now,
+    createdTick: performance.now(),
     startBy: startWithin === undefined ? undefined : now + startWithin * 1000,
     runWithinMs: runWithin === undefined ? undefined : runWithin * 1000,
     hasWebhook: given.hasWebhook,

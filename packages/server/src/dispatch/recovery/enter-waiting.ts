@@ -61,7 +61,7 @@ function enter(deps: EnterDeps, row: LiveRow, wish: StopWish | undefined): LiveR
   crashPoint('mid-recovery');
   const { dispatcher, simulator } = deps;
   const isSimulated = simulator?.isRecalled(row.id) ?? false;
-  const request = restoreRequest(row, isSimulated ? undefined : deps.funds);
+  const request = restoreRequest(row, { funds: isSimulated ? undefined : deps.funds, now: deps.clock.now() });
   if (dispatcher.backlog.isCancelled(row.id)) request.stop ??= { kind: 'cancel' };
   request.stop ??= wish;
   deps.live.add(request);

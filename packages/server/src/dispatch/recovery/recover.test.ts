@@ -44,6 +44,7 @@ function makeDeps(db: Database, more: object = {}) {
   const backlog = createBacklog();
   backlog.begin();
   const deps = {
+    clock: { now: () => 0 },
     db,
     live: createLiveIndex(),
     recent: { get: () => undefined },

@@ -4,7 +4,7 @@ import type { LiveRequest } from '../../requests/live.ts';
 import type { LiveRow } from '../../requests/recover.sql.ts';
 import { startTrace } from '../../requests/report.pure.ts';
 
-export function restoreRequest(row: LiveRow, funds: Funds | undefined): LiveRequest {
+export function restoreRequest(row: LiveRow, { funds, now }: { funds: Funds | undefined; now: number }): LiveRequest {
   const isLeased = row.state === 'active';
   return {
     id: row.id,
@@ -13,6 +13,7 @@ export function restoreRequest(row: LiveRow, funds: Funds | undefined): LiveRequ
     versionId: row.version_id,
     priority: row.priority,
     createdAt: row.created_at,
+    createdTick: performance.now() - Math.max(0, now - row.created_at),
     startBy: row.start_by ?? undefined,
     runWithinMs: row.run_within_seconds === null ? undefined : row.run_within_seconds * 1000,
     hasWebhook: row.has_webhook,

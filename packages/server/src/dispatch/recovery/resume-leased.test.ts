@@ -15,6 +15,7 @@ test('a cancelled request whose instance cannot be asked about is ended in time,
   const live = new Map<string, LiveRequest>();
   const ended: LiveRequest[] = [];
   const deps = {
+    clock: { now: () => 0 },
     live: { get: (id: string) => live.get(id), add: (request: LiveRequest) => void live.set(request.id, request) },
     fleet: { get: () => undefined, settling: () => new Promise(() => undefined) },
     dispatcher: {

@@ -35,7 +35,7 @@ export async function resumeLeased(deps: ResumeDeps, rows: readonly LiveRow[]): 
     // A submit that is under way in this process hands it over itself.
     if (deps.live.get(row.id)) continue;
     const isSimulated = deps.simulator?.isRecalled(row.id) ?? false;
-    const request = restoreRequest(row, isSimulated ? undefined : deps.funds);
+    const request = restoreRequest(row, { funds: isSimulated ? undefined : deps.funds, now: deps.clock.now() });
     if (deps.dispatcher.backlog.isCancelled(row.id)) request.stop ??= { kind: 'cancel' };
     deps.live.add(request);
     if (row.webhook_intermediate) tellStart(deps, request);
