@@ -64,7 +64,8 @@ function writeAll(fd: number, bytes: Buffer): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
 }
 
-// Synchronous but for the flush, which is the only slow part.
+// Synchronous but for the flush, which is the only slow part. Of a new file it brings the name to the disk as well: ext4, XFS
+// and btrfs have the entry of its folder in the journal that the flush writes out.
 async function putSmall(path: string, bytes: Buffer): Promise<Stored> {
   const fd = openSync(path, WRITE, 0o600);
   try {
