@@ -117,6 +117,14 @@ it('what is revoked is refused at once where it was revoked, and within a second
   expect(await elsewhere.call()).toBe('refused');
 });
 
+it('what is revoked elsewhere is refused also after the clock was set back', async () => {
+  const scene = createScene();
+  await scene.call();
+  scene.become(undefined);
+  scene.pass(-3_600_000);
+  expect(await scene.call()).toBe('refused');
+});
+
 it('a lookup that began before a revocation does not bring the token back', async () => {
   const scene = createScene();
   scene.hold();

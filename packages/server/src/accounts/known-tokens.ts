@@ -55,9 +55,8 @@ export function createKnownTokens({ db, clock }: { db: Queryable; clock: Clock }
       const key = keyOf(digest);
       const now = clock.now();
       const kept = state.known.get(key);
-      if (kept && now - kept.loadedAt < KEPT_MS) return kept;
-      const missedAt = state.unknown.get(key);
-      if (missedAt !== undefined && now - missedAt < KEPT_MS) return undefined;
+      if (kept && isFresh(kept.loadedAt, now)) return kept;
+      if (isFresh(state.unknown.get(key), now)) return undefined;
       const underWay = loading.get(key) ?? load(state, key, digest).finally(() => loading.delete(key));
       loading.set(key, underWay);
       return orKept(underWay, kept);
@@ -68,6 +67,11 @@ export function createKnownTokens({ db, clock }: { db: Queryable; clock: Clock }
       for (const [key, { account }] of state.known) if (account.id === accountId) state.known.delete(key);
     },
   };
+}
+
+/** What a clock that was set back makes look new is none of it. */
+function isFresh(at: number | undefined, now: number): boolean {
+  return at !== undefined && now >= at && now - at < KEPT_MS;
 }
 
 // While the database is away nothing can have been revoked: who was let in stays in.

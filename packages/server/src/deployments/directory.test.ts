@@ -34,3 +34,13 @@ test('what was written last is known while the database is away', async () => {
   directory.learn({ ...ROW, is_enabled: false });
   expect(await directory.find(ID)).toMatchObject({ isEnabled: false });
 });
+
+test('what another replica changed is read also after the clock was set back', async () => {
+  let now = 3_600_000;
+  let row = ROW;
+  const directory = createDeploymentDirectory({ db: { query: async () => [row] as never }, clock: { now: () => now } });
+  await directory.find(ID);
+  row = { ...ROW, is_enabled: false };
+  now = 0;
+  expect(await directory.find(ID)).toMatchObject({ isEnabled: false });
+});

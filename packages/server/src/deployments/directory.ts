@@ -31,6 +31,9 @@ export interface DeploymentDirectory {
   forget(): void;
 }
 
+/** Less than none after a clock was set back. */
+const isFresh = (ageMs: number) => ageMs >= 0 && ageMs < KEPT_MS;
+
 export function createDeploymentDirectory({ db, clock }: { db: Queryable; clock: Clock }): DeploymentDirectory {
   const kept = new Map<string, { deployment: Deployment; loadedAt: number }>();
   let changes = 0;
@@ -39,7 +42,7 @@ export function createDeploymentDirectory({ db, clock }: { db: Queryable; clock:
     if (!isUuid(id)) return undefined;
     const key = id.toLowerCase();
     const known = kept.get(key);
-    if (known && clock.now() - known.loadedAt < KEPT_MS) return known.deployment;
+    if (known && isFresh(clock.now() - known.loadedAt)) return known.deployment;
     const before = changes;
     let row: DeploymentRow | undefined;
     try {

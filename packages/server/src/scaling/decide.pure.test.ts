@@ -120,6 +120,8 @@ it('after failed starts it pauses, twice as long each time, and then tries one',
     '3 failed starts in a row (ImagePullBackOff): next attempt in 4 s',
   );
   expect(decide({ waiting: 5, failedStarts }, NOW + 4_000).start).toBe(1);
+  // The clock was set back.
+  expect(decide({ waiting: 5, failedStarts }, NOW - 3_600_000).start).toBe(1);
   expect(decide({ waiting: 5, failedStarts, instances: [starting('a')] }, NOW + 4_000).start).toBe(0);
 });
 

@@ -68,7 +68,9 @@ function pauseAfterFailures({ failedStarts: failed }: ScaleState, { missing, cur
   const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failed.count - 1));
   const until = failed.lastAt + pauseMs;
   const why = `${failed.count} failed ${failed.count === 1 ? 'start' : 'starts'} in a row (${failed.cause})`;
-  if (now < until && failed.isDue !== true) {
+  // A clock that was set back makes no pause longer.
+  const isPaused = now >= failed.lastAt && now < until;
+  if (isPaused && failed.isDue !== true) {
     const seconds = Math.ceil((until - now) / 1_000);
     return { count: 0, reasons: [`${why}: next attempt in ${seconds} s`], checkAt: until };
   }
