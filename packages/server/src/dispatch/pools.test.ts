@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { makeBoard } from '../../testing/make-board.ts';
 import { makeLiveRequest } from '../../testing/make-live-request.ts';
 import type { Pool } from '../deployments/pool.pure.ts';
+import type { LiveRequest } from '../requests/live.ts';
 import { reserve } from './accept.ts';
 import { capacity, room } from './give-ahead.pure.ts';
 import { findPlace, leastBusy } from './pool-index.ts';
@@ -57,8 +58,9 @@ it('uses an outdated instance until a current one is ready, and again when that 
 
 it('gives to current instances only as soon as a version is edited', () => {
   const { board, addInstance } = makeBoard({ pools: { d1 }, max: { d1: 9 } });
-  addInstance('old', current);
   addInstance('new', { pool: 'deployment:d1', fingerprint: 'v3' });
+  // Of idle ones that are alike it would be asked first: it came last.
+  addInstance('old', current);
   learnPool(board, 'd1', { pool: { ...d1, fingerprint: 'v3' }, max: 9 });
   const request = make('d1');
   expect(reserve(board, request)).toBe(true);
@@ -96,6 +98,20 @@ it('goes on where it is when it is on as many instances as it may be', () => {
   for (const request of requests) end(request);
   expect(new Set(given.map(({ instanceId }) => instanceId)).size).toBe(1);
   expect(given).toHaveLength(4);
+});
+
+it('of the instances that it is on, goes on where it has the least to do, and not where nothing more is taken', () => {
+  const { board, addInstance, quit, end } = makeBoard({ max: { d1: 2 } });
+  for (const id of ['one', 'two', 'three']) learnRun(addInstance(id), 500);
+  const requests = Array.from({ length: 6 }, () => make('d1'));
+  expect(requests.map((request) => reserve(board, request))).not.toContain(false);
+  expect(requests.map(({ instanceId }) => instanceId)).toEqual(['three', 'two', 'three', 'two', 'three', 'two']);
+  expect(reserve(board, make('d1'))).toBe(false);
+  const three = board.slotsById.get('three');
+  if (three) quit(three);
+  for (const index of [0, 1, 2]) end(requests[index] as LiveRequest);
+  const last = make('d1');
+  expect([reserve(board, last), last.instanceId]).toEqual([true, 'two']);
 });
 
 it('spreads to further instances when the limit is raised', () => {
