@@ -57,6 +57,11 @@ export function countToGive(load: Load): number {
   return load.pending === 0 ? 1 : room(load);
 }
 
+/** What needs models is given ahead, or moved from there, only to where they will be loaded: elsewhere it may have them sooner. */
+export function suitsModels(models: string, loaded: string | undefined): boolean {
+  return models === '' || models === loaded;
+}
+
 /**
  * Why a request is given to an instance that has others before it: for want of a lower level; or because it may not go, or does
  * better not to go, where that is (`bound`); or together with the one given just before.

@@ -7,6 +7,7 @@ import type { Board } from './board.ts';
 import { remaining } from './eta.pure.ts';
 import { fairUsage } from './fair-usage.pure.ts';
 import type { Lane } from './lane.ts';
+import { suitsModels } from './next-instance.pure.ts';
 import { hasIdle, listBusy, listIdle, type PoolIndex, takesWork } from './pool-index.ts';
 import { countInstances, maxInstancesOf } from './pools.ts';
 import type { Slots } from './slots.ts';
@@ -130,13 +131,12 @@ function usageNow(board: Board, now: number): AccountUsage {
   return fairUsage(board.usage, runningMs);
 }
 
-/** A busy instance is given ahead only what it will have loaded: another one may have it sooner. */
+/** Whether the busy instance may be given the deployment's next request ahead. */
 export function suitsAhead(
   board: Board,
   index: PoolIndex,
   { deploymentId, slots }: { deploymentId: string; slots: Slots },
 ) {
   const lane = index.anywhere.get(deploymentId);
-  const models = lane === undefined ? '' : modelsOf(board, lane);
-  return models === '' || models === slots.planned;
+  return lane === undefined || suitsModels(modelsOf(board, lane), slots.planned);
 }

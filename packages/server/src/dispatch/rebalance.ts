@@ -2,6 +2,7 @@
 import type { Attempt } from '../execution/attempt.ts';
 import { MOVED } from '../requests/report.pure.ts';
 import type { Board } from './board.ts';
+import { suitsModels } from './next-instance.pure.ts';
 import { leastBusy, type PoolIndex } from './pool-index.ts';
 import { mayRunOn } from './pools.ts';
 import type { Slots } from './slots.ts';
@@ -31,9 +32,7 @@ function findUnsentFor(board: Board, idle: Slots, { attempts }: Slots): Attempt 
   for (const attempt of attempts) {
     const { isSent, request } = attempt;
     if (isSent || !mayRunOn(board, request.deploymentId, idle)) continue;
-    // It was given ahead because its models are there.
-    const models = board.models.of(request);
-    if (models === '' || models === idle.loaded) return attempt;
+    if (suitsModels(board.models.of(request), idle.loaded)) return attempt;
   }
   return undefined;
 }
