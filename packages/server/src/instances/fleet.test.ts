@@ -390,6 +390,14 @@ describe('a fleet that starts again', () => {
     expect(restarted).toEqual(['own']);
   });
 
+  it('removes what nobody has on record also while it has no address', async () => {
+    const spec = specOf();
+    world.pending.set(spec.id, spec);
+    await open();
+    await until('it is removed', () => world.pending.size === 0);
+    expect(world.calls).toEqual([`remove ${spec.id}`]);
+  });
+
   it('removes what nobody has on record', async () => {
     await open();
     const spec = specOf();

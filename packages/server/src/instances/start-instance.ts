@@ -74,13 +74,14 @@ export function eventsOf(state: FleetState, provider: Provider, told: Set<string
   return {
     onStarted(made) {
       told.add(made.id);
-      if (made.spec && !state.asked.has(made.id)) removeOrphan(state, provider, made);
+      if (made.spec && !state.asked.has(made.id)) removeOrphan(state, provider, made.id);
       else addFound(state, provider, made);
     },
     onPending(id, words) {
       told.add(id);
       const asked = state.asked.get(id);
       if (asked) state.asked.set(id, { ...asked, words });
+      else removeOrphan(state, provider, id);
     },
     onLeaving(id, because) {
       const instance = state.instances.get(id);
@@ -100,7 +101,7 @@ function addFound(state: FleetState, provider: Provider, made: ProvidedInstance)
 }
 
 // Made for somebody and not on record: its call was heard after the start was given up.
-function removeOrphan({ deps, instances }: FleetState, provider: Provider, { id }: ProvidedInstance): void {
+function removeOrphan({ deps, instances }: FleetState, provider: Provider, id: string): void {
   if (instances.has(id)) return;
   const remove = async () => {
     // Another brain's, perhaps, that took over while this process slept.
