@@ -50,4 +50,22 @@ describe('two instances', () => {
     const results = await Promise.all(ids.map((id) => app.untilEnded(deploymentId, id)));
     expect(new Set(results.map((result) => result['instance_id'])).size).toBe(1);
   });
+
+  it('are told of, when the one was idle and the other one was taken', async () => {
+    const deploymentId = await app.createDeployment(undefined, { max_instances: 1 });
+    const long = { extra_data: { emulator: { serviceMs: 60_000 } } };
+    const ids = [await app.submit(deploymentId, long), await app.submit(deploymentId, long)];
+    const why = async () => {
+      const replies = await Promise.all(ids.map((id) => app.call(`/deployments/${deploymentId}/requests/${id}`)));
+      return replies.map(({ body }) => String(body['why']));
+    };
+    const told = [
+      expect.not.stringContaining('before it there'),
+      expect.stringMatching(/One request was before it there: .* \(max_instances\), and this was one of them\./),
+    ];
+    expect(await why()).toEqual(told);
+    for (const id of [...ids].reverse()) await app.cancel(deploymentId, id);
+    await Promise.all(ids.map((id) => app.untilEnded(deploymentId, id)));
+    expect(await why()).toEqual(told);
+  });
 });
