@@ -1,5 +1,6 @@
 // Asks a provider for an instance, and what becomes of it until it answers; also what an earlier start of the service left.
 // Called by fleet.ts.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../telemetry/log.ts';
 import { type FleetState, type Settling, setDue } from './fleet-state.ts';
 import type { Instance } from './instance.ts';
@@ -71,17 +72,18 @@ function awaitAnswer(state: FleetState, instance: Instance): void {
 }
 
 export function eventsOf(state: FleetState, provider: Provider, told: Set<string>): ProviderEvents {
+  const orphans = new Set<string>();
   return {
     onStarted(made) {
       told.add(made.id);
-      if (made.spec && !state.asked.has(made.id)) removeOrphan(state, provider, made.id);
+      if (made.spec && !state.asked.has(made.id)) void removeOrphan(state, { provider, id: made.id, orphans });
       else addFound(state, provider, made);
     },
     onPending(id, words) {
       told.add(id);
       const asked = state.asked.get(id);
       if (asked) state.asked.set(id, { ...asked, words });
-      else removeOrphan(state, provider, id);
+      else void removeOrphan(state, { provider, id, orphans });
     },
     onLeaving(id, because) {
       const instance = state.instances.get(id);
@@ -100,16 +102,34 @@ function addFound(state: FleetState, provider: Provider, made: ProvidedInstance)
   if (wasUnsettled && !state.dues.has(made.id)) awaitAnswer(state, instance);
 }
 
+const REMOVE_AGAIN_MS = 500;
+const REMOVE_AGAIN_AT_MOST_MS = 10_000;
+
+interface Orphan {
+  readonly provider: Provider;
+  readonly id: string;
+  /** Those that are being removed. */
+  readonly orphans: Set<string>;
+}
+
 // Made for somebody and not on record: its call was heard after the start was given up.
-function removeOrphan({ deps, instances }: FleetState, provider: Provider, id: string): void {
-  if (instances.has(id)) return;
-  const remove = async () => {
-    // Another brain's, perhaps, that took over while this process slept.
-    await deps.untilCertain?.();
-    deps.log.warn({ instanceId: id }, 'an instance that nobody knows is removed');
-    await provider.remove?.(id);
-  };
-  remove().catch((error) => deps.log.warn({ instanceId: id, ...describeError(error) }, 'removing it failed'));
+async function removeOrphan(state: FleetState, { provider, id, orphans }: Orphan): Promise<void> {
+  const { deps, instances } = state;
+  if (instances.has(id) || orphans.has(id)) return;
+  orphans.add(id);
+  deps.log.warn({ instanceId: id }, 'an instance that nobody knows is removed');
+  for (let pauseMs = REMOVE_AGAIN_MS; !state.isStopping; pauseMs = Math.min(pauseMs * 2, REMOVE_AGAIN_AT_MOST_MS)) {
+    try {
+      // Another brain's, perhaps, that took over while this process slept.
+      await deps.untilCertain?.();
+      await provider.remove?.(id);
+      break;
+    } catch (error) {
+      deps.log.warn({ instanceId: id, ...describeError(error) }, 'it could not be removed; trying again');
+      await sleep(pauseMs, undefined, { ref: false });
+    }
+  }
+  orphans.delete(id);
 }
 
 /** Starts the providers; what is on record and told by none of them is gone. */
