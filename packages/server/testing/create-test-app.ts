@@ -54,7 +54,13 @@ export interface TestApp extends Caller {
 }
 
 /** Short, so that what takes seconds in production takes none here. */
-export const QUICK_WATCH: WatchTimes = { silenceMs: 150, refusedMs: 300, unreachableMs: 1_500, workerDeadMs: 700 };
+export const QUICK_WATCH: WatchTimes = {
+  silenceMs: 150,
+  refusedMs: 300,
+  unreachableMs: 1_500,
+  idleMs: 500,
+  workerDeadMs: 700,
+};
 
 export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   if (options.beside) return await createReplica(options.beside, options);

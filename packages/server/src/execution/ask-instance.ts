@@ -10,6 +10,8 @@ export interface AskTimes {
   readonly refusedMs: number;
   /** The instance neither answers nor refuses for so long. */
   readonly unreachableMs: number;
+  /** The prompt waits there and nothing runs, for so long: the worker is dead. Between two prompts it looks so for a moment. */
+  readonly idleMs: number;
 }
 
 export interface Asking {
@@ -23,14 +25,18 @@ export interface Asking {
 
 export type Answer =
   | { kind: 'history'; entry: HistoryEntry }
-  /** `isAbsent`: the instance answered, and knows nothing of the prompt. */
-  | { kind: 'lost'; reason: string; isAbsent: boolean }
+  /**
+   * `isAbsent`: the instance answered, and knows nothing of the prompt.
+   * `isWorkerDead`: it answers, and runs nothing.
+   */
+  | { kind: 'lost'; reason: string; isAbsent: boolean; isWorkerDead?: boolean }
   | { kind: 'alive' };
 
 const ABSENT = 'the instance does not know the prompt: it was restarted, dropped it or never got it';
 const FIRST_PAUSE_MS = 100;
 /** `/queue` answers with whole graphs: not more often than this for a run that takes long. */
 const LONGEST_PAUSE_MS = 2_000;
+const LONGEST_IDLE_PAUSE_MS = 500;
 /** A prompt whose POST was cut off may still be on its way to the queue: absent only counts when seen twice. */
 const SECOND_LOOK_MS = 400;
 const LOOKS = 2;
@@ -38,21 +44,46 @@ const LOOKS = 2;
 export async function askInstance(asking: Asking): Promise<Answer> {
   const { signal } = asking;
   const trouble = createTrouble(asking.times);
-  let pauseMs = FIRST_PAUSE_MS;
-  let absences = 0;
+  const doubt = createDoubt(asking.times);
   while (!signal.aborted) {
     const found = await lookUp(asking, trouble);
     if (typeof found === 'object') return found;
     if (found === 'queued' && asking.framesFlow()) break;
-    absences = found === 'absent' ? absences + 1 : 0;
-    if (absences >= LOOKS) return { kind: 'lost', reason: ABSENT, isAbsent: true };
-    await sleep(absences > 0 ? SECOND_LOOK_MS : pauseMs, undefined, { signal }).catch(() => undefined); // ended meanwhile
-    pauseMs = found === 'queued' ? Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS) : FIRST_PAUSE_MS;
+    const lost = doubt.judge(found);
+    if (lost) return lost;
+    await sleep(doubt.pauseMs(found), undefined, { signal }).catch(() => undefined); // ended meanwhile
   }
   return { kind: 'alive' };
 }
 
-type Look = Answer | 'queued' | 'absent' | 'trouble';
+/** `idle`: it waits, and nothing runs. */
+type Look = Answer | 'queued' | 'idle' | 'absent' | 'trouble';
+
+type Found = Exclude<Look, Answer>;
+
+/** What the instance's answers add up to. */
+function createDoubt({ idleMs }: AskTimes) {
+  let absences = 0;
+  let idleSince: number | undefined;
+  let nextPauseMs = FIRST_PAUSE_MS;
+  return {
+    judge(found: Found): Answer | undefined {
+      absences = found === 'absent' ? absences + 1 : 0;
+      if (absences >= LOOKS) return { kind: 'lost', reason: ABSENT, isAbsent: true };
+      idleSince = found === 'idle' ? (idleSince ?? awakeNow()) : undefined;
+      if (idleSince === undefined || awakeNow() - idleSince < idleMs) return undefined;
+      const reason = `the instance kept the prompt waiting for ${Math.round(idleMs / 1_000)} s and ran nothing: its worker is dead`;
+      return { kind: 'lost', reason, isAbsent: false, isWorkerDead: true };
+    },
+    pauseMs(found: Found): number {
+      const pauseMs = found === 'absent' ? SECOND_LOOK_MS : nextPauseMs;
+      const longestMs = found === 'idle' ? LONGEST_IDLE_PAUSE_MS : LONGEST_PAUSE_MS;
+      const isThere = found === 'queued' || found === 'idle';
+      nextPauseMs = isThere ? Math.min(nextPauseMs * 1.5, longestMs) : FIRST_PAUSE_MS;
+      return pauseMs;
+    },
+  };
+}
 
 // Queue before history: a prompt moves from the one to the other, so this order cannot miss it in between.
 async function lookUp({ connection, promptId }: Asking, trouble: Trouble): Promise<Look> {
@@ -61,7 +92,7 @@ async function lookUp({ connection, promptId }: Asking, trouble: Trouble): Promi
     const { running, pending } = await answerWithin(connection.client.queue(), trouble.leftMs(askedAt));
     if (running.includes(promptId) || pending.includes(promptId)) {
       trouble.clear();
-      return 'queued';
+      return running.length > 0 ? 'queued' : 'idle';
     }
     const entry = await answerWithin(connection.client.history(promptId), trouble.leftMs(askedAt));
     trouble.clear();

@@ -1,21 +1,20 @@
-import type { ComfyClient, Frame } from '@comfleet/comfyui';
+import type { ComfyClient, Frame, QueueIds } from '@comfleet/comfyui';
 import { expect, test, vi } from 'vitest';
 import type { InstanceConnection, PromptListener } from '../instances/connection.ts';
 import { WATCH_TIMES, watchPrompt } from './watch.ts';
 
 const START = { type: 'execution_start', promptId: 'p' } as Frame;
 const SUCCESS = { type: 'execution_success', promptId: 'p' } as Frame;
-const TIMES = { silenceMs: 20, refusedMs: 300, unreachableMs: 1_500, workerDeadMs: 40 };
+const TIMES = { silenceMs: 20, refusedMs: 300, unreachableMs: 1_500, idleMs: 100, workerDeadMs: 40 };
 
-/** An instance that has the prompt in its queue whenever it is asked; `answers` says when. */
-function createInstance(answers: () => Promise<void> = async () => undefined, times = TIMES) {
+/** An instance that runs the prompt whenever it is asked; `answers` says when, or what else it says. */
+function createInstance(answers: () => Promise<QueueIds | undefined> = async () => undefined, times = TIMES) {
   let listener: PromptListener | undefined;
   let asked = 0;
   const client = {
     queue: async () => {
       asked += 1;
-      await answers();
-      return { running: ['p'], pending: [] };
+      return (await answers()) ?? { running: ['p'], pending: [] };
     },
   } as Partial<ComfyClient>;
   const connection = {
@@ -43,6 +42,23 @@ test('a prompt that was started and runs no node for long is lost: the worker is
   expect(await watch.ended).toMatchObject({ kind: 'lost', isWorkerDead: true });
 });
 
+test('a prompt that waits where nothing runs is lost after a while: the worker is dead', async () => {
+  const { watch } = createInstance(async () => ({ running: [], pending: ['p'] }));
+  expect(await watch.ended).toMatchObject({ kind: 'lost', isAbsent: false, isWorkerDead: true });
+});
+
+test('a prompt that waits behind another, or where nothing runs for a moment, is not lost', async () => {
+  let asks = 0;
+  const { watch, tell } = createInstance(async () => {
+    asks += 1;
+    return { running: asks % 2 === 0 ? ['another'] : [], pending: ['p'] };
+  });
+  expect(await stays(watch, 500)).toBe('still runs');
+  expect(asks).toBeGreaterThan(3);
+  tell((listener) => listener.onFrame(SUCCESS));
+  expect(await watch.ended).toMatchObject({ kind: 'success' });
+});
+
 test('a run whose frames stopped with the socket is not taken for a dead worker', async () => {
   const { watch, tell, asked } = createInstance();
   tell((listener) => listener.onFrame(START));
@@ -62,7 +78,7 @@ test('an instance that leaves every question unanswered is lost after its time, 
 });
 
 test('an instance that answers late is not lost', async () => {
-  const late = () => new Promise<void>((resolve) => setTimeout(resolve, 60));
+  const late = () => new Promise<undefined>((resolve) => setTimeout(resolve, 60, undefined));
   const { watch, tell, asked } = createInstance(late, { ...TIMES, unreachableMs: 200 });
   const first = await Promise.race([watch.ended, new Promise((resolve) => setTimeout(resolve, 500, 'still runs'))]);
   expect(first).toBe('still runs');
@@ -81,7 +97,7 @@ const stays = (watch: { ended: Promise<unknown> }, ms: number) =>
 
 test('while this process itself stands still, no instance is silent', async () => {
   // As what comes from a socket: read after the timers that are due.
-  const soon = () => new Promise<void>((resolve) => setTimeout(() => setImmediate(resolve), 50));
+  const soon = () => new Promise<undefined>((resolve) => setTimeout(() => setImmediate(resolve, undefined), 50));
   const { watch, tell, asked } = createInstance(soon, { ...TIMES, unreachableMs: 800 });
   await vi.waitFor(() => expect(asked()).toBe(1), { interval: 5, timeout: 15_000 });
   standStill(1_200);
@@ -101,6 +117,7 @@ test('while this process itself stands still, no worker is dead', async () => {
 test('a frozen instance is noticed within 30 s, a dead worker within 10 s', () => {
   expect(WATCH_TIMES.silenceMs + WATCH_TIMES.unreachableMs).toBeLessThan(30_000);
   expect(WATCH_TIMES.workerDeadMs + 1_000).toBeLessThanOrEqual(10_000);
+  expect(WATCH_TIMES.silenceMs + 1_000 + WATCH_TIMES.idleMs + 500).toBeLessThanOrEqual(10_000);
 });
 
 test('a watch says that it is over, so that a prompt which still waits for its connection is not sent', async () => {

@@ -37,6 +37,8 @@ export const WATCH_TIMES: WatchTimes = {
   refusedMs: 2_000,
   // A load of a model holds python for seconds, and answers late. With the silence before it, noticed within 30 s.
   unreachableMs: 20_000,
+  // With the silence before it, noticed within 10 s.
+  idleMs: 3_500,
   // Between the start and the first node ComfyUI only looks at its cache; the timer adds up to a second.
   workerDeadMs: 9_000,
 };

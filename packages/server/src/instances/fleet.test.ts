@@ -1,5 +1,6 @@
 // The lives of started instances: what is told, what is on record, and that none is left behind.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startFakeInstance } from '../../testing/fake-instance.ts';
 import {
   createMemoryProvider,
   createWorld,
@@ -231,6 +232,57 @@ describe('a started instance', () => {
     });
     await until('it is gone', () => fleet.get(spec.id) === undefined);
     expect(told.at(-1)).toContain('its process is spoilt: RuntimeError: CUDA error: device-side assert triggered');
+  });
+});
+
+describe('an instance of somebody else whose worker is dead', () => {
+  const queue = { running: [] as string[], looks: 0 };
+
+  async function openFixed(lostMs: number): Promise<string[]> {
+    queue.looks = 0;
+    const fake = await startFakeInstance({
+      '/queue': (_request, response) => {
+        queue.looks += 1;
+        const items = queue.running.map((id) => [0, id, {}]);
+        response.end(JSON.stringify({ queue_running: items, queue_pending: [] }));
+      },
+    });
+    const fixed: Provider = {
+      kind: 'static',
+      async start({ onStarted }) {
+        onStarted({ id: 'fixed', baseUrl: fake.url, folders: undefined });
+      },
+      stop: () => fake.stop(),
+    };
+    const heard: string[] = [];
+    fleet = createFleet({ providers: [fixed], now: Date.now, log, lostMs });
+    fleet.listen({
+      onReady: () => heard.push('ready'),
+      onLost: () => heard.push('lost'),
+      onWorkerDead: () => heard.push('dead'),
+      onGone: () => heard.push('gone'),
+    });
+    await fleet.start();
+    const instance = await until('it is ready', () => fleet.ready()[0]);
+    fleet.reportDeadWorker(instance, 'p1');
+    return heard;
+  }
+
+  it('is given no work until the prompt is gone from it', async () => {
+    queue.running = ['p1'];
+    const heard = await openFixed(60_000);
+    await until('it was looked at', () => queue.looks > 1);
+    expect(heard).toEqual(['ready', 'lost', 'dead']);
+    queue.running = [];
+    await until('it is ready again', () => heard.at(-1) === 'ready');
+  });
+
+  it('is tried again after a while where the prompt never began', async () => {
+    queue.running = [];
+    const from = performance.now();
+    const heard = await openFixed(1_200);
+    await until('it is ready again', () => heard.length === 4);
+    expect(performance.now() - from).toBeGreaterThan(1_200);
   });
 });
 

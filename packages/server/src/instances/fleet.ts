@@ -1,11 +1,12 @@
 // The instances that exist now, and whether they answer. Providers make them; connections watch them; dispatch asks for
 // the ready ones; scaling asks for more and takes them away. Made by app-fleet.ts, started by brain.ts.
 import { DEFAULT_POOL } from '../deployments/pool.pure.ts';
+import { awakeNow } from '../telemetry/awake-time.ts';
 import { describeError } from '../telemetry/log.ts';
 import { createFleetState, type FleetDeps, type FleetState } from './fleet-state.ts';
 import { HEALTHY, judgeHealth, type RunReport } from './health.pure.ts';
 import type { AskedInstance, FleetListener, Instance } from './instance.ts';
-import { becomeDraining, becomeLost, becomeReady, removeInstance } from './instance-steps.ts';
+import { becomeDraining, becomeLost, becomeReady, LOST_MS, removeInstance } from './instance-steps.ts';
 import { createObjectInfoReader, type ReadObjectInfo } from './known-object-info.ts';
 import type { GoneInstance } from './lives.ts';
 import type { InstanceSpec, Room } from './provider.ts';
@@ -132,15 +133,21 @@ function quarantine(state: FleetState, instance: Instance, promptId: string): vo
   else if (instance.phase === 'ready') waitForRevival(state, instance, promptId);
 }
 
-// A new process behind the address opens a new socket and is ready by that; the same one is when the prompt is gone.
+// A new process behind the address opens a new socket and is ready by that; the same one is when the prompt is gone. Where the
+// prompt never began that says nothing of the worker: then it is tried again after a while.
 function waitForRevival(state: FleetState, instance: Instance, promptId: string): void {
   becomeLost(state, instance, `${DEAD}; restart it`);
   for (const listener of state.listeners) listener.onWorkerDead?.(instance);
   state.providerOf.get(instance.id)?.restart?.(instance.id);
+  const triedAgainAt = awakeNow() + (state.deps.lostMs ?? LOST_MS);
+  let hasBegun = false;
   const timer = setInterval(async () => {
     if (instance.phase !== 'lost' || !state.instances.has(instance.id)) return clearInterval(timer);
     const queue = await instance.connection.client.queue().catch(() => undefined);
-    if (queue === undefined || queue.running.includes(promptId) || instance.phase !== 'lost') return;
+    if (queue === undefined || instance.phase !== 'lost') return;
+    const isRunning = queue.running.includes(promptId);
+    hasBegun ||= isRunning;
+    if (isRunning || (!hasBegun && awakeNow() < triedAgainAt)) return;
     clearInterval(timer);
     if (instance.connection.isReady()) becomeReady(state, instance);
   }, REVIVAL_MS).unref();

@@ -101,7 +101,7 @@ export function becomeReady(state: FleetState, instance: Instance): void {
 }
 
 /** One that is silent for so long is replaced; whoever looks after a fixed URL may bring it back. */
-const LOST_MS = 30_000;
+export const LOST_MS = 30_000;
 
 export function becomeLost(state: FleetState, instance: Instance, reason: string): void {
   // Its time runs already.
