@@ -34,27 +34,41 @@ interface Picture {
 const MAX_PICTURE_BYTES = 256 * 1024 * 1024;
 /** What a picture costs beyond its bytes: a flood of tiny ones ends as soon. */
 const PICTURE_OVERHEAD_BYTES = 64 * 1024;
+/** Of one attempt, those that are repeated included: an instance that lies may name any number of files. */
+const MAX_FETCHES = 20_000;
+const TOO_MANY = `more than ${MAX_FETCHES} files were named`;
 
-export function createCollector(deps: FetchDeps): Collector {
+function createFetches(deps: FetchDeps) {
   /** One fetch a file, however often it is named. */
   const fetching = new Map<string, Promise<Fetched>>();
-  const pictures: Picture[] = [];
-  let pictureBytes = 0;
-  let silent: SilentOutputs = { frameNodes: new Set(), modelPrefixes: [] };
+  let fetches = 0;
 
   function fetchItem(nodeId: string | undefined, item: JsonObject): Promise<Fetched> {
     const read = readFileName(item);
     if ('reason' in read) return Promise.resolve({ kind: 'failed', reason: read.reason, isUnfit: true });
     const { name } = read;
     const key = keyOf(name);
+    const known = fetching.get(key);
+    if (known !== undefined) return known;
+    fetches += 1;
+    if (fetches > MAX_FETCHES) return Promise.resolve({ kind: 'failed', reason: TOO_MANY, isUnfit: true });
     const local = openLocalFolders(deps.instance, { hasWritten: name.type === 'output' });
-    const fetched = fetching.get(key) ?? fetchFile(deps, local, { nodeId, name });
+    const fetched = fetchFile(deps, local, { nodeId, name });
     fetching.set(key, fetched);
     const forget = () => void fetching.delete(key);
     // What could not be had is asked for anew when it is named again.
     fetched.then((result) => result.kind !== 'stored' && forget(), forget);
     return fetched;
   }
+
+  return { fetchItem, fetching };
+}
+
+export function createCollector(deps: FetchDeps): Collector {
+  const { fetchItem, fetching } = createFetches(deps);
+  const pictures: Picture[] = [];
+  let pictureBytes = 0;
+  let silent: SilentOutputs = { frameNodes: new Set(), modelPrefixes: [] };
 
   // Its name on the instance may be another run's by now: what an identical run stored under it is the surer answer.
   async function fetchCached(earlier: EarlierOutputs, nodeId: string, item: JsonObject): Promise<Fetched> {

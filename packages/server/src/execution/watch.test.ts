@@ -127,3 +127,14 @@ test('a watch says that it is over, so that a prompt which still waits for its c
   expect(await watch.ended).toMatchObject({ kind: 'lost' });
   expect(watch.isOver()).toBe(true);
 });
+
+test('of an instance that floods with outputs none is kept: what history says counts', async () => {
+  const { watch, tell } = createInstance();
+  const flood = (node: number) => {
+    const output = { text: ['x'.repeat(8 * 1024 * 1024)] };
+    return { type: 'executed', promptId: 'p', nodeId: `${node}`, displayNodeId: `${node}`, output } as Frame;
+  };
+  for (let node = 0; node < 12; node += 1) tell((listener) => listener.onFrame(flood(node)));
+  tell((listener) => listener.onFrame(SUCCESS));
+  expect(await watch.ended).toMatchObject({ kind: 'success', isComplete: false, seen: new Map() });
+});

@@ -68,6 +68,8 @@ export interface Watch {
 /** What one watch knows so far. */
 interface Seen {
   readonly outputs: Map<string, JsonValue>;
+  /** Of all outputs that were heard, roughly. */
+  outputCharacters: number;
   readonly cached: Set<string>;
   isOver: boolean;
   /** While the instance is asked: most runs end without. */
@@ -82,9 +84,10 @@ interface Seen {
 
 const OVER = Symbol('over');
 
-export function watchPrompt(deps: WatchDeps): Watch {
-  const seen: Seen = {
+function beginSeen(): Seen {
+  return {
     outputs: new Map(),
+    outputCharacters: 0,
     cached: new Set(),
     isOver: false,
     asking: undefined,
@@ -94,6 +97,10 @@ export function watchPrompt(deps: WatchDeps): Watch {
     currentNode: '',
     lastHeardAt: awakeNow(),
   };
+}
+
+export function watchPrompt(deps: WatchDeps): Watch {
+  const seen = beginSeen();
   let resolveEnd: (end: RunEnd) => void = () => undefined;
   const ended = new Promise<RunEnd>((resolve) => {
     resolveEnd = resolve;
@@ -164,7 +171,7 @@ function readFrame(deps: WatchDeps, seen: Seen, frame: Frame): RunEnd | undefine
       seen.startedAt = seen.lastHeardAt;
       break;
     case 'execution_cached':
-      for (const node of frame.nodes) seen.cached.add(node);
+      for (const node of frame.nodes.slice(0, MAX_CACHED - seen.cached.size)) seen.cached.add(node);
       break;
     case 'executing':
       seen.hasRunNode = true;
@@ -175,8 +182,7 @@ function readFrame(deps: WatchDeps, seen: Seen, frame: Frame): RunEnd | undefine
       seen.hasRunNode = true;
       break;
     case 'executed':
-      if (frame.output === null) break;
-      seen.outputs.set(frame.displayNodeId, frame.output);
+      if (frame.output === null || !keepOutput(seen, frame.displayNodeId, frame.output)) break;
       deps.onExecuted(frame.displayNodeId, frame.output);
       break;
     case 'preview':
@@ -186,6 +192,29 @@ function readFrame(deps: WatchDeps, seen: Seen, frame: Frame): RunEnd | undefine
       break;
   }
   return undefined;
+}
+
+/** An instance that lies may send any number of outputs. Beyond this, what history says counts, which has a limit of its own. */
+const MAX_OUTPUT_CHARACTERS = 64 * 1024 * 1024;
+const MAX_CACHED = 100_000;
+const ENTRY_CHARACTERS = 32;
+
+function keepOutput(seen: Seen, nodeId: string, output: JsonValue): boolean {
+  seen.outputCharacters += nodeId.length + weigh(output);
+  if (seen.outputCharacters <= MAX_OUTPUT_CHARACTERS) {
+    seen.outputs.set(nodeId, output);
+    return true;
+  }
+  seen.outputs.clear();
+  seen.hasAllFrames = false;
+  return false;
+}
+
+function weigh(value: JsonValue): number {
+  if (typeof value === 'string') return ENTRY_CHARACTERS + value.length;
+  if (typeof value !== 'object' || value === null) return ENTRY_CHARACTERS;
+  const entries = Object.entries(value);
+  return entries.reduce((sum, [key, entry]) => sum + key.length + weigh(entry), ENTRY_CHARACTERS);
 }
 
 function success(seen: Seen, entry: HistoryEntry | undefined): RunEnd {
