@@ -21,6 +21,8 @@ export interface Asking {
   readonly signal: AbortSignal;
   /** While frames still come, one answer that the prompt is alive is enough. */
   readonly framesFlow: () => boolean;
+  /** It was heard to run: whatever the queue says of it, it does not wait. */
+  readonly hasBegun: () => boolean;
 }
 
 export type Answer =
@@ -86,13 +88,13 @@ function createDoubt({ idleMs }: AskTimes) {
 }
 
 // Queue before history: a prompt moves from the one to the other, so this order cannot miss it in between.
-async function lookUp({ connection, promptId }: Asking, trouble: Trouble): Promise<Look> {
+async function lookUp({ connection, promptId, hasBegun }: Asking, trouble: Trouble): Promise<Look> {
   const askedAt = awakeNow();
   try {
     const { running, pending } = await answerWithin(connection.client.queue(), trouble.leftMs(askedAt));
     if (running.includes(promptId) || pending.includes(promptId)) {
       trouble.clear();
-      return running.length > 0 ? 'queued' : 'idle';
+      return running.length > 0 || hasBegun() ? 'queued' : 'idle';
     }
     const entry = await answerWithin(connection.client.history(promptId), trouble.leftMs(askedAt));
     trouble.clear();

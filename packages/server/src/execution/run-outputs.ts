@@ -58,7 +58,8 @@ async function lookAgain(
   const stop = afterAwake(times.unreachableMs, () => timing.abort());
   const signal = AbortSignal.any([attempt.signal, timing.signal]);
   const { promptId } = attempt;
-  const answer = await askInstance({ connection, promptId, times, signal, framesFlow: () => false }).finally(stop);
+  const of = { connection, promptId, times, signal };
+  const answer = await askInstance({ ...of, framesFlow: () => false, hasBegun: () => true }).finally(stop);
   if (answer.kind === 'alive')
     return { kind: 'lost', reason: attempt.leaveReason ?? 'the instance kept its outputs back' };
   if (answer.kind === 'lost' && !answer.isAbsent) return { kind: 'lost', reason: answer.reason };

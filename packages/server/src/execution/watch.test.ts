@@ -47,6 +47,14 @@ test('a prompt that waits where nothing runs is lost after a while: the worker i
   expect(await watch.ended).toMatchObject({ kind: 'lost', isAbsent: false, isWorkerDead: true });
 });
 
+test('a prompt that was heard to run is not lost, whatever the queue says of it', async () => {
+  const { watch, tell } = createInstance(async () => ({ running: [], pending: ['p'] }));
+  tell((listener) => listener.onFrame({ type: 'executing', promptId: 'p', nodeId: '1', displayNodeId: '1' } as Frame));
+  expect(await stays(watch, 400)).toBe('still runs');
+  tell((listener) => listener.onFrame(SUCCESS));
+  expect(await watch.ended).toMatchObject({ kind: 'success' });
+});
+
 test('a prompt that waits behind another, or where nothing runs for a moment, is not lost', async () => {
   let asks = 0;
   const { watch, tell } = createInstance(async () => {

@@ -234,7 +234,9 @@ function judgeWorker(times: WatchTimes, seen: Seen): RunEnd | undefined {
 
 async function askOnce(deps: WatchDeps, seen: Seen, signal: AbortSignal): Promise<RunEnd | undefined> {
   const { connection, promptId, times } = deps;
-  const answer = await askInstance({ connection, promptId, times, signal, framesFlow: () => seen.hasAllFrames });
+  const framesFlow = () => seen.hasAllFrames;
+  const hasBegun = () => seen.startedAt !== undefined || seen.hasRunNode;
+  const answer = await askInstance({ connection, promptId, times, signal, framesFlow, hasBegun });
   if (answer.kind === 'alive') return undefined;
   if (answer.kind === 'lost') return answer;
   const { terminal } = answer.entry;
