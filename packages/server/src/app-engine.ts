@@ -74,7 +74,7 @@ export function createEngine(base: AppBase) {
   const instanceRecorder = recordInstanceEvents({ db, fleet, log });
   const captureObjectInfo = () => fleet.captureObjectInfo();
   const objectInfos = createObjectInfos({ db });
-  const versions = createVersions({ db, objectInfos, captureObjectInfo });
+  const versions = createVersions({ db, objectInfos, captureObjectInfo, othersMayKnow: config.providers.size > 0 });
   const directory = createDeploymentDirectory({ db, clock });
   const disable = async (of: { accountId: string; deploymentId?: string }) => {
     await disableForFunds({ db, directory }, of);

@@ -110,6 +110,7 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
     newId,
     objectInfos,
     captureObjectInfo,
+    othersMayKnow: config.providers.size > 0,
     unusedVersions: config.unusedVersions,
   });
   registerDeploymentRoutes(routes, {
@@ -120,7 +121,7 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
     versions,
     objectInfos,
     version: parts.version,
-    listEnvironments: () => listEnvironments(fleet),
+    listEnvironments: (deployment) => listEnvironments(fleet, poolOf(deployment).key),
     hardwareProblem: parts.providerCheck.problemOf,
     hardware: config.hardware,
     requireFunds: async (accountId) => await parts.funds?.requireFunds(accountId),
@@ -189,9 +190,9 @@ function registerHistory(routes: RouteServer<Account>, parts: AppParts, lookup: 
 /** Short enough that a model put in its place is seen by whoever looks again. */
 const PREFLIGHT_AGE_MS = 3_000;
 
-async function listEnvironments(fleet: Fleet) {
+async function listEnvironments(fleet: Fleet, pool: string) {
   return await Promise.all(
-    fleet.ready().map(async (instance) => {
+    fleet.ready(pool).map(async (instance) => {
       const info = await fleet.objectInfoOf(instance, PREFLIGHT_AGE_MS).catch(() => undefined); // it is gone meanwhile
       return { instanceId: instance.id, info };
     }),

@@ -10,6 +10,7 @@ import type { DeploymentStatus } from './deployments/view.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import { describeFleet } from './instances/describe-fleet.ts';
 import { listColdStarts } from './instances/lives.sql.ts';
+import type { Explored } from './requests/load-version.ts';
 import { createScaleRecorder } from './scaling/record-scaling.ts';
 import { createScaler, type Scaler } from './scaling/scaler.ts';
 
@@ -22,7 +23,7 @@ export interface AppScaler {
   /** The same, in words that do not change by the second. */
   readonly whyWaitingBriefly: (deploymentId: string) => string;
   /** The object_info of an instance of the deployment's own; where none is ready yet, one is asked for. */
-  readonly exploreOwn: (deployment: Deployment) => Promise<string | undefined>;
+  readonly exploreOwn: (deployment: Deployment) => Promise<Explored | undefined>;
   readonly statusOf: (deployment: Deployment) => DeploymentStatus;
 }
 
@@ -65,10 +66,9 @@ export function createAppScaler({ base, directory, dispatcher, funds, disableAll
       scaler.whyWaiting(deploymentId, { isBrief: true }) ?? describeOthers(deploymentId),
     async exploreOwn(deployment) {
       const { key, isScaled } = poolOf(deployment);
-      if (!isScaled) return undefined;
+      if (key === DEFAULT_POOL) return undefined;
       const text = await fleet.captureObjectInfo(key);
-      if (text === undefined) scaler.warmUp(deployment, 1);
-      return text;
+      return { text, isStarting: text === undefined && isScaled && scaler.warmUp(deployment, 1) };
     },
     statusOf(deployment) {
       const scaling = scaler.describe(deployment);

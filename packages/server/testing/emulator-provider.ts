@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createEmulator, type Emulator } from '@comfleet/emulator';
+import { createEmulator, type Emulator, type EmulatorOptions } from '@comfleet/emulator';
 import type { InstanceSpec, Provider, ProviderEvents } from '../src/instances/provider.ts';
 
 /** Hardware of the configuration whose instances come from this provider. */
@@ -30,7 +30,9 @@ export interface EmulatorProvider extends Provider {
   release(): Promise<void>;
 }
 
-export function createEmulatorProvider(options: { serviceMs?: number } = {}): EmulatorProvider {
+type Options = Pick<EmulatorOptions, 'extraObjectInfo'> & { readonly serviceMs?: number };
+
+export function createEmulatorProvider(options: Options = {}): EmulatorProvider {
   const alive = new Map<string, Emulator>();
   const waiting = new Map<string, InstanceSpec>();
   const dirs: string[] = [];
@@ -39,8 +41,9 @@ export function createEmulatorProvider(options: { serviceMs?: number } = {}): Em
   async function begin(spec: InstanceSpec): Promise<void> {
     const dir = mkdtempSync(join(tmpdir(), 'comfleet-scaled-'));
     dirs.push(dir);
-    const emulator = createEmulator({ baseDir: dir, nullExec: true });
-    if (options.serviceMs !== undefined) emulator.faults.merge({ serviceMs: options.serviceMs });
+    const { serviceMs, ...more } = options;
+    const emulator = createEmulator({ baseDir: dir, nullExec: true, ...more });
+    if (serviceMs !== undefined) emulator.faults.merge({ serviceMs });
     alive.set(spec.id, emulator);
     const { port } = await emulator.start();
     events?.onStarted({ id: spec.id, baseUrl: `http://127.0.0.1:${port}`, folders: undefined, spec });

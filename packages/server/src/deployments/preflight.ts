@@ -3,10 +3,13 @@
 import type { Preflight } from '@comfleet/api';
 import type { ObjectInfo } from '@comfleet/comfyui';
 import type { LoadedVersion } from '../workflows/versions.ts';
+import type { Deployment } from './directory.ts';
 import { checkPlace } from './preflight.pure.ts';
 
-/** A live instance's object_info; undefined when it did not answer. Implemented where instances are known. */
-export type ListEnvironments = () => Promise<{ instanceId: string; info: ObjectInfo | undefined }[]>;
+/** The object_info of each live instance that may run it; undefined when one did not answer. Implemented where instances are known. */
+export type ListEnvironments = (
+  deployment: Deployment,
+) => Promise<{ instanceId: string; info: ObjectInfo | undefined }[]>;
 
 interface Deps {
   readonly listEnvironments: ListEnvironments;
@@ -14,13 +17,11 @@ interface Deps {
   readonly hardwareProblem: (sku: string) => string | undefined;
 }
 
-export async function preflight(
-  deps: Deps,
-  { id, hardware }: { readonly id: string; readonly hardware: string },
-  version: LoadedVersion,
-): Promise<Preflight> {
+export async function preflight(deps: Deps, deployment: Deployment, version: LoadedVersion): Promise<Preflight> {
+  const { id, row } = deployment;
+  const { hardware } = row;
   const problem = deps.hardwareProblem(hardware);
-  const environments = await deps.listEnvironments();
+  const environments = await deps.listEnvironments(deployment);
   const places = environments.flatMap(({ instanceId, info }) =>
     info === undefined ? [] : [{ source: 'instance' as const, instanceId, info }],
   );

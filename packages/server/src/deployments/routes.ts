@@ -99,8 +99,8 @@ function registerDescriptions<A extends Caller>(routes: RouteServer<A>, deps: De
     return { body: describeDeployment(described, service) };
   });
   routes.serve('preflightDeployment', async (call) => {
-    const { row } = await requireDeployment(deps, call);
-    return { body: await preflight(deps, row, await requireVersion(deps, row)) };
+    const deployment = await requireDeployment(deps, call);
+    return { body: await preflight(deps, deployment, await requireVersion(deps, deployment.row)) };
   });
 }
 

@@ -26,7 +26,7 @@ import { checkWebhookTarget } from './check-webhook.ts';
 import { judgeRunning } from './end-refused.ts';
 import type { NewRequest } from './insert.sql.ts';
 import { type LiveIndex, type LiveRequest, wishStop } from './live.ts';
-import { loadVersion } from './load-version.ts';
+import { type Explored, loadVersion } from './load-version.ts';
 import { newLiveRequest } from './new-live-request.ts';
 import { buildPayload, GRAPH_KEYS, type RequestPayload } from './payload.ts';
 import { findIdempotencyKey } from './requests.sql.ts';
@@ -59,7 +59,7 @@ export interface SubmitDeps {
   /** How many unfinished requests a deployment has. */
   readonly countWaiting: (deploymentId: string) => number | Promise<number>;
   /** Asks an instance of the deployment's own which nodes exist; where none runs yet, one is started for that. */
-  readonly exploreOwn?: (deployment: Deployment) => Promise<string | undefined>;
+  readonly exploreOwn?: (deployment: Deployment) => Promise<Explored | undefined>;
   /** Undefined when billing is off. */
   readonly funds: Funds | undefined;
   /** Undefined unless this is a sandbox. */

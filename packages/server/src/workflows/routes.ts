@@ -41,6 +41,7 @@ interface Deps {
   readonly newId: () => string;
   readonly objectInfos: ObjectInfos;
   readonly captureObjectInfo: () => Promise<string | undefined>;
+  readonly othersMayKnow: boolean;
   readonly unusedVersions: number;
 }
 

@@ -41,6 +41,8 @@ interface Deps {
   readonly newId: () => string;
   readonly objectInfos: ObjectInfos;
   readonly captureObjectInfo: () => Promise<string | undefined>;
+  /** There is hardware whose instances may have nodes that those for everybody lack. */
+  readonly othersMayKnow: boolean;
   /** How many versions that no deployment uses a workflow keeps. */
   readonly unusedVersions: number;
 }
@@ -50,17 +52,18 @@ export async function saveVersion(deps: Deps, input: SaveVersionInput): Promise<
   const editor = findEditorWorkflow(input.body);
   // What is wrong with a graph is told before anything is stored.
   const given = editor === undefined ? readGraph(input.body) : undefined;
-  const { info, store } = await openObjectInfo(deps, input.body['object_info']);
+  const opened = await openObjectInfo(deps, input.body['object_info']);
+  const { info } = opened;
   const converted = editor === undefined ? undefined : convert(editor, info);
   const graph = converted === undefined ? (given ?? {}) : (converted.graph as unknown as JsonValue);
   const parsed = readNodes(graph);
   requireFit(input, parsed, info ?? {});
-  const findings = judge(parsed, { info, converted });
-  const errors = findings.filter((finding) => finding.severity === 'error');
-  const isHopeless = errors.some(({ type }) => type === TOO_MANY_INPUTS);
-  if (errors.length > 0 && (isHopeless || !input.force))
-    throw validationError(errors.map(({ severity: _, ...problem }) => problem));
-  const objectInfoSha256 = await store();
+  const judged = judge(parsed, { info, converted });
+  const isHopeless = judged.some(({ type }) => type === TOO_MANY_INPUTS);
+  const mayBeKnownElsewhere = opened.isOfEverybody && deps.othersMayKnow && converted === undefined && !isHopeless;
+  const findings = mayBeKnownElsewhere && hasErrors(judged) ? leaveToHardware(judged) : judged;
+  if (hasErrors(findings) && (isHopeless || !input.force)) throw refusal(findings);
+  const objectInfoSha256 = findings === judged ? await opened.store() : undefined;
   return await deps.db.transaction(async (tx) => {
     const number = await takeVersionNumber(tx, input.workflowId);
     if (number === undefined) throw new ApiError(404001, `There is no workflow ${input.workflowId}.`);
@@ -88,6 +91,25 @@ export async function saveVersion(deps: Deps, input: SaveVersionInput): Promise<
     }
     return row;
   });
+}
+
+function hasErrors(findings: readonly Finding[]): boolean {
+  return findings.some(({ severity }) => severity === 'error');
+}
+
+function refusal(findings: readonly Finding[]): ApiError {
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  return validationError(errors.map(({ severity: _, ...problem }) => problem));
+}
+
+/** Of a graph that the instances for everybody do not know, the first instance of its deployment's hardware is asked. */
+function leaveToHardware(judged: readonly Finding[]): Finding[] {
+  const msg =
+    "The instances that serve everybody cannot run this graph; the first instance of its deployment's own hardware says whether it can, at the first request. What is missing for everybody is listed.";
+  return [
+    { severity: 'warning', loc: ['body', 'workflow_api_json'], msg, type: 'not_checked' },
+    ...judged.map((finding) => ({ ...finding, severity: 'warning' as const })),
+  ];
 }
 
 /** As many as a refusal lists. */
@@ -135,6 +157,8 @@ function readGraph(body: SaveVersionInput['body']): JsonValue {
 
 interface OpenedInfo {
   readonly info: ObjectInfo | undefined;
+  /** Of an instance that serves everybody, not what the caller brought. */
+  readonly isOfEverybody: boolean;
   /** Gives its SHA-256. What a caller brings is stored once its version is sure to be saved: refusals fill no database. */
   store(): Promise<string | undefined>;
 }
@@ -143,7 +167,8 @@ async function openObjectInfo(deps: Deps, given: JsonValue | undefined): Promise
   if (given === undefined || given === null) {
     const captured = await deps.captureObjectInfo();
     const sha256 = captured === undefined ? undefined : await deps.objectInfos.save(captured);
-    return { info: sha256 === undefined ? undefined : await deps.objectInfos.load(sha256), store: async () => sha256 };
+    const loaded = sha256 === undefined ? undefined : await deps.objectInfos.load(sha256);
+    return { info: loaded, isOfEverybody: true, store: async () => sha256 };
   }
   if (!isJsonObject(given)) {
     throw validationError([
@@ -155,7 +180,7 @@ async function openObjectInfo(deps: Deps, given: JsonValue | undefined): Promise
     ]);
   }
   const info = given as unknown as ObjectInfo;
-  return { info, store: () => deps.objectInfos.save(stringifyJson(given as JsonValue)) };
+  return { info, isOfEverybody: false, store: () => deps.objectInfos.save(stringifyJson(given as JsonValue)) };
 }
 
 // What was read before can only lack nodes.

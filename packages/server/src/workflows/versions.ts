@@ -10,6 +10,7 @@ import {
   parseGraph,
   parseJson,
   stringifyJson,
+  validateGraph,
 } from '@comfleet/comfyui';
 import type { Queryable } from '../db/database.ts';
 import type { ObjectInfos } from './object-infos.ts';
@@ -37,9 +38,12 @@ interface Deps {
   readonly objectInfos: ObjectInfos;
   /** Asks a live instance for its object_info; undefined when none is live. */
   readonly captureObjectInfo: () => Promise<string | undefined>;
+  /** There is hardware whose instances may have nodes that those for everybody lack. */
+  readonly othersMayKnow: boolean;
 }
 
-type Capture = () => Promise<string | undefined>;
+/** Asks the instances of a deployment's own hardware; undefined where it runs on those that serve everybody. */
+type Capture = () => Promise<{ readonly text: string | undefined } | undefined>;
 
 export interface Versions {
   /** The compiled version; undefined when there is none of this id. `capture`: whom to ask for a missing object_info first. */
@@ -53,12 +57,13 @@ export function createVersions(deps: Deps): Versions {
   async function build(id: string, capture?: Capture): Promise<LoadedVersion | undefined> {
     const found = await findVersionById(deps.db, id);
     if (found === undefined) return undefined;
-    const row = found.object_info_sha256 === null ? await captureFor(deps, found, capture) : found;
+    const { row, isSure } =
+      found.object_info_sha256 === null ? await captureFor(deps, found, capture) : { row: found, isSure: true };
     const sha256 = row.object_info_sha256;
     const info = (sha256 === null ? undefined : await deps.objectInfos.load(sha256)) ?? {};
     const version = compileVersion(row, info);
     // Without object_info nothing can be judged; do not keep that beyond this request.
-    if (sha256 !== null) kept.set(id, version);
+    if (sha256 !== null && isSure) kept.set(id, version);
     const oldest = kept.keys().next().value;
     if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest);
     return version;
@@ -75,22 +80,27 @@ export function createVersions(deps: Deps): Versions {
   };
 }
 
+interface Captured {
+  readonly row: VersionRow;
+  /** On record from now on; otherwise it counts for this request alone. */
+  readonly isSure: boolean;
+}
+
 // A version saved while no instance was live gets its object_info from the first one that is, and with it the types of
 // its parameters.
-async function captureFor(deps: Deps, row: VersionRow, capture?: Capture): Promise<VersionRow> {
-  const text = (await capture?.()) ?? (await deps.captureObjectInfo());
-  if (text === undefined) return row;
+async function captureFor(deps: Deps, row: VersionRow, capture?: Capture): Promise<Captured> {
+  const own = await capture?.();
+  const text = own === undefined ? await deps.captureObjectInfo() : own.text;
+  if (text === undefined) return { row, isSure: false };
   const sha256 = await deps.objectInfos.save(text);
   const info = (await deps.objectInfos.load(sha256)) ?? {};
+  const isDoubtful = own === undefined && deps.othersMayKnow && validateGraph(readGraph(row), info).problems.length > 0;
+  if (isDoubtful) return { row: { ...row, object_info_sha256: sha256 }, isSure: false };
   const declared = row.is_suggested ? undefined : readParameters(row);
   const described = describeParameters(readGraph(row), info, declared);
   await setVersionObjectInfo(deps.db, { id: row.id, sha256, ...described });
-  return {
-    ...row,
-    object_info_sha256: sha256,
-    parameters: described.parameters,
-    parameters_schema: described.parametersSchema,
-  };
+  const { parameters, parametersSchema: parameters_schema } = described;
+  return { row: { ...row, object_info_sha256: sha256, parameters, parameters_schema }, isSure: true };
 }
 
 /** The parameters that a version has, and their schema, as they are stored. */
