@@ -108,3 +108,11 @@ it('does not call a planned move a loss', () => {
     'Attempt 1 was moved to an idle instance before it was sent.',
   ]);
 });
+
+it('does not call an instance gone that a request was never sent to', () => {
+  const cancelled = attempt({ instanceId: undefined, endedAt: 600, report: report({ readyAt: 300, leasedAt: 400 }) });
+  expect(explain({ createdAt: 100, finishedAt: 600, attempts: [cancelled], now: 700 })).toEqual([
+    'It waited 0.2 s for an instance to become ready.',
+    'Attempt 1 was given to an instance after 0.3 s: it had waited the longest; 2 more waited.',
+  ]);
+});

@@ -71,13 +71,18 @@ function explainLoss({ number, cause = 'unknown' }: SeenAttempt): string {
     : `Attempt ${number} was lost: ${cause}. It waited again, before all others.`;
 }
 
+/** One that ended before it was sent has left no trace of where it was to run. */
+function nameOf(instanceId: string | undefined): string {
+  return instanceId === undefined ? 'an instance' : `instance ${instanceId}`;
+}
+
 function explainChoice({ number, instanceId }: SeenAttempt, report: Report, waitingSince: number): string[] {
   const { because, waiting, readyAt, leasedAt = waitingSince, ahead = 0, whyThere } = report;
   const sentences: string[] = [];
   if (readyAt > waitingSince && leasedAt >= readyAt) {
-    sentences.push(`It waited ${seconds(readyAt - waitingSince)} for instance ${instanceId ?? ''} to become ready.`);
+    sentences.push(`It waited ${seconds(readyAt - waitingSince)} for ${nameOf(instanceId)} to become ready.`);
   }
-  const what = `Attempt ${number} was given to instance ${instanceId ?? 'that is gone'}`;
+  const what = `Attempt ${number} was given to ${nameOf(instanceId)}`;
   const waited = `after ${seconds(leasedAt - waitingSince)}`;
   const others = waiting === 0 ? 'nobody else waited' : `${waiting} more waited`;
   switch (because) {
@@ -112,7 +117,7 @@ function explainChoice({ number, instanceId }: SeenAttempt, report: Report, wait
       sentences.push(`${what} ${waited}: it had waited longer than loaded models are worth; ${others}.`);
       break;
     case 'resumed':
-      sentences.push(`Attempt ${number} went on on instance ${instanceId ?? ''} after a restart of the service.`);
+      sentences.push(`Attempt ${number} went on on ${nameOf(instanceId)} after a restart of the service.`);
       break;
   }
   if (ahead > 0) sentences.push(explainAhead(ahead, whyThere));
