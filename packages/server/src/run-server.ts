@@ -3,6 +3,7 @@ import { startApp } from './app.ts';
 import { type Config, listWithoutEffect, readConfig, type StartArgs } from './config.ts';
 import { Deposed } from './db/fence.ts';
 import { checkStart, FILE_STORAGE } from './doctor/check-start.ts';
+import { HARDWARE } from './doctor/judge-settings.pure.ts';
 
 export interface RunServerOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -13,6 +14,8 @@ export interface RunServerOptions {
 
 /** A database that is just being started. */
 const DATABASE_WITHIN_MS = 30_000;
+/** Of what is only worth a look, what is told at every start. */
+const TOLD: ReadonlySet<string> = new Set([FILE_STORAGE, HARDWARE]);
 /** Another replica took over: whoever keeps this service running starts it again. */
 const DEPOSED = 75;
 
@@ -63,8 +66,11 @@ export async function runServer(options: RunServerOptions): Promise<number> {
 
 /** Every problem at once, before anything is begun. */
 async function canStart(config: Config): Promise<boolean> {
-  const findings = await checkStart(config, DATABASE_WITHIN_MS);
-  for (const { verdict, what, says } of findings) if (verdict === 'warn' && what === FILE_STORAGE) complain(says);
+  const onWait = (because: string) =>
+    complain(`DATABASE_URL: ${because}; it is waited for, up to ${DATABASE_WITHIN_MS / 1_000} s`);
+  const findings = await checkStart(config, { withinMs: DATABASE_WITHIN_MS, onWait });
+  for (const { verdict, what, says } of findings)
+    if (verdict === 'warn' && TOLD.has(what)) complain(`${what}: ${says}`);
   const problems = findings.flatMap(({ verdict, what, says }) => (verdict === 'fail' ? [`  - ${what}: ${says}`] : []));
   if (problems.length === 0) return true;
   complain(['comfleet cannot start:', ...problems, 'comfleet doctor looks at the rest as well.'].join('\n'));

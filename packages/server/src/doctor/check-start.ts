@@ -10,12 +10,18 @@ import type { StorageSettings } from '../files/storage-url.ts';
 import { checkDataDir } from './check-data-dir.ts';
 import { checkDatabase } from './check-database.ts';
 import { type Finding, fail, messageOf, ok, warn } from './finding.ts';
-import { judgeSettings } from './judge-settings.pure.ts';
+import { judgeHardware, judgeSettings } from './judge-settings.pure.ts';
 
 export const FILE_STORAGE = 'file storage';
 
-/** `databaseWithinMs`: how long a database that is just being started is waited for. */
-export async function checkStart(config: Config, databaseWithinMs: number): Promise<Finding[]> {
+interface DatabaseWait {
+  /** How long a database that is just being started is waited for. */
+  readonly withinMs: number;
+  /** Told once, with the cause, when it does not answer at once. */
+  readonly onWait?: (because: string) => void;
+}
+
+export async function checkStart(config: Config, wait: DatabaseWait): Promise<Finding[]> {
   const { host, publicUrl, allowedHosts, adminToken, metricsToken, dataDir } = config;
   const secrets = { COMFLEET_ADMIN_TOKEN: adminToken, COMFLEET_METRICS_TOKEN: metricsToken };
   const settings = judgeSettings({ host, publicUrl, allowedHosts, secrets });
@@ -23,9 +29,10 @@ export async function checkStart(config: Config, databaseWithinMs: number): Prom
   const isUsable = folder.every(({ verdict }) => verdict !== 'fail');
   return [
     ...settings,
+    ...judgeHardware(config.hardware.skus, config.providers),
     ...folder,
     ...(isUsable ? await checkFiles(config.storage) : []),
-    ...(config.databaseUrl === undefined ? [] : await checkUrl(config, config.databaseUrl, databaseWithinMs)),
+    ...(config.databaseUrl === undefined ? [] : await checkUrl(config, config.databaseUrl, wait)),
   ];
 }
 
@@ -43,9 +50,16 @@ async function checkFiles(settings: StorageSettings): Promise<Finding[]> {
   return [ok(FILE_STORAGE, `a file can be written, read and removed in ${describeStorage(settings)}`)];
 }
 
-async function checkUrl({ storage }: Config, url: string, withinMs: number): Promise<Finding[]> {
+async function checkUrl({ storage }: Config, url: string, { withinMs, onWait }: DatabaseWait): Promise<Finding[]> {
+  let isTold = false;
+  const check = () =>
+    checkDatabase(url).catch((error: unknown) => {
+      if (!isTold && isDatabaseUnavailable(error)) onWait?.(messageOf(error));
+      isTold = true;
+      throw error;
+    });
   try {
-    const { findings, services } = await persist(() => checkDatabase(url), { withinMs });
+    const { findings, services } = await persist(check, { withinMs });
     if (services === 0 || storage.kind !== 'disk') return findings;
     const says = `${services} other services use this database: all of them need the same folder of files, by a file system that they share, or the same bucket (STORAGE_URL).`;
     return [...findings, warn(FILE_STORAGE, says)];

@@ -14,7 +14,7 @@ import { checkDataDir } from './check-data-dir.ts';
 import { checkDatabase } from './check-database.ts';
 import { checkStart, FILE_STORAGE } from './check-start.ts';
 import type { Finding } from './finding.ts';
-import { judgeSettings } from './judge-settings.pure.ts';
+import { judgeHardware, judgeSettings } from './judge-settings.pure.ts';
 import { runDoctor } from './run-doctor.ts';
 
 const verdicts = (findings: readonly Finding[]) => findings.map(({ verdict, what }) => `${verdict} ${what}`);
@@ -38,6 +38,18 @@ describe('settings', () => {
     const good = { COMFLEET_ADMIN_TOKEN: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822c' };
     expect(judgeSettings({ ...SETTINGS, secrets: good })[1]).toMatchObject({ verdict: 'ok' });
   });
+});
+
+test('hardware that names a provider without its block is told, since it runs elsewhere', () => {
+  const named = (provider: string | undefined) => judgeHardware([{ sku: 'MINE', provider }], new Map([['OTHER', {}]]));
+  expect(named('process')).toMatchObject([
+    { verdict: 'warn', says: expect.stringMatching(/^"MINE" names the provider "process" and has no "process": /) },
+  ]);
+  expect([
+    named(undefined),
+    named('static'),
+    judgeHardware([{ sku: 'MINE', provider: 'docker' }], new Map([['MINE', {}]])),
+  ]).toEqual([[], [], []]);
 });
 
 describe('the data folder', () => {
@@ -164,13 +176,23 @@ describe('all of it', () => {
   });
 });
 
+test('a database that does not answer at once is told of once, before it is given up', async () => {
+  const data = mkdtempSync(join(tmpdir(), 'comfleet-doctor-'));
+  const read = readConfig({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }, { dataDir: data }, data);
+  if (read.kind === 'bad') throw new Error(read.problems.join());
+  const told: string[] = [];
+  await checkStart(read.config, { withinMs: 200, onWait: (because) => void told.push(because) });
+  expect(told).toEqual([expect.stringContaining('ECONNREFUSED')]);
+  rmSync(data, { recursive: true });
+});
+
 test('a storage that cannot be used stops the start in words, and leaves no key in them', async () => {
   const data = mkdtempSync(join(tmpdir(), 'comfleet-doctor-'));
   const server = await startS3Server();
   const says = async (bucket: string, endpoint = server.url) => {
     const read = readConfig({ STORAGE_URL: `s3://${bucket}?endpoint=${endpoint}` }, { dataDir: data }, data);
     if (read.kind === 'bad') return read.problems;
-    const findings = await checkStart(read.config, 0);
+    const findings = await checkStart(read.config, { withinMs: 0 });
     return findings.flatMap(({ verdict, what, says }) => (what === FILE_STORAGE ? [`${verdict}: ${says}`] : []));
   };
   const { accessKeyId, secretAccessKey } = S3_CREDENTIALS;

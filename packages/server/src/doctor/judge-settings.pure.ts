@@ -8,6 +8,11 @@ export interface JudgedSettings {
   readonly secrets: Readonly<Record<string, string | undefined>>;
 }
 
+interface NamedSku {
+  readonly sku: string;
+  readonly provider: string | undefined;
+}
+
 const LOOPBACK = /^(127\.|localhost$|::1$)/;
 /** Words of examples, and what is quickly typed. */
 const EXAMPLE = /change.?me|example|secret|passw|placeholder|your.?token|01234567|12345678|abcdefgh|^(.)\1+$/i;
@@ -18,6 +23,17 @@ export function judgeSettings(settings: JudgedSettings): Finding[] {
     value === undefined ? [] : [judgeSecret(name, value, isPublic)],
   );
   return [judgeAddress(settings, isPublic), ...secrets];
+}
+
+export const HARDWARE = 'hardware';
+
+/** Read as it is for the sake of catalogues that only show the word; whoever forgot the block wonders where his ComfyUI is. */
+export function judgeHardware(skus: readonly NamedSku[], blocks: ReadonlyMap<string, unknown>): Finding[] {
+  return skus.flatMap(({ sku, provider }) => {
+    if ((provider !== 'process' && provider !== 'docker') || blocks.has(sku)) return [];
+    const says = `"${sku}" names the provider "${provider}" and has no "${provider}": {…} of its own, so its deployments run on the default pool (--comfyui, or the built-in emulator). docs/hardware.md has an example.`;
+    return [{ verdict: 'warn', what: HARDWARE, says }];
+  });
 }
 
 function judgeAddress({ host, publicUrl, allowedHosts }: JudgedSettings, isPublic: boolean): Finding {

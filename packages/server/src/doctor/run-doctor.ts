@@ -28,7 +28,7 @@ export async function runDoctor({ env, args, write }: DoctorOptions): Promise<nu
   const findings = [
     ...listWithoutEffect(env).map((problem) => warn('configuration', problem)),
     ok('configuration', 'every setting can be read'),
-    ...(await checkStart(config, 0)),
+    ...(await checkStart(config, { withinMs: 0 })),
     ...(await checkComfyuis(listUrls(config))),
     ...(await checkProviders(config)),
   ];
