@@ -22,7 +22,10 @@ it('leaves GPUs to those that are asked for and have none yet', () => {
 });
 
 it('makes no more than may be, and none of what is not known', () => {
-  const full = { left: 0, because: 'all 1 instances that "max_instances" allows of "ALL" are there already' };
+  const full = {
+    left: 0,
+    because: 'all 1 instances that "max_instances" of hardware "ALL" allows in comfleet.config.json are there already',
+  };
   expect(findRoom(settings, 'ALL', [takes('ALL')])).toMatchObject(full);
   expect(findRoom(settings, 'GONE', []).left).toBe(0);
 });

@@ -20,7 +20,7 @@ export interface FoundRoom extends Room {
 export function findRoom(settings: Settings, sku: string, taken: readonly TakenPlace[]): FoundRoom {
   const { gpus, maxInstances = 0 } = settings.get(sku) ?? {};
   const places = Math.max(0, maxInstances - taken.filter((each) => each.sku === sku).length);
-  const full = `all ${maxInstances} instances that "max_instances" allows of "${sku}" are there already`;
+  const full = `all ${maxInstances} instances that "max_instances" of hardware "${sku}" allows in comfleet.config.json are there already`;
   if (gpus?.kind !== 'pool' || places === 0) return { left: places, because: full, gpus: [] };
   const used = new Set(taken.flatMap((each) => each.gpus));
   const free = gpus.ids.filter((id) => !used.has(id));

@@ -94,7 +94,10 @@ const HOST: FieldRule = {
 const PATH: FieldRule = { fits: isPath, expected: 'an absolute path without ".." and ":"' };
 const ENV_NAME: FieldRule = { fits: isEnvName, expected: 'a name such as HF_HOME' };
 const ENV_VALUE: FieldRule = { fits: (text) => !text.includes('\0'), expected: 'a text' };
-const GPU: FieldRule = { fits: fits(/^[A-Za-z0-9=./:-]{1,100}$/), expected: 'a number or UUID such as "0"' };
+const GPU: FieldRule = {
+  fits: fits(/^[A-Za-z0-9=./:-]{1,100}$/),
+  expected: 'the number or UUID of one as a text, such as "0"',
+};
 const SOURCE: FieldRule = {
   fits: (text) => (isPath(text) && !opensMachine(text)) || /^[A-Za-z0-9][\w.-]*$/.test(text),
   expected:

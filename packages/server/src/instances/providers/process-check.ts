@@ -18,7 +18,7 @@ export async function findProblem({ command, cwd, env, envFrom }: ProcessSetting
   }
   const path = env['PATH'] ?? inheritedEnvironment()['PATH'] ?? '';
   for (const dir of path.split(delimiter)) if (await isProgram(resolve(dir, program))) return undefined;
-  return `the program "${program}" is not found in PATH (${path}): name it with its whole path in "command" of comfleet.config.json`;
+  return `the program "${program}" is not in the PATH of the service: name it with its whole path in "command" of comfleet.config.json`;
 }
 
 async function isFolder(path: string): Promise<boolean> {

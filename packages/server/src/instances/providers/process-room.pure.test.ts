@@ -22,7 +22,10 @@ it('leaves a GPU to those that are asked for and have none yet', () => {
 });
 
 it('makes no more than may be, and none of what is not known', () => {
-  const full = { left: 0, because: 'all 3 instances that "max_instances" allows of "CPU" are there already' };
+  const full = {
+    left: 0,
+    because: 'all 3 instances that "max_instances" of hardware "CPU" allows in comfleet.config.json are there already',
+  };
   expect(findRoom(settings, 'CPU', [takes('CPU'), takes('CPU'), takes('CPU')])).toMatchObject(full);
   expect(findRoom(settings, 'ONE', [takes('ONE', '0'), takes('ONE', '1')]).because).toContain('"max_instances"');
   expect(findRoom(settings, 'GONE', []).left).toBe(0);

@@ -19,7 +19,7 @@ export interface FoundRoom extends Room {
 export function findRoom(settings: Settings, sku: string, taken: readonly TakenPlace[]): FoundRoom {
   const { gpus = [], maxInstances = 0 } = settings.get(sku) ?? {};
   const places = maxInstances - taken.filter((each) => each.sku === sku).length;
-  const full = `all ${maxInstances} instances that "max_instances" allows of "${sku}" are there already`;
+  const full = `all ${maxInstances} instances that "max_instances" of hardware "${sku}" allows in comfleet.config.json are there already`;
   if (gpus.length === 0 || places <= 0) return { left: Math.max(0, places), because: full, gpu: undefined };
   const free = gpus.filter((gpu) => taken.every((each) => each.gpu !== gpu));
   // Those to come may be given any that their SKU names.

@@ -32,3 +32,9 @@ it('a placeholder that nothing is filled in for is refused, other braces are not
   expect(problems).toEqual([expect.stringMatching(/command.*\{prt\}.*placeholders are \{port\}/)]);
   expect(read({ command: ['sh', '-c', `run --port {port} --json {"a":1} \${HOME} \${home}`] }).problems).toEqual([]);
 });
+
+it('says of GPUs by number that they are to be texts', () => {
+  expect(read({ command: ['python'], gpus: [0] }).problems).toEqual([
+    'hardware[0].process.gpus: [0]: expected a list, each the number or UUID of one as a text, such as "0"',
+  ]);
+});

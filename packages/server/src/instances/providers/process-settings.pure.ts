@@ -23,7 +23,10 @@ const PART = {
 const PATH = { fits: isPath, expected: 'an absolute path without ".." and ":"' };
 const ENV_NAME = { fits: isEnvName, expected: 'a name such as HF_HOME' };
 const ENV_VALUE = { fits: (text: string) => !text.includes('\0'), expected: 'a text' };
-const GPU = { fits: (text: string) => /^[A-Za-z0-9-]{1,64}$/.test(text), expected: 'a number or UUID such as "0"' };
+const GPU = {
+  fits: (text: string) => /^[A-Za-z0-9-]{1,64}$/.test(text),
+  expected: 'the number or UUID of one as a text, such as "0"',
+};
 const EXPECTED = 'an object such as {"command": ["python", "main.py", "--port", "{port}"]}';
 
 /** Undefined, with the reasons added to `problems`, where something is wrong. `where` is the path to `value`. */
