@@ -1,8 +1,11 @@
 // What a request that is given to an instance finds there.
+import type { Frame } from '@comfleet/comfyui';
 import { expect, it } from 'vitest';
 import { makeLiveRequest } from '../../testing/make-live-request.ts';
 import { until } from '../../testing/until.ts';
 import type { Turn } from '../execution/turn.ts';
+import { WATCH_TIMES } from '../execution/watch.ts';
+import type { PromptListener } from '../instances/connection.ts';
 import type { Instance } from '../instances/fleet.ts';
 import { createLiveIndex } from '../requests/live.ts';
 import type { RequestPayload } from '../requests/payload.ts';
@@ -32,4 +35,33 @@ it.each([
   perform(board, { request, slots, isResumed: false });
   await until('it waits again', () => request.phase === 'queued');
   expect(wished).toEqual([isAlone]);
+});
+
+it.each([-1, 1])('what a run took is known although the clock was set by %i h meanwhile', async (hours) => {
+  const clock = { at: 1e12, now: () => clock.at };
+  let listener: PromptListener | undefined;
+  const listen = (_promptId: string, next: PromptListener) => {
+    listener = next;
+    return () => undefined;
+  };
+  const submit = async () => ({ kind: 'queued', promptId: 'p1', nodeErrors: new Map() });
+  const connection = { clientId: () => 'c1', listen, client: { submit } };
+  const live = createLiveIndex();
+  const limits = { maxAttempts: 3, startTimeoutMs: 1_000, runTimeoutMs: 60_000 };
+  const writes = { finish: () => Promise.resolve(true) };
+  const more = { recent: { add: () => undefined }, watchTimes: WATCH_TIMES, reportRun: () => undefined };
+  const execution = { clock, log: createLog('silent'), live, writes, limits, ...more };
+  const board = createBoard({ execution } as unknown as DispatchDeps, () => undefined);
+  const slots = slotsOf(board, { ...instance, connection } as unknown as Instance);
+  const payload = { media: [], prepared, extraData: undefined } as unknown as RequestPayload;
+  const request = makeLiveRequest({ payload, phase: 'leased', epoch: 1, instanceId: 'i1', promptId: 'p1' });
+  live.add(request);
+  perform(board, { request, slots, isResumed: false });
+  await until('it runs', () => request.phase === 'running');
+  clock.at += hours * 3_600_000;
+  listener?.onFrame({ type: 'execution_interrupted', promptId: 'p1' } as Frame);
+  await until('it has ended', () => live.size === 0);
+  expect(slots.meanRunMs).toBeGreaterThan(0);
+  expect(slots.meanRunMs).toBeLessThan(60_000);
+  expect(board.usage.usedMs('a1')).toBeLessThan(60_000);
 });

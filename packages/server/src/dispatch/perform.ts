@@ -30,9 +30,10 @@ function executionOf(board: Board): ExecutionDeps {
   return made;
 }
 
-export function perform(board: Board, { request, slots, isResumed }: Performance): void {
+export function perform(board: Board, given: Performance): void {
+  const { request, slots, isResumed } = given;
   const execution = executionOf(board);
-  const onRunOver = callOnce(() => freePlace(board, request, slots));
+  const onRunOver = callOnce(() => freePlace(board, given));
   const { instance, turn } = slots;
   const attempt = createAttempt({ request, instance, turn, store: execution.store, isResumed, onRunOver });
   slots.attempts.add(attempt);
@@ -51,11 +52,14 @@ export function perform(board: Board, { request, slots, isResumed }: Performance
   board.running.add(done);
 }
 
-function freePlace(board: Board, request: LiveRequest, slots: Slots): void {
+function freePlace(board: Board, { request, slots, isResumed }: Performance): void {
   leave(slots, request.deploymentId);
-  if (request.runTick !== undefined) request.ranMs ??= performance.now() - request.runTick;
-  if (request.startedAt !== undefined) {
-    const runMs = board.deps.execution.clock.now() - request.startedAt;
+  const { startedAt, runTick } = request;
+  if (runTick !== undefined) request.ranMs ??= performance.now() - runTick;
+  // What began before a restart is timed by its row; all else by a clock that is never set.
+  const sinceMs = startedAt === undefined ? undefined : Math.max(0, board.deps.execution.clock.now() - startedAt);
+  const runMs = isResumed ? sinceMs : request.ranMs;
+  if (runMs !== undefined) {
     board.usage.add(request.accountId, runMs);
     board.runTimes.learn(request.versionId, runMs);
     learnModels(board, request, { slots, runMs });
