@@ -65,3 +65,26 @@ it.each([-1, 1])('what a run took is known although the clock was set by %i h me
   expect(slots.meanRunMs).toBeLessThan(60_000);
   expect(board.usage.usedMs('a1')).toBeLessThan(60_000);
 });
+
+it('what is taken back in the turn in which its place became free is not sent', async () => {
+  const live = createLiveIndex();
+  const writes = { returnLease: () => Promise.resolve(true) };
+  const limits = { maxAttempts: 3, startTimeoutMs: 1_000 };
+  const execution = { clock: { now: () => 0 }, log: createLog('silent'), live, writes, limits };
+  const board = createBoard({ execution } as unknown as DispatchDeps, () => undefined);
+  const asked: string[] = [];
+  const connection = { clientId: () => void asked.push('clientId'), lastCause: () => 'asked for its client id' };
+  const slots = slotsOf(board, { ...instance, connection } as unknown as Instance);
+  const place = slots.turn.force();
+  const take: Turn['take'] = async () => {
+    for (const attempt of slots.attempts) attempt.leave('it runs sooner elsewhere');
+    return place;
+  };
+  Object.assign(slots.turn, { take });
+  const payload = { media: [], prepared, extraData: undefined } as unknown as RequestPayload;
+  const request = makeLiveRequest({ payload, phase: 'leased', epoch: 1, instanceId: 'i1', promptId: 'p1' });
+  live.add(request);
+  perform(board, { request, slots, isResumed: false });
+  await until('it waits again', () => request.phase === 'queued');
+  expect([asked, slots.turn.busy]).toEqual([[], 0]);
+});

@@ -57,7 +57,11 @@ async function execute(deps: ExecutionDeps, attempt: Attempt): Promise<Settled> 
   if (prepared.kind !== 'prepared') return prepared;
   // One that was lost may have ended its instance: with others there, they would be lost with it each time.
   const place = await turn.take(signal, request.losses > 0);
-  if (place === undefined) return stopCause(attempt);
+  // It may have been told to leave in the turn in which its place became free.
+  if (place === undefined || signal.aborted) {
+    place?.release();
+    return stopCause(attempt);
+  }
   const clientId = instance.connection.clientId();
   if (clientId === undefined) {
     place.release();
