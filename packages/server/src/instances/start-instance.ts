@@ -5,6 +5,7 @@ import { describeError } from '../telemetry/log.ts';
 import { type FleetState, type Settling, setDue } from './fleet-state.ts';
 import type { Instance } from './instance.ts';
 import { addInstance, becomeDraining, becomeGone, giveUpIfSilent, removeInstance } from './instance-steps.ts';
+import { withLastWords } from './last-words.pure.ts';
 import { beginLife } from './lifecycle.pure.ts';
 import type { InstanceSpec, ProvidedInstance, Provider, ProviderEvents } from './provider.ts';
 
@@ -57,11 +58,37 @@ function awaitReady(state: FleetState, id: string, askedAt: number): void {
   setDue(state, id, {
     ms: Math.min(leftMs, 2 ** 31 - 1),
     act() {
-      const words = state.asked.get(id)?.words ?? state.instances.get(id)?.connection.lastCause() ?? 'it said nothing';
-      const cause = `it was not ready within ${Math.round(limitMs / 1_000)} s; last: ${words}`;
-      removeInstance(state, id, { because: cause, failure: { cause, kind: 'not_started' } });
+      const instance = state.instances.get(id);
+      if (instance === undefined) giveUpStart(state, id, { limitMs, words: state.asked.get(id)?.words });
+      else void giveUpSilent(state, instance, limitMs);
     },
   });
+}
+
+function giveUpStart(
+  state: FleetState,
+  id: string,
+  { limitMs, words }: { limitMs: number; words: string | undefined },
+) {
+  const cause = `it was not ready within ${Math.round(limitMs / 1_000)} s; last: ${words ?? 'it said nothing'}`;
+  removeInstance(state, id, { because: cause, failure: { cause, kind: 'not_started' } });
+}
+
+const LOG_WITHIN_MS = 1_000;
+
+/** It runs, and does not answer where it should: what it wrote says more than that. */
+async function giveUpSilent(state: FleetState, instance: Instance, limitMs: number): Promise<void> {
+  const { id, connection } = instance;
+  const read = state.providerOf
+    .get(id)
+    ?.logTail?.(id)
+    .catch(() => []);
+  const log = await Promise.race([read, sleep(LOG_WITHIN_MS, undefined, { ref: false })]);
+  if (state.instances.get(id) !== instance || instance.phase !== 'starting') return; // it came, or went, meanwhile
+  const { port } = new URL(connection.baseUrl);
+  const said = state.asked.get(id)?.words ?? connection.lastCause();
+  const words = said?.includes('ECONNREFUSED') ? `nothing listens at its port ${port} (${said})` : said;
+  giveUpStart(state, id, { limitMs, words: withLastWords(words ?? 'it said nothing', log ?? []) });
 }
 
 /** Of one that was found. The time that it had before the restart is not counted: nobody looked. */

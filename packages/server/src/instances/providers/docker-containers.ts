@@ -2,7 +2,9 @@
 // what it waits for meanwhile. What ended is removed, with the end of its log kept. Called by docker.ts.
 //
 //   asked ──image, container──▶ running ──▶ ended ──log kept, removed──▶ gone
+
 import { describeError, type Log } from '../../telemetry/log.ts';
+import { withLastWords } from '../last-words.pure.ts';
 import { type GoneKind, type InstanceSpec, type ProviderEvents, type Room, StartRefused } from '../provider.ts';
 import type { DockerApi } from './docker-api.ts';
 import { explainStart, readFailure } from './docker-error.pure.ts';
@@ -11,7 +13,7 @@ import type { Networks } from './docker-network.ts';
 import { findRoom } from './docker-room.pure.ts';
 import type { DockerSettings } from './docker-settings.pure.ts';
 import { startContainer, startInstance } from './docker-start.ts';
-import { type SeenContainer, viewContainer, withLastWords } from './docker-state.pure.ts';
+import { type SeenContainer, viewContainer } from './docker-state.pure.ts';
 import { createGoneLogs, type GoneLogs } from './gone-logs.ts';
 
 interface Deps {

@@ -86,13 +86,6 @@ function explainExit({ State }: SeenContainer): { cause: string; kind: GoneKind 
   return { cause, kind: ExitCode === 126 || ExitCode === 127 ? 'not_started' : 'ended' };
 }
 
-const LAST_WORDS_CHARACTERS = 500;
-
-export function withLastWords(cause: string, log: readonly string[]): string {
-  const last = log.findLast((line) => line.trim() !== '')?.trim();
-  return last === undefined ? cause : `${cause}; its last words: ${last.slice(0, LAST_WORDS_CHARACTERS)}`;
-}
-
 /** A message of the stream that answers a pull. */
 export interface PullMessage {
   readonly id?: string;

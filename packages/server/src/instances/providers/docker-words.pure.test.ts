@@ -1,8 +1,10 @@
 // The words of docker-error.pure.ts, docker-state.pure.ts and docker-names.pure.ts.
+
 import { expect, test } from 'vitest';
+import { withLastWords } from '../last-words.pure.ts';
 import { explainEngine, explainPull, explainStart, isHopeless, isPassing, readFailure } from './docker-error.pure.ts';
 import { chooseVersion, ownContainerId, splitImage } from './docker-names.pure.ts';
-import { createPullProgress, viewContainer, withLastWords } from './docker-state.pure.ts';
+import { createPullProgress, viewContainer } from './docker-state.pure.ts';
 
 const reach = { port: 8188, publishedAt: '127.0.0.1', network: 'comfleet' };
 const stateOf = (State: object, more: object = {}) => viewContainer({ Id: 'x', State, ...more }, reach);

@@ -1,4 +1,5 @@
 // What a process of a SKU is started with, and what its end means in words. Pure; asked by process.ts.
+import { withLastWords } from '../last-words.pure.ts';
 import type { GoneKind } from '../provider.ts';
 import type { ProcessSettings } from './process-settings.pure.ts';
 
@@ -42,18 +43,20 @@ export type Exit = { readonly code: number | null; readonly signal: string | nul
 const KILLED = 137;
 /** What a shell says of a program that it cannot run, or does not find. */
 const NEVER_RAN = [126, 127];
-const LAST_WORDS_CHARACTERS = 500;
 
 export function explainExit(exit: Exit, logTail: readonly string[]): { cause: string; kind: GoneKind } {
-  const last = logTail.map((line) => line.trim()).findLast((line) => line !== '');
-  const words = last === undefined ? '' : `; its last words: ${last.slice(0, LAST_WORDS_CHARACTERS)}`;
-  if (exit === undefined) return { cause: `the process ended${words}`, kind: 'ended' };
+  const { cause, kind } = explainBriefly(exit);
+  return { cause: withLastWords(cause, logTail), kind };
+}
+
+function explainBriefly(exit: Exit): { cause: string; kind: GoneKind } {
+  if (exit === undefined) return { cause: 'the process ended', kind: 'ended' };
   const { code, signal } = exit;
   if (signal === 'SIGKILL' || code === KILLED) {
     const cause = `the process was killed (SIGKILL), and not by comfleet: so the system ends what takes too much memory`;
-    return { cause: `${cause}${words}`, kind: 'out_of_memory' };
+    return { cause, kind: 'out_of_memory' };
   }
-  if (signal !== null) return { cause: `the process was ended by ${signal}${words}`, kind: 'ended' };
+  if (signal !== null) return { cause: `the process was ended by ${signal}`, kind: 'ended' };
   const kind = code !== null && NEVER_RAN.includes(code) ? 'not_started' : 'ended';
-  return { cause: `the process ended with exit code ${code}${words}`, kind };
+  return { cause: `the process ended with exit code ${code}`, kind };
 }
