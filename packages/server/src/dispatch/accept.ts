@@ -3,11 +3,12 @@
 import type { LiveRequest } from '../requests/live.ts';
 import { describeError } from '../telemetry/log.ts';
 import { assign, unassign } from './assign.ts';
-import { type Board, refreshLimit } from './board.ts';
+import type { Board } from './board.ts';
 import { endRequest, perform, requeue } from './perform.ts';
 import { findLoaded } from './place-models.ts';
 import { findPlace, hasWaiting } from './pool-index.ts';
 import { findPlaceWhereItIs, isAtLimit, openPool } from './pools.ts';
+import { pumpOnceKnown } from './pump-once-known.ts';
 import type { Slots } from './slots.ts';
 
 /** True: an instance with room is held for it, so that its row is inserted already leased. */
@@ -68,27 +69,6 @@ export function restoreWaiting(board: Board, request: LiveRequest, place: 'head'
   if (place === 'head') board.waiting.pushFront(request);
   else board.waiting.push(request);
   pumpOnceKnown(board, request.deploymentId);
-}
-
-const ASK_AGAIN_MS = 1_000;
-
-function pumpOnceKnown(board: Board, deploymentId: string): void {
-  if (board.limits.has(deploymentId)) {
-    board.pump();
-    return;
-  }
-  // Held while it is looked up, so that a burst asks once.
-  board.limits.set(deploymentId, 1);
-  const fail = (error: unknown) => {
-    board.limits.delete(deploymentId);
-    board.deps.execution.log.warn(describeError(error), "a deployment's limit could not be read");
-    // Nobody may come after it who would ask again.
-    const again = () => board.waiting.lane(deploymentId) && pumpOnceKnown(board, deploymentId);
-    setTimeout(again, ASK_AGAIN_MS).unref();
-  };
-  refreshLimit(board, deploymentId)
-    .catch(fail)
-    .finally(() => board.pump());
 }
 
 // The instance went away, or the service is stopping, between the reservation and the commit: nothing was sent.

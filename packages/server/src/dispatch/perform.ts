@@ -6,6 +6,7 @@ import { type Ending, finishRequest } from '../requests/finish.ts';
 import type { LiveRequest, StopWish } from '../requests/live.ts';
 import { describeError } from '../telemetry/log.ts';
 import type { Board } from './board.ts';
+import { pumpOnceKnown } from './pump-once-known.ts';
 import { learnRun, leave, type Slots } from './slots.ts';
 
 interface Performance {
@@ -93,7 +94,8 @@ export function requeue(board: Board, request: LiveRequest): void {
   }
   request.phase = 'queued';
   board.waiting.pushFront(request);
-  board.pump();
+  // After a start, and after an edit while it ran, nobody has asked for its deployment.
+  pumpOnceKnown(board, request.deploymentId);
 }
 
 /** Ends a request that is on no instance. */
