@@ -14,6 +14,7 @@ import { createDemand, type Demand } from './demand.ts';
 import type { EtaMs } from './eta.pure.ts';
 import { type GuestPlace, type InstanceWork, takeGuestPlace, workOn } from './guests.ts';
 import { giveUpAll, giveUpSent, leaveUnsent } from './leave-instance.ts';
+import { keepLookingAgain } from './look-again.ts';
 import { pump } from './loop.ts';
 import { endRequest, perform } from './perform.ts';
 import { forgetPools, joinPool } from './pools.ts';
@@ -53,6 +54,11 @@ export interface Dispatcher extends RequestQueue {
 
 export function createDispatcher(deps: DispatchDeps): Dispatcher {
   const board = createBoard(deps, pump);
+  let stopLooking: () => void = () => undefined;
+  const close = (graceMs: number) => {
+    stopLooking();
+    return drain(board, graceMs);
+  };
   deps.fleet.listen({
     onReady(instance) {
       joinPool(board, slotsOf(board, instance));
@@ -94,9 +100,10 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
     start() {
       board.isOpen = true;
       board.pump();
+      stopLooking = keepLookingAgain(board);
     },
-    drain: (graceMs) => drain(board, graceMs),
-    leaveRuns: () => drain(board, GIVE_BACK_MS),
+    drain: close,
+    leaveRuns: () => close(GIVE_BACK_MS),
   };
 }
 
