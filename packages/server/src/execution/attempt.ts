@@ -2,7 +2,7 @@
 
 import type { Database } from '../db/database.ts';
 import type { InputCache } from '../files/input-cache.ts';
-import type { Instance } from '../instances/fleet.ts';
+import type { Fleet, Instance } from '../instances/fleet.ts';
 import type { RunReport } from '../instances/health.pure.ts';
 import type { SafeFetch } from '../net/safe-fetch.ts';
 import type { LiveIndex, LiveRequest } from '../requests/live.ts';
@@ -39,7 +39,7 @@ export interface ExecutionDeps {
     readonly startTimeoutMs: number;
   };
   /** The instance answers and runs nothing. */
-  readonly reportDeadWorker: (instance: Instance, promptId: string) => void;
+  readonly reportDeadWorker: Fleet['reportDeadWorker'];
   /** How a run ended there: an instance that spoils what it is given is noticed by that. */
   readonly reportRun: (instance: Instance, run: RunReport) => void;
   /** How much memory its GPU has, in words; undefined where nobody knows. */

@@ -129,7 +129,10 @@ async function judgeEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): Pro
     case 'interrupted':
       return attempt.request.stop ? wishCause(attempt.request.stop) : { kind: 'interrupted_elsewhere' };
     case 'lost':
-      if (end.isWorkerDead) deps.reportDeadWorker(attempt.instance, attempt.promptId);
+      if (end.isWorkerDead) {
+        const { promptId } = attempt;
+        deps.reportDeadWorker(attempt.instance, { promptId, hasBegun: end.hasBegun === true });
+      }
       return { kind: 'lost', reason: end.reason };
   }
 }

@@ -21,9 +21,9 @@ export type RunEnd =
   | { kind: 'interrupted' }
   /**
    * `isAbsent`: the instance answered, and knows nothing of the prompt.
-   * `isWorkerDead`: it answers, and runs nothing.
+   * `isWorkerDead`: it answers, and runs nothing; `hasBegun`: the prompt is in the dead worker's hands.
    */
-  | { kind: 'lost'; reason: string; isAbsent: boolean; isWorkerDead?: boolean };
+  | { kind: 'lost'; reason: string; isAbsent: boolean; isWorkerDead?: boolean; hasBegun?: boolean };
 
 export interface WatchTimes extends AskTimes {
   /** Without a frame of this prompt for so long, the instance is asked. */
@@ -229,7 +229,7 @@ function judgeWorker(times: WatchTimes, seen: Seen): RunEnd | undefined {
   const silentMs = awakeNow() - seen.startedAt;
   if (silentMs <= times.workerDeadMs) return undefined;
   const reason = `the instance started the prompt and ran no node for ${Math.round(silentMs / 1000)} s: its worker is dead`;
-  return { kind: 'lost', reason, isAbsent: false, isWorkerDead: true };
+  return { kind: 'lost', reason, isAbsent: false, isWorkerDead: true, hasBegun: true };
 }
 
 async function askOnce(deps: WatchDeps, seen: Seen, signal: AbortSignal): Promise<RunEnd | undefined> {

@@ -238,7 +238,7 @@ describe('a started instance', () => {
 describe('an instance of somebody else whose worker is dead', () => {
   const queue = { running: [] as string[], looks: 0 };
 
-  async function openFixed(lostMs: number): Promise<string[]> {
+  async function openFixed(lostMs: number, hasBegun = false): Promise<string[]> {
     queue.looks = 0;
     const fake = await startFakeInstance({
       '/queue': (_request, response) => {
@@ -264,7 +264,7 @@ describe('an instance of somebody else whose worker is dead', () => {
     });
     await fleet.start();
     const instance = await until('it is ready', () => fleet.ready()[0]);
-    fleet.reportDeadWorker(instance, 'p1');
+    fleet.reportDeadWorker(instance, { promptId: 'p1', hasBegun });
     return heard;
   }
 
@@ -275,6 +275,12 @@ describe('an instance of somebody else whose worker is dead', () => {
     expect(heard).toEqual(['ready', 'lost', 'dead']);
     queue.running = [];
     await until('it is ready again', () => heard.at(-1) === 'ready');
+  });
+
+  it('is ready again at once when the prompt that it had begun is over before anybody looks', async () => {
+    queue.running = [];
+    const heard = await openFixed(60_000, true);
+    await until('it is ready again', () => heard.at(-1) === 'ready' && heard.length === 4);
   });
 
   it('is tried again after a while where the prompt never began', async () => {

@@ -14,6 +14,12 @@ import { createInstance, makerOf, startProviders } from './start-instance.ts';
 
 export type { AskedInstance, FleetListener, Instance, LocalFolders } from './instance.ts';
 
+/** What shows that an instance's worker is dead: a prompt that it has begun, or one that it lets wait. */
+export interface DeadWorker {
+  readonly promptId: string;
+  readonly hasBegun: boolean;
+}
+
 export interface Fleet {
   get(id: string): Instance | undefined;
   /**
@@ -42,7 +48,7 @@ export interface Fleet {
   /** A run ended there: an instance that spoils what it is given is taken out of use. */
   reportRun(instance: Instance, run: RunReport): void;
   /** It answers, and its worker runs nothing: given no work until that prompt is gone from it. */
-  reportDeadWorker(instance: Instance, promptId: string): void;
+  reportDeadWorker(instance: Instance, of: DeadWorker): void;
   start(): Promise<void>;
   stop(): Promise<void>;
   /**
@@ -77,7 +83,7 @@ export function createFleet(deps: FleetDeps): Fleet {
     },
     remove: (id, because) => removeInstance(state, id, { because }),
     reportRun: (instance, run) => judgeRun(state, instance, run),
-    reportDeadWorker: (instance, promptId) => quarantine(state, instance, promptId),
+    reportDeadWorker: (instance, of) => quarantine(state, instance, of),
     start: () => startProviders(state),
     async stop() {
       state.isStopping = true;
@@ -128,19 +134,20 @@ function judgeRun(state: FleetState, instance: Instance, run: RunReport): void {
 
 const DEAD = 'its worker is dead: it answers and runs nothing';
 
-function quarantine(state: FleetState, instance: Instance, promptId: string): void {
+function quarantine(state: FleetState, instance: Instance, of: DeadWorker): void {
   if (instance.spec) removeInstance(state, instance.id, { because: DEAD });
-  else if (instance.phase === 'ready') waitForRevival(state, instance, promptId);
+  else if (instance.phase === 'ready') waitForRevival(state, instance, of);
 }
 
 // A new process behind the address opens a new socket and is ready by that; the same one is when the prompt is gone. Where the
 // prompt never began that says nothing of the worker: then it is tried again after a while.
-function waitForRevival(state: FleetState, instance: Instance, promptId: string): void {
+function waitForRevival(state: FleetState, instance: Instance, of: DeadWorker): void {
   becomeLost(state, instance, `${DEAD}; restart it`);
   for (const listener of state.listeners) listener.onWorkerDead?.(instance);
   state.providerOf.get(instance.id)?.restart?.(instance.id);
   const triedAgainAt = awakeNow() + (state.deps.lostMs ?? LOST_MS);
-  let hasBegun = false;
+  const { promptId } = of;
+  let { hasBegun } = of;
   const timer = setInterval(async () => {
     if (instance.phase !== 'lost' || !state.instances.has(instance.id)) return clearInterval(timer);
     const queue = await instance.connection.client.queue().catch(() => undefined);

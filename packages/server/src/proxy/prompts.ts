@@ -5,7 +5,7 @@ import { isJsonObject, type JsonValue, stringifyJson } from '@comfleet/comfyui';
 import type { GuestPlace } from '../dispatch/guests.ts';
 import type { Guest } from '../dispatch/slots.ts';
 import { type RunEnd, type WatchTimes, watchPrompt } from '../execution/watch.ts';
-import type { Instance } from '../instances/fleet.ts';
+import type { Fleet, Instance } from '../instances/fleet.ts';
 import type { ReadObjectInfo } from '../instances/known-object-info.ts';
 import { describeError, type Log } from '../telemetry/log.ts';
 import { ask } from './ask.ts';
@@ -28,7 +28,7 @@ export interface PromptsDeps {
     instance: Instance,
     given: { guest: Guest; signal: AbortSignal },
   ) => Promise<GuestPlace | undefined>;
-  readonly reportDeadWorker: (instance: Instance, promptId: string) => void;
+  readonly reportDeadWorker: Fleet['reportDeadWorker'];
 }
 
 export interface PromptCall {
@@ -186,7 +186,9 @@ function follow(deps: PromptsDeps, call: PromptCall, { entry, place, over }: Sen
   void watch.ended.then((end: RunEnd) => {
     clearTimeout(timer);
     controller.signal.removeEventListener('abort', stop);
-    if (end.kind === 'lost' && end.isWorkerDead) deps.reportDeadWorker(instance, promptId);
+    if (end.kind === 'lost' && end.isWorkerDead) {
+      deps.reportDeadWorker(instance, { promptId, hasBegun: end.hasBegun === true });
+    }
   });
   return watch;
 }
