@@ -13,7 +13,7 @@ import type { Config } from './config.ts';
 import type { Database } from './db/database.ts';
 import type { Waker } from './db/wake.ts';
 import { type Deployment, type DeploymentDirectory, toDeployment } from './deployments/directory.ts';
-import type { Pool } from './deployments/pool.pure.ts';
+import { DEFAULT_POOL, type Pool } from './deployments/pool.pure.ts';
 import { registerDeploymentRoutes } from './deployments/routes.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import { registerEventRoutes } from './events/routes.ts';
@@ -121,6 +121,7 @@ export function registerRoutes(routes: RouteServer<Account>, parts: AppParts): v
     versions,
     objectInfos,
     version: parts.version,
+    askOwn: (deployment) => askOwn(fleet, poolOf(deployment).key),
     listEnvironments: (deployment) => listEnvironments(fleet, poolOf(deployment).key),
     hardwareProblem: parts.providerCheck.problemOf,
     hardware: config.hardware,
@@ -189,6 +190,11 @@ function registerHistory(routes: RouteServer<Account>, parts: AppParts, lookup: 
 
 /** Short enough that a model put in its place is seen by whoever looks again. */
 const PREFLIGHT_AGE_MS = 3_000;
+
+/** Starts none for that. */
+async function askOwn(fleet: Fleet, pool: string) {
+  return pool === DEFAULT_POOL ? undefined : { text: await fleet.captureObjectInfo(pool) };
+}
 
 async function listEnvironments(fleet: Fleet, pool: string) {
   return await Promise.all(

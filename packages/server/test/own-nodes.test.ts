@@ -49,6 +49,7 @@ it('a graph with nodes of own hardware is saved, refused where nobody has them, 
   const elsewhere = await deploy(saved, 'AMPERE_24');
   expectError(await submit(elsewhere), 422001);
   const id = await deploy(saved, 'SCALED');
+  expect(await preflight(id)).toMatchObject({ ok: false, checks: [] });
   // The refusal elsewhere has not settled anything here.
   const first = await submit(id);
   expect(expectError(first, 503001)).toMatchObject({

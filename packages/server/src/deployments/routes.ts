@@ -14,9 +14,10 @@ import type { Waker } from '../db/wake.ts';
 import { readBody } from '../http/read-body.ts';
 import type { AccountCall, Caller, RouteServer } from '../http/serve-route.ts';
 import { isUuid } from '../telemetry/new-id.ts';
+import type { Capture } from '../workflows/versions.ts';
 import { changeDeployment, createDeployment, type DeploymentWish, removeDeployment } from './change.ts';
 import { type DeploymentRow, listDeployments } from './deployments.sql.ts';
-import type { DeploymentDirectory } from './directory.ts';
+import type { Deployment, DeploymentDirectory } from './directory.ts';
 import { describeDeployment } from './openapi.pure.ts';
 import { type ListEnvironments, preflight } from './preflight.ts';
 import { type Includes, sampleOverrides, type ViewDeps, viewDeployment } from './view.ts';
@@ -30,6 +31,8 @@ interface Deps extends ViewDeps {
   /** Throws 10001 while the account's funds do not allow new runs. */
   readonly requireFunds: (accountId: string) => Promise<void>;
   readonly listEnvironments: ListEnvironments;
+  /** The object_info of its own hardware's instances, where one runs; undefined where it runs on those for everybody. */
+  readonly askOwn: (deployment: Deployment) => ReturnType<Capture>;
   /** Why no instance of a SKU can be started; undefined where nothing is known against it. */
   readonly hardwareProblem: (sku: string) => string | undefined;
   /** Of the service, for the OpenAPI documents. */
@@ -100,12 +103,18 @@ function registerDescriptions<A extends Caller>(routes: RouteServer<A>, deps: De
   });
   routes.serve('preflightDeployment', async (call) => {
     const deployment = await requireDeployment(deps, call);
-    return { body: await preflight(deps, deployment, await requireVersion(deps, deployment.row)) };
+    return {
+      body: await preflight(
+        deps,
+        deployment,
+        await requireVersion(deps, deployment.row, () => deps.askOwn(deployment)),
+      ),
+    };
   });
 }
 
-async function requireVersion(deps: Deps, row: DeploymentRow) {
-  const version = await deps.versions.load(row.version_id);
+async function requireVersion(deps: Deps, row: DeploymentRow, capture?: Capture) {
+  const version = await deps.versions.load(row.version_id, capture);
   if (version === undefined) throw new ApiError(404001, `The version of deployment ${row.id} no longer exists.`);
   return version;
 }

@@ -43,7 +43,7 @@ interface Deps {
 }
 
 /** Asks the instances of a deployment's own hardware; undefined where it runs on those that serve everybody. */
-type Capture = () => Promise<{ readonly text: string | undefined } | undefined>;
+export type Capture = () => Promise<{ readonly text: string | undefined } | undefined>;
 
 export interface Versions {
   /** The compiled version; undefined when there is none of this id. `capture`: whom to ask for a missing object_info first. */
