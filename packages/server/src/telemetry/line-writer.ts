@@ -89,7 +89,7 @@ export function createLineWriter(fd: number, options: LineWriterOptions = {}): L
     },
     end() {
       if (timer !== undefined) clearTimeout(timer);
-      // A write that is under way ends with the process.
+      // A write that is under way ends with the process, and may be overtaken by this one: its lines have their times.
       const left = isWriting || begun === undefined ? take() : Buffer.concat([begun, take()]);
       writeLast(fd, left);
     },
