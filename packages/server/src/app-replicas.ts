@@ -34,6 +34,10 @@ interface Deps {
 
 export function createReplicas({ location, db, log, fence, ...deps }: Deps): Replicas {
   const leader = createLeader({ ...location, ...deps, fence, log });
+  leader.onChange(() => {
+    const other = leader.other();
+    if (other) log.info({ term: other.term, url: other.url }, 'another replica is the brain: this one follows it');
+  });
   return {
     leader,
     notices: createNotices<NoticeTopic>({ db, replicaId: fence.replicaId, log }),

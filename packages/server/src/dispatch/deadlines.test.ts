@@ -50,7 +50,7 @@ it('ends what waited for the start time-out while its own deployment had no read
         kind: 'fail',
         code: 10007,
         details:
-          'Not started within the start time-out (900 s): it waited 900 s in the queue. waiting for an instance: failing has no GPU.',
+          'Not started within the start time-out (900 s): it waited 900 s in the queue. Waiting for an instance: failing has no GPU.',
       },
     ],
   ]);

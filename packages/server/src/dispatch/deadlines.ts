@@ -52,7 +52,7 @@ export function createDeadlines({ tick = () => performance.now(), ...deps }: Dep
   function expire(request: LiveRequest, limit: { name: string; ms: number }) {
     if (request.stop) return;
     const waited = seconds(tick() - request.createdTick);
-    const details = `Not started within ${limit.name} (${seconds(limit.ms)}): it waited ${waited} in the queue. ${deps.whyWaiting(request.deploymentId)}`;
+    const details = `Not started within ${limit.name} (${seconds(limit.ms)}): it waited ${waited} in the queue. ${asSentence(deps.whyWaiting(request.deploymentId))}`;
     deps.dispatcher.stopRequest(request, { kind: 'fail', code: 10007, details });
   }
 
@@ -65,6 +65,10 @@ export function createDeadlines({ tick = () => performance.now(), ...deps }: Dep
     },
     sweep,
   };
+}
+
+function asSentence(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 function seconds(ms: number): string {

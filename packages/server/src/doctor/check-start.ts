@@ -61,7 +61,7 @@ async function checkUrl({ storage }: Config, url: string, { withinMs, onWait }: 
   try {
     const { findings, services } = await persist(check, { withinMs });
     if (services === 0 || storage.kind !== 'disk') return findings;
-    const says = `${services} other services use this database: all of them need the same folder of files, by a file system that they share, or the same bucket (STORAGE_URL).`;
+    const says = `${services === 1 ? 'another service uses' : `${services} other services use`} this database: all of them need the same folder of files, by a file system that they share, or the same bucket (STORAGE_URL).`;
     return [...findings, warn(FILE_STORAGE, says)];
   } catch (error) {
     const cause = isDatabaseUnavailable(error) ? error.cause : error;
