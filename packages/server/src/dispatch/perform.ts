@@ -58,8 +58,8 @@ function freePlace(board: Board, { request, slots, isResumed }: Performance): vo
   const { startedAt, runTick } = request;
   if (runTick !== undefined) request.ranMs ??= performance.now() - runTick;
   // What began before a restart is timed by its row; all else by a clock that is never set.
-  const sinceMs = startedAt === undefined ? undefined : Math.max(0, board.deps.execution.clock.now() - startedAt);
-  const runMs = isResumed ? sinceMs : request.ranMs;
+  const { clock } = board.deps.execution;
+  const runMs = isResumed ? startedAt && Math.max(0, clock.now() - startedAt) : request.ranMs;
   if (runMs !== undefined) {
     board.usage.add(request.accountId, runMs);
     board.runTimes.learn(request.versionId, runMs);

@@ -5,7 +5,7 @@ import type { InputCache } from '../files/input-cache.ts';
 import type { Fleet, Instance } from '../instances/fleet.ts';
 import type { RunReport } from '../instances/health.pure.ts';
 import type { SafeFetch } from '../net/safe-fetch.ts';
-import type { LiveIndex, LiveRequest } from '../requests/live.ts';
+import type { LiveIndex, LiveRequest, StopWish } from '../requests/live.ts';
 import type { RecentlyEnded } from '../requests/recently-ended.ts';
 import { MOVED } from '../requests/report.pure.ts';
 import type { RequestWrites } from '../requests/writes.ts';
@@ -116,11 +116,14 @@ export function createAttempt(input: AttemptInput): Attempt {
   return attempt;
 }
 
+export function wishCause(wish: StopWish): Cause {
+  return wish.kind === 'cancel' ? { kind: 'cancelled' } : { kind: 'closed', code: wish.code, details: wish.details };
+}
+
 /** Why an attempt that was not sent ended. */
 export function stopCause(attempt: Attempt): Cause {
   const { stop } = attempt.request;
-  if (stop?.kind === 'cancel') return { kind: 'cancelled' };
-  if (stop?.kind === 'fail') return { kind: 'closed', code: stop.code, details: stop.details };
+  if (stop) return wishCause(stop);
   if (attempt.leaveReason === MOVED) return { kind: 'moved' };
   return { kind: 'not_sent', reason: attempt.leaveReason ?? 'the instance went away' };
 }

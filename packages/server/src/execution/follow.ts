@@ -4,7 +4,7 @@ import { type LiveRequest, publish, type StopWish } from '../requests/live.ts';
 import { noteRunEnd } from '../requests/report.pure.ts';
 import { afterAwake } from '../telemetry/awake-time.ts';
 import { crashPoint } from '../telemetry/crash-point.ts';
-import type { Attempt, ExecutionDeps } from './attempt.ts';
+import { type Attempt, type ExecutionDeps, wishCause } from './attempt.ts';
 import { clearAway, mayRunStill } from './clear-away.ts';
 import { nodeFailure } from './describe-failure.ts';
 import { interruptUntilOver } from './interrupt.ts';
@@ -109,10 +109,6 @@ async function waitForEndOrStop(attempt: Attempt, { watch, place }: Sent, limitM
   isOver = true;
   stopTimer();
   return first;
-}
-
-export function wishCause(wish: StopWish): Cause {
-  return wish.kind === 'cancel' ? { kind: 'cancelled' } : { kind: 'closed', code: wish.code, details: wish.details };
 }
 
 async function judgeEnd(deps: ExecutionDeps, attempt: Attempt, end: RunEnd): Promise<Settled> {

@@ -179,8 +179,8 @@ function leave(state: FleetState, instance: Instance, { cause, kind }: { cause: 
   instance.connection.close().catch((error) => log.debug(describeError(error), 'closing a gone instance'));
 }
 
-const REMOVE_AGAIN_MS = 500;
-const REMOVE_AGAIN_AT_MOST_MS = 10_000;
+export const REMOVE_AGAIN_MS = 500;
+export const REMOVE_AGAIN_AT_MOST_MS = 10_000;
 
 /** Asks the provider until it is gone: a call that fails must not leave an instance behind. */
 export function removeInstance(

@@ -4,7 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../telemetry/log.ts';
 import { type FleetState, type Settling, setDue } from './fleet-state.ts';
 import type { Instance } from './instance.ts';
-import { addInstance, becomeDraining, becomeGone, giveUpIfSilent, removeInstance } from './instance-steps.ts';
+import {
+  addInstance,
+  becomeDraining,
+  becomeGone,
+  giveUpIfSilent,
+  REMOVE_AGAIN_AT_MOST_MS,
+  REMOVE_AGAIN_MS,
+  removeInstance,
+} from './instance-steps.ts';
 import { withLastWords } from './last-words.pure.ts';
 import { beginLife } from './lifecycle.pure.ts';
 import type { InstanceSpec, ProvidedInstance, Provider, ProviderEvents } from './provider.ts';
@@ -128,9 +136,6 @@ function addFound(state: FleetState, provider: Provider, made: ProvidedInstance)
   const instance = addInstance(state, provider, made);
   if (wasUnsettled && !state.dues.has(made.id)) awaitAnswer(state, instance);
 }
-
-const REMOVE_AGAIN_MS = 500;
-const REMOVE_AGAIN_AT_MOST_MS = 10_000;
 
 interface Orphan {
   readonly provider: Provider;
